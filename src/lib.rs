@@ -1,0 +1,19 @@
+//! pichroot: provisions ARM disk images with Ansible in a chroot.
+//!
+//! ARCHITECTURE.md tells which process runs what and which module may import which; in short, `use`
+//! points down this list: `cli`, `config`, then `image`, `stage`, `chroot`, `ansible`, `secrets`,
+//! then `emulation`, `disk`, then `sys`, then `report` and `error`.
+
+pub mod ansible;
+pub mod chroot;
+pub mod cli;
+pub mod config;
+pub mod disk;
+pub mod emulation;
+pub mod error;
+pub mod image;
+pub mod report;
+pub mod secrets;
+pub mod stage;
+pub mod sys;
+pub mod ui;

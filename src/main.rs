@@ -1,0 +1,3 @@
+//! The pichroot command.
+
+fn main() {}

@@ -1,0 +1,102 @@
+//! Starts short helper programs, captures what they print, and puts it into the error.
+//!
+//! For programs that end soon by themselves (e2fsck, fsck.vfat). Long-lived children, which need
+//! signals and process groups, are started by the stage and the executor.
+
+use std::{ffi::OsString, path::Path, process::Output};
+
+use crate::error::{Context, Error, Kind, Result};
+
+/// How much of a failed program's output goes into the error, in bytes.
+const TAIL: usize = 1024;
+
+/// Runs `program` with `args` and no standard input; returns its exit and output, whatever it was.
+///
+/// # Errors
+/// When the program cannot be started; [`Kind::Host`], as it is the host that lacks it.
+pub fn output(program: &Path, args: &[OsString]) -> Result<Output> {
+    duct::cmd(program, args)
+        .stdin_null()
+        .stdout_capture()
+        .stderr_capture()
+        .unchecked()
+        .run()
+        .context(Kind::Host, || {
+            format!("cannot run {}", shell_line(program, args))
+        })
+}
+
+/// As [`output`], but an exit other than 0 is an error of `kind` with the end of its output.
+pub fn run(kind: Kind, program: &Path, args: &[OsString]) -> Result<Vec<u8>> {
+    let output = output(program, args)?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(failure(kind, program, args, &output))
+}
+
+/// The error for a helper that ended badly: its command line, exit and last words.
+pub fn failure(kind: Kind, program: &Path, args: &[OsString], output: &Output) -> Error {
+    let said = if output.stderr.is_empty() {
+        &output.stdout
+    } else {
+        &output.stderr
+    };
+    let tail = String::from_utf8_lossy(&said[said.len().saturating_sub(TAIL)..]);
+    Error::new(
+        kind,
+        format!(
+            "{} ended with {}: {}",
+            shell_line(program, args),
+            output.status,
+            tail.trim()
+        ),
+    )
+}
+
+/// The command line as one could paste it into a shell.
+pub fn shell_line(program: &Path, args: &[OsString]) -> String {
+    std::iter::once(program.as_os_str())
+        .chain(args.iter().map(OsString::as_os_str))
+        .map(|word| quote(&word.to_string_lossy()))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// `word` in single quotes where a POSIX shell would not read it literally.
+pub fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_carries_the_command_line_and_its_last_words() {
+        let args = ["-c".into(), "echo 'it broke' >&2; exit 3".into()];
+        let error = run(Kind::Image, Path::new("sh"), &args).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("it broke") && text.contains("sh -c"),
+            "{text}"
+        );
+        assert_eq!(error.kind(), Kind::Image);
+    }
+
+    #[test]
+    fn quoting_survives_a_shell() {
+        let line = quote("a'b \"$c\"");
+        let echoed = run(
+            Kind::Other,
+            Path::new("sh"),
+            &["-c".into(), format!("printf %s {line}").into()],
+        );
+        assert_eq!(echoed.unwrap(), b"a'b \"$c\"");
+    }
+}
