@@ -1,0 +1,52 @@
+# `make demo` and `make test` do all the set-up themselves, on Debian and Ubuntu, as root or with sudo.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+CARGO ?= cargo
+CARGO_TARGET_DIR ?= target
+TEST_ARGS ?=
+
+.PHONY: help demo test build lint bench install clean setup-demo setup-test
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 10
+
+demo: setup-demo build ## set up, make or reuse a base image, and provision it to mypi.img
+	@scripts/demo.sh
+
+test: setup-test ## set up, lint, and run every test; TEST_ARGS="..." goes to the test runner
+	@scripts/test.sh $(TEST_ARGS)
+
+build: ## the release binary
+	$(CARGO) build --locked --release
+
+lint: setup-test ## rustfmt, clippy, shellcheck, ruff, ansible-lint
+	@scripts/lint.sh
+
+bench: setup-test build ## the measurements behind the README's numbers
+	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
+		scripts/as-root.sh benches/run.sh
+
+# Builds as the caller and copies as whoever may write to PREFIX: `make build && sudo make install`.
+install: ## the binary, plugins and playbooks below PREFIX (/usr/local), for packagers below DESTDIR
+	@test -x $(CARGO_TARGET_DIR)/release/pichroot || { \
+		echo "error: $(CARGO_TARGET_DIR)/release/pichroot does not exist" >&2; \
+		echo "hint: run make build first" >&2; exit 1; }
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/pichroot
+	rm -rf $(DESTDIR)$(PREFIX)/share/pichroot/ansible_plugins $(DESTDIR)$(PREFIX)/share/pichroot/playbooks
+	# Removed first: it may be the demo's link into the checkout.
+	rm -f $(DESTDIR)$(PREFIX)/bin/pichroot
+	install -m 755 $(CARGO_TARGET_DIR)/release/pichroot $(DESTDIR)$(PREFIX)/bin/pichroot
+	cp -R --no-preserve=ownership ansible_plugins playbooks $(DESTDIR)$(PREFIX)/share/pichroot/
+
+# The base image stays: it is outside the tree, and costs minutes. Tests leave files of root.
+clean: ## what was built here, the virtual environment included
+	@scripts/as-root.sh rm -rf $(CARGO_TARGET_DIR) .venv .venv.lock .cache .ansible
+
+setup-demo:
+	@scripts/install-deps.sh demo
+	@scripts/ansible-venv.sh run
+
+setup-test:
+	@scripts/install-deps.sh test
+	@scripts/ansible-venv.sh test

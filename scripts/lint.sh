@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# lint.sh : every linter, each over everything of its kind. Called by `make lint`.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+PATH=$PWD/.venv/bin:$PATH
+
+run() {
+    printf '+ %s\n' "$*" >&2
+    "$@"
+}
+
+run cargo fmt --check
+run cargo clippy --locked --all-targets --quiet -- --deny warnings
+
+# Shell scripts are known by their first line, not by their name: hooks and .ci/run have no suffix.
+# Templates are no shell until they are filled in.
+mapfile -t scripts < <(git ls-files --cached --others --exclude-standard -z -- ':!*.j2' |
+    xargs -0 grep -IlE -m1 '^#! ?/(usr/)?bin/(env )?(ba|da)?sh' -- 2>/dev/null | sort -u)
+for script in "${scripts[@]}"; do
+    if head -n1 "$script" | grep -q '^#!'; then shell_files+=("$script"); fi
+done
+run shellcheck "${shell_files[@]}"
+
+run ruff check --quiet .
+run ruff format --check --quiet .
+
+run yamllint --strict .
+# Offline: what the playbooks need is in the virtual environment, there is nothing to fetch.
+run ansible-lint --offline -q --profile production playbooks

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# test.sh [nextest or cargo test arguments] : lint and run every test. Called by `make test`, after the set-up.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export PATH=$PWD/.venv/bin:$PATH
+
+# The tests mount and make namespaces, so they run as root; what builds them does not.
+if [ "$(id -u)" != 0 ]; then
+    scripts/as-root.sh true # asks for a password now, rather than in the middle
+    host=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+    export "CARGO_TARGET_${host}_RUNNER=$PWD/scripts/as-root.sh"
+fi
+
+# The base image takes minutes the first time, and one core: it is made while the other one compiles.
+# Job control gives it a process group of its own, so that it can be stopped as a whole.
+path_file=$(mktemp)
+set -m
+scripts/link-base-image.sh >"$path_file" &
+image_job=$!
+set +m
+trap 'kill -- "-$image_job" 2>/dev/null || true; rm -f "$path_file"' EXIT
+
+scripts/lint.sh
+
+if cargo nextest --version >/dev/null 2>&1; then
+    runner=(cargo nextest run --locked)
+else
+    runner=(cargo test --locked)
+fi
+"${runner[@]}" --no-run
+
+wait "$image_job"
+PICHROOT_TEST_IMAGE=$(cat "$path_file")
+export PICHROOT_TEST_IMAGE
+"${runner[@]}" "$@"
