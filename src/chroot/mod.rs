@@ -1,1 +1,15 @@
-//! chroot
+//! The chroot: the image's file systems with the kernel's, and the executor that runs in them.
+//!
+//! The stage starts the executor ([`executor::main`]) with a [`plan::ChrootPlan`]; the executor
+//! prepares ([`filesystems`], [`emulator`]), confines itself ([`confine`]) and serves
+//! ([`server`]). Programs on the host's side reach it as [`client`]s.
+
+pub mod client;
+pub mod confine;
+pub mod emulator;
+pub mod executor;
+pub mod filesystems;
+pub mod plan;
+pub mod protocol;
+pub mod server;
+pub mod services;

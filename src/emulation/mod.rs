@@ -1,1 +1,66 @@
-//! emulation
+//! Making an image's programs run: which architecture they are for, and what runs them here.
+
+pub mod arch;
+pub mod binfmt;
+pub mod qemu;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use arch::Arch;
+
+/// How programs of the image are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Natively where this host can, else by qemu.
+    #[default]
+    Auto,
+    /// By qemu, even where the host could.
+    Qemu,
+    /// Natively, or not at all.
+    Native,
+}
+
+/// The emulator for one architecture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Emulator {
+    /// What it emulates.
+    pub arch: Arch,
+    /// The static qemu program on this host.
+    pub program: PathBuf,
+}
+
+/// Decides how programs for `image` run on a `host`; `None` is natively.
+///
+/// # Errors
+/// [`Kind::Host`](crate::error::Kind::Host) when there is no emulator, with what to install.
+pub fn choose(mode: Mode, image: Arch, host: Arch) -> Result<Option<Emulator>> {
+    match mode {
+        Mode::Native if !host.runs(image) => Err(Error::host(format!(
+            "the image is for {image}, and this {host} host cannot run it natively"
+        ))
+        .hint("leave out --emulation native")),
+        Mode::Native => Ok(None),
+        Mode::Auto if host.runs(image) => Ok(None),
+        Mode::Auto | Mode::Qemu => Ok(Some(Emulator {
+            arch: image,
+            program: qemu::find(image, &qemu::search_path())?,
+        })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_of_the_hosts_own_kind_needs_no_emulator() {
+        for arch in [Arch::Aarch64, Arch::X86_64] {
+            assert_eq!(choose(Mode::Auto, arch, arch).unwrap(), None);
+        }
+        assert!(choose(Mode::Native, Arch::Aarch64, Arch::X86_64).is_err());
+    }
+}

@@ -1,1 +1,17 @@
-//! stage
+//! The stage: the namespaces in which one image is mounted, and the process that owns them.
+//!
+//! The supervisor starts the stage process ([`process::main`]) and talks to it through a
+//! [`handle::Handle`]; [`protocol`] is what they say. In the stage, [`mounts`] attaches and mounts
+//! the image and takes it apart again, [`facts`] looks at what it is, and [`executor`] starts the
+//! process inside the chroot.
+
+pub mod check;
+pub mod directory;
+pub mod executor;
+pub mod facts;
+pub mod fat;
+pub mod handle;
+pub mod job;
+pub mod mounts;
+pub mod process;
+pub mod protocol;

@@ -1,3 +1,13 @@
 //! Every system call and all `unsafe`: above this module the code is safe Rust over plain types.
 
+pub mod children;
 pub mod command;
+pub mod frame;
+pub mod inroot;
+pub mod landlock;
+pub mod loopdev;
+pub mod mount;
+pub mod network;
+pub mod process;
+pub mod terminal;
+pub mod trim;

@@ -1,0 +1,89 @@
+//! The image's programs on a host of another architecture: a private binfmt_misc and qemu in it.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use nix::mount::MsFlags;
+
+use crate::{
+    emulation::{Emulator, arch::Arch, binfmt},
+    error::{Context, Error, Kind, Result},
+    sys::{
+        inroot::path_of,
+        mount,
+        process::{open, sealed_copy},
+    },
+};
+
+/// Where Linux has binfmt_misc.
+const TABLE: &str = "proc/sys/fs/binfmt_misc";
+
+/// The emulator in memory, ready to be registered.
+#[derive(Debug)]
+pub struct Loaded {
+    arch: Arch,
+    program: PathBuf,
+    copy: File,
+}
+
+impl Loaded {
+    /// Copies qemu into memory. What runs under it finds this copy, sealed, in its /proc/PID/exe,
+    /// and not the host's own qemu, whose mode and owner root in the chroot could change.
+    pub fn load(emulator: &Emulator) -> Result<Self> {
+        let copy = sealed_copy("qemu", &mut open(&emulator.program)?)?;
+        Ok(Loaded {
+            arch: emulator.arch,
+            program: emulator.program.clone(),
+            copy,
+        })
+    }
+
+    /// Registers it in this user namespace's own binfmt_misc, mounted below `root`.
+    ///
+    /// On a kernel that has no private one (before 6.7) the host's entry is relied on: returns a
+    /// warning of what that costs.
+    ///
+    /// # Errors
+    /// When there is no such entry either, or it would not work in a chroot.
+    pub fn register(&self, root: &Path) -> Result<Option<String>> {
+        let table = root.join(TABLE);
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        if mount::virtual_fs("binfmt_misc", &table, flags, "").is_err() {
+            return self.rely_on_host().map(Some);
+        }
+        let line = binfmt::registration(self.arch, &path_of(&self.copy));
+        std::fs::write(table.join("register"), line).context(Kind::Host, || {
+            format!(
+                "the kernel refuses {} for the image's programs",
+                self.program.display()
+            )
+        })?;
+        Ok(None)
+    }
+
+    fn rely_on_host(&self) -> Result<String> {
+        let arch = self.arch;
+        let unable = || {
+            format!(
+                "this kernel has no binfmt_misc for user namespaces, and the host's cannot run {arch} programs in a chroot"
+            )
+        };
+        let hint = "use Linux 6.7 or newer, or install qemu-user-static with its binfmt entries (flags F and C)";
+        match binfmt::host_entry(&Path::new("/").join(TABLE), arch) {
+            Some(entry) if entry.fixed => {
+                let lost = if entry.credentials {
+                    ""
+                } else {
+                    "; its flags lack C, so sudo will fail in the image"
+                };
+                Ok(format!(
+                    "running {arch} programs by the host's own binfmt entry, {}{lost}",
+                    entry.interpreter.display()
+                ))
+            }
+            _ => Err(Error::host(unable()).hint(hint)),
+        }
+    }
+}

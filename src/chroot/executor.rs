@@ -1,0 +1,88 @@
+//! The executor process: prepares the chroot, confines itself to it, and serves.
+//!
+//! It is PID 1 of the chroot's PID namespace; when it ends, everything in the chroot ends. The
+//! stage starts it, still privileged, with a socket for orders as descriptor 3.
+
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use super::{
+    confine,
+    emulator::Loaded,
+    filesystems,
+    plan::{ChrootPlan, Order, Report, environment},
+    server, services,
+};
+use crate::{
+    error::{Context, Error, Kind, Result},
+    sys::{frame, inroot::Root, mount, process},
+};
+
+/// The name the process is started by.
+pub const NAME: &str = "pichroot-executor";
+/// The descriptor of the socket to the stage.
+pub const ORDERS: i32 = 3;
+
+/// The executor's `main`; returns its exit code.
+pub fn main() -> u8 {
+    let Ok(orders) = process::adopt(ORDERS) else {
+        return Kind::Usage.exit_code();
+    };
+    let orders = UnixStream::from(orders);
+    match run(&orders) {
+        Ok(()) => 0,
+        Err(error) => {
+            let report = Report::Failed {
+                kind: error.kind(),
+                what: error.to_string(),
+                hint: error.hint_text().map(str::to_owned),
+            };
+            // If the stage is gone there is nobody left to tell.
+            let _ = tell(&orders, &report);
+            error.kind().exit_code()
+        }
+    }
+}
+
+fn run(orders: &UnixStream) -> Result<()> {
+    mount::make_all_private()?;
+    let Order::Prepare(plan) = next(orders)? else {
+        return Err(out_of_step());
+    };
+    let listener = UnixListener::bind(ChrootPlan::socket(&plan.dir))
+        .context(Kind::Host, || "cannot make the executor's socket".into())?;
+    let emulator = plan.emulator.as_ref().map(Loaded::load).transpose()?;
+    {
+        let root = Root::open(&plan.root)?;
+        filesystems::mount_all(&root)?;
+        services::cover(&root, plan.network == super::plan::Network::Host)?;
+    }
+    confine::leave_host(plan.network)?;
+    tell(orders, &Report::NeedsMaps)?;
+    let Order::Mapped = next(orders)? else {
+        return Err(out_of_step());
+    };
+    let warning = emulator
+        .map(|e| e.register(&plan.root))
+        .transpose()?
+        .flatten();
+    let other = confine::enter_image(&plan.root, &plan.hostname, plan.network)?;
+    for text in warning.into_iter().chain(other) {
+        tell(orders, &Report::Warning(text))?;
+    }
+    server::serve(listener, environment(&plan), || {
+        tell(orders, &Report::Ready)
+    })
+}
+
+fn next(orders: &UnixStream) -> Result<Order> {
+    let message = frame::receive(orders).context(Kind::Other, || "the stage is gone".into())?;
+    message.map(|(order, _)| order).ok_or_else(out_of_step)
+}
+
+fn tell(orders: &UnixStream, report: &Report) -> Result<()> {
+    frame::send(orders, report, &[]).context(Kind::Other, || "the stage is gone".into())
+}
+
+fn out_of_step() -> Error {
+    Error::other("the stage and the executor are out of step")
+}

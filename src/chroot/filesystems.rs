@@ -1,0 +1,192 @@
+//! The kernel's file systems of the chroot: /dev, /proc, /sys, /run, /tmp.
+//!
+//! Mounted while this process is still privileged, before it enters the user namespace of the
+//! image's programs: the copy of these mounts that namespace gets is locked, so that root in there
+//! can neither unmount a mask nor make a read-only mount writable. Root in there has the host's
+//! user id 0, so what is not masked and belongs to root can be written, whatever the capabilities.
+
+use std::path::Path;
+
+use nix::{
+    mount::MsFlags,
+    sys::stat::{Mode, SFlag, makedev, mknodat},
+    unistd::symlinkat,
+};
+
+use crate::{
+    error::{Context, Error, Kind, Result},
+    sys::{
+        inroot::{Root, path_of},
+        mount,
+    },
+};
+
+/// How many processes the chroot may have at once, its own PID namespace's pid_max (Linux 6.14):
+/// far more than a package installation needs, and a fork bomb ends soon.
+const PROCESS_LIMIT: u32 = 2048;
+
+/// The device nodes of the chroot, with major and minor number
+/// (Documentation/admin-guide/devices.txt).
+const DEVICES: [(&str, u64, u64); 6] = [
+    ("null", 1, 3),
+    ("zero", 1, 5),
+    ("full", 1, 7),
+    ("random", 1, 8),
+    ("urandom", 1, 9),
+    ("tty", 5, 0),
+];
+
+/// Below /proc: what root by user id alone could use to change the host.
+const PROC_READ_ONLY: [&str; 7] = ["acpi", "bus", "fs", "irq", "mtrr", "sys", "sysrq-trigger"];
+
+/// Below /proc: what tells secrets of the host's kernel.
+const PROC_HIDDEN: [&str; 5] = [
+    "kcore",
+    "keys",
+    "latency_stats",
+    "timer_list",
+    "sched_debug",
+];
+
+/// Mounts all of it below `root`.
+pub fn mount_all(root: &Root) -> Result<()> {
+    let no_suid_dev = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    dev(root)?;
+    let at = mount_point(root, "proc")?;
+    mount::virtual_fs("proc", &path_of(&at), no_suid_dev | MsFlags::MS_NOEXEC, "")?;
+    limit_processes(root);
+    mask_proc(root)?;
+    bind_read_only(root, "sys", "/sys".as_ref())?;
+    let at = mount_point(root, "run")?;
+    mount::virtual_fs("tmpfs", &path_of(&at), no_suid_dev, "mode=0755")?;
+    let at = mount_point(root, "tmp")?;
+    mount::virtual_fs("tmpfs", &path_of(&at), no_suid_dev, "mode=1777")?;
+    // Debian's /run/lock is its own, and world-writable as /tmp.
+    mkdir(root, "run/lock", 0o1777)
+}
+
+/// A small /dev of our own, without any of the host's inodes: root in the chroot can change modes
+/// and owners of what is here.
+fn dev(root: &Root) -> Result<()> {
+    let at = mount_point(root, "dev")?;
+    mount::virtual_fs(
+        "tmpfs",
+        &path_of(&at),
+        MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
+        "mode=0755",
+    )?;
+    let dev = mount_point(root, "dev")?;
+    let failed = || "cannot make the chroot's /dev".to_owned();
+    for (name, major, minor) in DEVICES {
+        let mode = Mode::from_bits_truncate(0o666);
+        mknodat(&dev, name, SFlag::S_IFCHR, mode, makedev(major, minor))
+            .context(Kind::Host, failed)
+            .map_err(|e| e.hint("a container must allow mknod for the devices of /dev"))?;
+    }
+    for (target, name) in [
+        ("/proc/self/fd", "fd"),
+        ("/proc/self/fd/0", "stdin"),
+        ("/proc/self/fd/1", "stdout"),
+        ("/proc/self/fd/2", "stderr"),
+        ("pts/ptmx", "ptmx"),
+    ] {
+        symlinkat(target, &dev, name).context(Kind::Host, failed)?;
+    }
+    mkdir(root, "dev/pts", 0o755)?;
+    mkdir(root, "dev/shm", 0o1777)?;
+    let secure = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    let at = mount_point(root, "dev/pts")?;
+    mount::virtual_fs(
+        "devpts",
+        &path_of(&at),
+        secure,
+        "newinstance,ptmxmode=0666,mode=0620,gid=5",
+    )?;
+    let at = mount_point(root, "dev/shm")?;
+    mount::virtual_fs(
+        "tmpfs",
+        &path_of(&at),
+        secure | MsFlags::MS_NODEV,
+        "mode=1777",
+    )
+}
+
+/// Best effort: a kernel before 6.14 has one limit for all, which is not ours to set.
+fn limit_processes(root: &Root) {
+    let flags = nix::fcntl::OFlag::O_WRONLY;
+    if let Ok(fd) = root.open_at("proc/sys/kernel/pid_max".as_ref(), flags, Mode::empty())
+        && kernel_at_least(6, 14)
+    {
+        let _ = nix::unistd::write(&fd, PROCESS_LIMIT.to_string().as_bytes());
+    }
+}
+
+/// Whether the running kernel is `major.minor` or newer.
+fn kernel_at_least(major: u32, minor: u32) -> bool {
+    let Ok(names) = nix::sys::utsname::uname() else {
+        return false;
+    };
+    let release = names.release().to_string_lossy();
+    let mut numbers = release
+        .split(['.', '-'])
+        .map_while(|n| n.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
+}
+
+fn mask_proc(root: &Root) -> Result<()> {
+    for name in PROC_READ_ONLY {
+        let name = format!("proc/{name}");
+        if let Ok(at) = root.locate(name.as_ref()) {
+            bind_read_only(root, &name, &path_of(&at))?;
+        }
+    }
+    let null = root
+        .locate("dev/null".as_ref())
+        .context(Kind::Host, || "no /dev/null".into())?;
+    for name in PROC_HIDDEN {
+        if let Ok(at) = root.locate(&Path::new("proc").join(name)) {
+            mount::bind(&path_of(&null), &path_of(&at), false)?;
+        }
+    }
+    Ok(())
+}
+
+/// Shows `what` at `name`, read-only.
+fn bind_read_only(root: &Root, name: &str, what: &Path) -> Result<()> {
+    let failed = || format!("cannot reach /{name} in the chroot");
+    let at = root.locate(name.as_ref()).context(Kind::Host, failed)?;
+    mount::bind(what, &path_of(&at), false)?;
+    // The handle from before shows what is below the new mount.
+    let covered = root.locate(name.as_ref()).context(Kind::Host, failed)?;
+    mount::make_read_only(&path_of(&covered))
+}
+
+/// The directory `name` of the image, as a handle to mount on.
+///
+/// # Errors
+/// [`Kind::Image`] when there is no such directory: every Linux root has these.
+fn mount_point(root: &Root, name: &str) -> Result<std::os::fd::OwnedFd> {
+    if root.is_dir(name.as_ref()) {
+        return root
+            .locate(name.as_ref())
+            .context(Kind::Image, || format!("cannot reach /{name}"));
+    }
+    Err(Error::image(format!("the image has no directory /{name}"))
+        .hint("is the partition with the root file system the right one? see `layout` in pichroot.yml"))
+}
+
+fn mkdir(root: &Root, path: &str, mode: u32) -> Result<()> {
+    let path = Path::new(path);
+    let (parent, name) = (
+        path.parent().expect("has one"),
+        path.file_name().expect("has one"),
+    );
+    let failed = || format!("cannot make /{} in the chroot", path.display());
+    let parent = root.locate(parent).context(Kind::Host, failed)?;
+    nix::sys::stat::mkdirat(&parent, name, Mode::from_bits_truncate(mode))
+        .context(Kind::Host, failed)?;
+    // mkdir's mode passes the umask.
+    let made = root.locate(path).context(Kind::Host, failed)?;
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+    std::fs::set_permissions(path_of(&made), permissions).context(Kind::Host, failed)
+}

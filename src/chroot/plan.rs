@@ -1,0 +1,98 @@
+//! What the stage tells the executor, and what it hears back.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{emulation::Emulator, error::Kind};
+
+/// Everything the executor needs to know; it takes nothing from its environment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChrootPlan {
+    /// The stage's directory; the socket is made in it.
+    pub dir: PathBuf,
+    /// Where the image is mounted.
+    pub root: PathBuf,
+    /// The host name that programs in the chroot see.
+    pub hostname: String,
+    /// What runs the image's programs; `None` if this host does.
+    pub emulator: Option<Emulator>,
+    /// Which network they see.
+    pub network: Network,
+    /// The `TERM` of the user's terminal.
+    pub term: String,
+}
+
+/// The network of the chroot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// The host's.
+    #[default]
+    Host,
+    /// None but a loopback of its own.
+    None,
+}
+
+/// What the executor tells the stage.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Report {
+    /// It has left for its own user namespace and needs the id maps written.
+    NeedsMaps,
+    /// Something works less well than it should.
+    Warning(String),
+    /// The socket is served.
+    Ready,
+    /// It cannot.
+    Failed {
+        /// The kind, which decides the exit code.
+        kind: Kind,
+        /// What happened.
+        what: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+}
+
+/// What the stage tells the executor.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Prepare this chroot.
+    Prepare(ChrootPlan),
+    /// The id maps are written.
+    Mapped,
+}
+
+impl ChrootPlan {
+    /// The executor's socket, for a stage directory.
+    pub fn socket(dir: &std::path::Path) -> PathBuf {
+        dir.join("executor.sock")
+    }
+}
+
+/// The environment of every command in the chroot: nothing of the caller's but `TERM`.
+pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
+    let mut environment = vec![
+        (
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ),
+        ("HOME", "/root"),
+        ("LANG", "C.UTF-8"),
+        ("TERM", &plan.term),
+        ("DEBIAN_FRONTEND", "noninteractive"),
+        // systemctl then only makes links, and Ansible's systemd module knows.
+        ("SYSTEMD_OFFLINE", "1"),
+        // Ansible takes this, and no comparison of /proc/1/root, as the sign of a chroot.
+        ("debian_chroot", "pichroot"),
+    ];
+    if let Some(cpu) = plan.emulator.as_ref().and_then(|e| e.arch.qemu_cpu()) {
+        environment.push(("QEMU_CPU", cpu));
+    }
+    environment
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}

@@ -1,0 +1,72 @@
+//! Starting the executor from the stage, and writing its id maps.
+
+use std::os::{fd::AsRawFd, unix::net::UnixStream};
+
+use nix::{sched::CloneFlags, unistd::Pid};
+
+use super::protocol::Failure;
+use crate::{
+    chroot::{
+        executor::{NAME, ORDERS},
+        plan::{ChrootPlan, Order, Report},
+    },
+    error::{Context, Error, Kind, Result},
+    sys::{
+        frame,
+        process::{self, Program, own_executable, sealed_copy},
+    },
+};
+
+/// The running executor; it ends with the stage, or when its socket is closed.
+#[derive(Debug)]
+pub struct Executor {
+    /// Its process, as the stage sees it.
+    pub pid: Pid,
+    _orders: UnixStream,
+}
+
+/// Starts the executor for `plan` and waits until it serves. Returns its warnings, too.
+pub fn start(plan: ChrootPlan) -> Result<(Executor, Vec<String>)> {
+    let (ours, theirs) =
+        UnixStream::pair().context(Kind::Host, || "cannot make a socket".into())?;
+    // A copy in memory: see sealed_copy.
+    let executable = sealed_copy("pichroot", &mut own_executable()?)?;
+    let null = process::open("/dev/null".as_ref())?;
+    let pid = process::spawn(&Program {
+        executable: &executable,
+        name: NAME,
+        fds: &[
+            (null.as_raw_fd(), 0),
+            (null.as_raw_fd(), 1),
+            (null.as_raw_fd(), 2),
+            (theirs.as_raw_fd(), ORDERS),
+        ],
+        namespaces: CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID,
+        confined: true,
+    })?;
+    drop(theirs);
+    send(&ours, &Order::Prepare(plan))?;
+    let mut warnings = Vec::new();
+    loop {
+        let gone = || "the executor ended while it was starting".to_owned();
+        match frame::receive(&ours)
+            .context(Kind::Host, gone)?
+            .map(|(report, _)| report)
+        {
+            Some(Report::NeedsMaps) => {
+                process::map_every_id(pid)?;
+                send(&ours, &Order::Mapped)?;
+            }
+            Some(Report::Warning(text)) => warnings.push(text),
+            Some(Report::Ready) => return Ok((Executor { pid, _orders: ours }, warnings)),
+            Some(Report::Failed { kind, what, hint }) => {
+                return Err(Failure::new(kind, what, hint).into());
+            }
+            None => return Err(Error::host(gone())),
+        }
+    }
+}
+
+fn send(socket: &UnixStream, order: &Order) -> Result<()> {
+    frame::send(socket, order, &[]).context(Kind::Host, || "the executor is gone".into())
+}

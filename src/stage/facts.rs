@@ -1,0 +1,102 @@
+//! Looking at a mounted image: is it a Linux root, for which architecture, with which Python.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    disk::read_elf,
+    emulation::arch::Arch,
+    error::{Context, Error, Kind, Result},
+    sys::inroot::Root,
+};
+
+/// What the supervisor needs to know of the image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Where it is mounted in the stage.
+    pub root: PathBuf,
+    /// What its programs are for.
+    pub arch: Arch,
+    /// The static qemu that runs them, unless this host does itself.
+    pub emulator: Option<PathBuf>,
+    /// `PRETTY_NAME` of its os-release.
+    pub os: Option<String>,
+    /// Its Python 3, if it has one.
+    pub python: Option<PathBuf>,
+    /// Where the partitions are mounted, by number.
+    pub mounts: Vec<(u32, PathBuf)>,
+}
+
+/// The longest os-release or fstab that is read, in bytes; they are some hundreds.
+pub const MAX_TEXT: u64 = 1 << 20;
+
+/// Whether this looks like the root of a Linux system: directories and a shell that any has.
+pub fn is_linux_root(root: &Root) -> bool {
+    let has_system = root.is_dir("etc".as_ref()) && root.is_dir("usr".as_ref());
+    let has_shell =
+        root.locate("bin/sh".as_ref()).is_ok() || root.is_file("etc/os-release".as_ref());
+    has_system && has_shell
+}
+
+/// The architecture of the image, from programs that every Linux has.
+///
+/// # Errors
+/// [`Kind::Image`] when none of them is a program, or for an architecture nobody here knows.
+pub fn arch(root: &Root) -> Result<Arch> {
+    const PROGRAMS: [&str; 4] = ["bin/sh", "usr/bin/env", "bin/busybox", "sbin/init"];
+    let mut reasons = Vec::new();
+    for program in PROGRAMS {
+        match root
+            .file(program.as_ref())
+            .and_then(|mut file| read_elf(&mut file))
+        {
+            Ok(Some(elf)) => {
+                return Arch::of(&elf).ok_or_else(|| {
+                    Error::image(format!(
+                        "/{program} of the image is for an unknown architecture, {:?}",
+                        elf.machine
+                    ))
+                    .hint("pichroot knows aarch64, arm, riscv64, x86_64 and i386")
+                });
+            }
+            Ok(None) => reasons.push(format!("/{program}: not an ELF program")),
+            Err(error) => reasons.push(format!("/{program}: {error}")),
+        }
+    }
+    Err(Error::image(format!(
+        "cannot tell the image's architecture: {}",
+        reasons.join("; ")
+    ))
+    .hint("is the partition with the root file system the right one? see `layout` in pichroot.yml"))
+}
+
+/// The text of the image's fstab; empty without one.
+pub fn fstab(root: &Root) -> Result<String> {
+    match root.read("etc/fstab".as_ref(), MAX_TEXT) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        text => text.context(Kind::Image, || "cannot read /etc/fstab of the image".into()),
+    }
+}
+
+/// The name the system gives itself.
+pub fn os(root: &Root) -> Option<String> {
+    let text = root.read("etc/os-release".as_ref(), MAX_TEXT).ok()?;
+    let name = text
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+    // It goes to the user's terminal.
+    Some(
+        name.trim_matches('"')
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(100)
+            .collect(),
+    )
+}
+
+/// The image's Python 3, as a path in the image.
+pub fn python(root: &Root) -> Option<PathBuf> {
+    let usual = Path::new("usr/bin/python3");
+    root.is_file(usual).then(|| Path::new("/").join(usual))
+}

@@ -1,0 +1,93 @@
+//! The job of a stage: ansible-playbook, or a client of the executor, and its end.
+
+use std::{
+    fs::{DirBuilder, OpenOptions},
+    io::{IsTerminal, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+    process::Command,
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tokio::sync::oneshot;
+
+use super::protocol::{Job, JobFile};
+use crate::{
+    error::{Context, Error, Kind, Result},
+    sys::children::{Children, Ending},
+};
+
+/// How long a job that was asked to stop may take before it is killed: Ansible lets the running
+/// task end and prints a recap.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// A running job.
+#[derive(Debug)]
+pub struct Running {
+    pid: Pid,
+    /// How it ended, once it has.
+    pub ending: oneshot::Receiver<Ending>,
+}
+
+impl Running {
+    /// Writes the job's files below `dir` and starts it, with our own standard streams.
+    pub fn start(job: &Job, dir: &Path, children: &Children) -> Result<Self> {
+        for file in &job.files {
+            write(dir, file)?;
+        }
+        let (program, args) = job
+            .argv
+            .split_first()
+            .ok_or_else(|| Error::usage("there is no command to run"))?;
+        let child = Command::new(program)
+            .args(args)
+            .env_clear()
+            .envs(job.environment.iter().map(|(key, value)| (key, value)))
+            .spawn()
+            .context(Kind::Host, || format!("cannot run {program}"))?;
+        let pid = Pid::from_raw(child.id() as i32);
+        Ok(Running {
+            pid,
+            ending: children.ending_of(pid),
+        })
+    }
+
+    /// Asks it to end. On Ctrl-C it has had its SIGINT from the terminal, as we are in the
+    /// terminal's foreground together; a second one would make Ansible drop everything.
+    pub fn stop(&self, signal: Signal) {
+        if signal != Signal::SIGINT || !std::io::stdin().is_terminal() {
+            let _ = kill(self.pid, signal);
+        }
+    }
+
+    /// Ends it now.
+    pub fn kill(&self) {
+        let _ = kill(self.pid, Signal::SIGKILL);
+    }
+}
+
+/// Writes a file that only root can read, in directories of the same kind.
+fn write(dir: &Path, file: &JobFile) -> Result<()> {
+    let path = dir.join(&file.path);
+    let failed = || format!("cannot write {}", path.display());
+    if let Some(parent) = path.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(parent)
+            .context(Kind::Host, failed)?;
+    }
+    let mut open = OpenOptions::new();
+    let mut out = open
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .context(Kind::Host, failed)?;
+    out.write_all(file.content.as_bytes())
+        .context(Kind::Host, failed)
+}

@@ -1,0 +1,224 @@
+//! The stage process: PID 1 of the stage's namespaces, from the first mount to the last check.
+//!
+//! Three phases. Opening and closing are plain sequential code in the only thread; between them a
+//! runtime waits for orders, the job and the executor.
+
+use std::{
+    fs::File,
+    os::unix::{fs::symlink, net::UnixStream},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    mount::MsFlags,
+    sys::{
+        signal::{Signal, kill},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
+    },
+    unistd::Pid,
+};
+
+use super::{
+    check,
+    executor::{self, Executor},
+    facts::{self, Facts},
+    job::{GRACE, Running},
+    mounts::Mounts,
+    protocol::{Event, Order, StagePlan},
+};
+use crate::{
+    chroot::{client, plan::ChrootPlan, services::Placeholders},
+    emulation::{self, arch::Arch},
+    error::{Context, Error, Kind, Result},
+    sys::{children::Children, frame, inroot::Root, mount, process},
+};
+
+/// The name the process is started by.
+pub const NAME: &str = "pichroot-stage";
+/// The descriptor of the socket to the supervisor.
+pub const CONTROL: i32 = 3;
+/// The descriptor of the image.
+pub const IMAGE: i32 = 4;
+/// How long killed processes may take to go: they may be waiting for a disk.
+const REAP: Duration = Duration::from_secs(30);
+
+/// The stage's `main`; returns its exit code.
+pub fn main() -> u8 {
+    let descriptors = process::adopt(CONTROL).and_then(|c| Ok((c, process::adopt(IMAGE)?)));
+    let Ok((control, image)) = descriptors else {
+        return Kind::Usage.exit_code();
+    };
+    let supervisor = Supervisor(UnixStream::from(control));
+    match run(&supervisor, &File::from(image)) {
+        Ok(()) => 0,
+        Err(error) => {
+            // If the supervisor is gone there is nobody left to tell.
+            let _ = supervisor.tell(&Event::Failed((&error).into()));
+            error.kind().exit_code()
+        }
+    }
+}
+
+/// The socket to the supervisor.
+struct Supervisor(UnixStream);
+
+impl Supervisor {
+    fn tell(&self, event: &Event) -> Result<()> {
+        frame::send(&self.0, event, &[]).context(Kind::Other, || "pichroot itself is gone".into())
+    }
+
+    fn warn(&self, warnings: impl IntoIterator<Item = String>) -> Result<()> {
+        warnings
+            .into_iter()
+            .try_for_each(|text| self.tell(&Event::Warning(text)))
+    }
+}
+
+fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
+    mount::make_all_private()?;
+    // The host's /proc numbers processes otherwise than this PID namespace.
+    mount::virtual_fs(
+        "proc",
+        "/proc".as_ref(),
+        MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC,
+        "",
+    )?;
+    let first = frame::receive(&supervisor.0).context(Kind::Other, || "no orders".into())?;
+    let Some((Order::Open(plan), _)) = first else {
+        return Err(Error::other("no orders"));
+    };
+    let (mounts, warnings) = Mounts::open(&plan.dir, image, &plan.volumes, plan.layout.as_ref())?;
+    supervisor.warn(warnings)?;
+    let numbers = mounts
+        .places()
+        .into_iter()
+        .map(|(number, _)| number)
+        .collect::<Vec<_>>();
+    let used = use_image(supervisor, &plan, &mounts);
+    // Whatever happened: unmounted is unmounted. The first failure is the one to report.
+    let closed = mounts.close();
+    used?;
+    supervisor.warn(closed?)?;
+    check::run(&plan.dir, image, &plan.volumes, &numbers)?;
+    supervisor.tell(&Event::Closed)
+}
+
+/// From mounted to ready to be unmounted.
+fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Result<()> {
+    let root = Root::open(mounts.root())?;
+    let placeholders = Placeholders::make(&root)?;
+    let served = start(supervisor, plan, mounts, &root)
+        .and_then(|executor| serve(supervisor, plan, &executor));
+    // Nothing may run in the chroot when the placeholders go.
+    end_everything()?;
+    let removed = placeholders.remove();
+    served.and(removed)
+}
+
+fn start(
+    supervisor: &Supervisor,
+    plan: &StagePlan,
+    mounts: &Mounts,
+    root: &Root,
+) -> Result<Executor> {
+    let arch = facts::arch(root)?;
+    let host = Arch::host().ok_or_else(|| Error::host("this host's architecture is unknown"))?;
+    let emulator = emulation::choose(plan.emulation, arch, host)?;
+    let facts = Facts {
+        root: mounts.root().to_owned(),
+        arch,
+        emulator: emulator.as_ref().map(|e| e.program.clone()),
+        os: facts::os(root),
+        python: facts::python(root),
+        mounts: mounts.places(),
+    };
+    let (executor, warnings) = executor::start(ChrootPlan {
+        dir: plan.dir.clone(),
+        root: mounts.root().to_owned(),
+        hostname: plan.hostname.clone(),
+        emulator,
+        network: plan.network,
+        term: plan.term.clone(),
+    })?;
+    supervisor.warn(warnings)?;
+    symlink("/proc/self/exe", plan.dir.join(client::NAME))
+        .context(Kind::Host, || "cannot make the link to the client".into())?;
+    supervisor.tell(&Event::Ready(facts))?;
+    Ok(executor)
+}
+
+/// Runs jobs until the supervisor says to close.
+fn serve(supervisor: &Supervisor, plan: &StagePlan, executor: &Executor) -> Result<()> {
+    let failed = || "cannot start the stage's runtime".to_owned();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context(Kind::Host, failed)?;
+    runtime.block_on(async {
+        let control = supervisor.0.try_clone().context(Kind::Host, failed)?;
+        control.set_nonblocking(true).context(Kind::Host, failed)?;
+        let control = tokio::net::UnixStream::from_std(control).context(Kind::Host, failed)?;
+        let mut incoming = frame::Incoming::default();
+        let children = Children::reap()?;
+        let mut executor_end = children.ending_of(executor.pid);
+        let mut job: Option<Running> = None;
+        let mut deadline: Option<tokio::time::Instant> = None;
+        loop {
+            tokio::select! {
+                order = frame::receive_async(&control, &mut incoming) => {
+                    match order.context(Kind::Other, || "pichroot itself is gone".into())? {
+                        Some((Order::Run(wanted), _)) => {
+                            job = Some(Running::start(&wanted, &plan.dir, &children)?);
+                        }
+                        Some((Order::Stop(number), _)) => if let Some(job) = &job {
+                            job.stop(Signal::try_from(number).unwrap_or(Signal::SIGTERM));
+                            deadline = Some(tokio::time::Instant::now() + GRACE);
+                        },
+                        Some((Order::Close, _)) => return Ok(()),
+                        Some((Order::Open(_), _)) | None => return Err(Error::other("the stage lost its orders")),
+                    }
+                }
+                ended = async { (&mut job.as_mut().expect("guarded").ending).await }, if job.is_some() => {
+                    job = None;
+                    let ended = ended.map_err(|_| Error::other("the job's end was lost"))?;
+                    supervisor.tell(&Event::Ended(ended))?;
+                }
+                _ = &mut executor_end => {
+                    return Err(Error::other("the executor of the image was killed")
+                        .hint("did something in the image use up all memory? see the kernel's log"));
+                }
+                () = async { tokio::time::sleep_until(deadline.expect("guarded")).await }, if deadline.is_some() => {
+                    deadline = None;
+                    if let Some(job) = &job { job.kill() }
+                }
+            }
+        }
+    })
+}
+
+/// Kills every process of the stage's PID namespace but this one, and waits for each to be gone.
+///
+/// # Errors
+/// [`Kind::Teardown`] when some do not go.
+fn end_everything() -> Result<()> {
+    let deadline = Instant::now() + REAP;
+    // ESRCH: there are none.
+    let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Err(Errno::ECHILD) => return Ok(()),
+            Ok(WaitStatus::StillAlive) if Instant::now() > deadline => {
+                return Err(
+                    Error::new(Kind::Teardown, "processes in the image do not end")
+                        .hint("they wait for the kernel; see `ps` for state D"),
+                );
+            }
+            Ok(WaitStatus::StillAlive) => {
+                let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What the supervisor and the stage say to each other, in frames ([`crate::sys::frame`]).
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::Facts;
+use crate::{
+    chroot::plan::Network,
+    disk::Volume,
+    emulation::Mode,
+    error::{Error, Kind},
+    sys::children::Ending,
+};
+
+/// What to mount and how; comes with the open image file.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StagePlan {
+    /// The empty directory that the stage mounts its tmpfs on.
+    pub dir: PathBuf,
+    /// The image's partitions and their file systems.
+    pub volumes: Vec<Volume>,
+    /// Mount points by partition number, where the user gave them.
+    pub layout: Option<BTreeMap<u32, PathBuf>>,
+    /// The host name that programs in the chroot see.
+    pub hostname: String,
+    /// How the image's programs are run.
+    pub emulation: Mode,
+    /// Which network they see.
+    pub network: Network,
+    /// The `TERM` of the user's terminal.
+    pub term: String,
+}
+
+/// A program to run in the stage, on the host's file system, with the image mounted in reach.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Its environment, all of it.
+    pub environment: Vec<(String, String)>,
+    /// Files to write below the stage's directory before; they may hold secrets.
+    pub files: Vec<JobFile>,
+}
+
+/// A file on the stage's tmpfs.
+#[derive(Serialize, Deserialize)]
+pub struct JobFile {
+    /// Its path below the stage's directory.
+    pub path: PathBuf,
+    /// Its content.
+    pub content: String,
+}
+
+impl std::fmt::Debug for JobFile {
+    /// Without the content, which may be secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JobFile")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the supervisor tells the stage.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Mount this image.
+    Open(Box<StagePlan>),
+    /// Run this in it.
+    Run(Job),
+    /// End what is running with this signal.
+    Stop(i32),
+    /// Unmount everything and check the file systems.
+    Close,
+}
+
+/// What the stage tells the supervisor.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The image is mounted and its programs run.
+    Ready(Facts),
+    /// The job ended.
+    Ended(Ending),
+    /// Everything is unmounted and clean.
+    Closed,
+    /// Something the user should know.
+    Warning(String),
+    /// Something for `-v`.
+    Detail(String),
+    /// It cannot go on.
+    Failed(Failure),
+}
+
+/// An [`Error`] on its way through a socket.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Failure {
+    kind: Kind,
+    what: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// The parts of an error, as they were reported.
+    pub fn new(kind: Kind, what: String, hint: Option<String>) -> Self {
+        Failure { kind, what, hint }
+    }
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        Failure::new(
+            error.kind(),
+            error.to_string(),
+            error.hint_text().map(str::to_owned),
+        )
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let error = Error::new(failure.kind, failure.what);
+        match failure.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}

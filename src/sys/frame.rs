@@ -1,0 +1,208 @@
+//! JSON messages over a Unix stream socket, each after its length, with file descriptors beside.
+//!
+//! Frame: the length of the JSON in bytes as u32, little-endian, then the JSON. Descriptors travel
+//! with the frame's first byte. The supervisor and the stage talk like this, and so do the
+//! executor and its clients.
+
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    os::{
+        fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd},
+        unix::net::UnixStream,
+    },
+};
+
+use nix::{
+    cmsg_space,
+    sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, UnixAddr, recvmsg, sendmsg},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The longest message accepted, in bytes: what the kernel allows for arguments, and some room.
+pub const MAX_FRAME: usize = 8 << 20;
+/// The most descriptors in one message: standard input, output and error, and one spare.
+const MAX_FDS: usize = 4;
+
+/// Sends `message` with `fds`, waiting for room.
+pub fn send<T: Serialize>(socket: &impl AsFd, message: &T, fds: &[RawFd]) -> io::Result<()> {
+    let frame = encode(message)?;
+    let mut sent = 0;
+    while sent < frame.len() {
+        let rights = [ControlMessage::ScmRights(fds)];
+        // Only the first byte carries the descriptors.
+        let control = if sent == 0 && !fds.is_empty() {
+            &rights[..]
+        } else {
+            &[]
+        };
+        let data = [IoSlice::new(&frame[sent..])];
+        match sendmsg::<UnixAddr>(
+            socket.as_fd().as_raw_fd(),
+            &data,
+            control,
+            MsgFlags::MSG_NOSIGNAL,
+            None,
+        ) {
+            Ok(n) => sent += n,
+            Err(nix::Error::EINTR) => {}
+            Err(nix::Error::EAGAIN) => wait_writable(socket)?,
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of one frame.
+fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
+    let json = serde_json::to_vec(message)?;
+    if json.len() > MAX_FRAME {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the message is too long",
+        ));
+    }
+    let mut frame = (json.len() as u32).to_le_bytes().to_vec();
+    frame.extend(json);
+    Ok(frame)
+}
+
+fn wait_writable(socket: &impl AsFd) -> io::Result<()> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    match poll(
+        &mut [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)],
+        PollTimeout::NONE,
+    ) {
+        Ok(_) | Err(nix::Error::EINTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Receives one message from a blocking socket; `None` at the end of the stream.
+pub fn receive<T: DeserializeOwned>(socket: &UnixStream) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    let mut incoming = Incoming::default();
+    loop {
+        if let Some(message) = incoming.next()? {
+            return Ok(Some(message));
+        }
+        if incoming.fill(socket)? == 0 {
+            return Ok(None);
+        }
+    }
+}
+
+/// As [`receive`], on a socket of the current runtime; what has arrived of the next message stays in
+/// `incoming`, so that waiting can be cancelled.
+pub async fn receive_async<T: DeserializeOwned>(
+    socket: &tokio::net::UnixStream,
+    incoming: &mut Incoming,
+) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    loop {
+        if let Some(message) = incoming.next()? {
+            return Ok(Some(message));
+        }
+        socket.readable().await?;
+        match socket.try_io(tokio::io::Interest::READABLE, || incoming.fill(socket)) {
+            Ok(0) => return Ok(None),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Collects what a socket delivers until a whole message is there.
+#[derive(Debug, Default)]
+pub struct Incoming {
+    bytes: Vec<u8>,
+    fds: Vec<OwnedFd>,
+}
+
+impl Incoming {
+    /// Takes what the socket has now; 0 is the end of the stream, WouldBlock is nothing yet.
+    pub fn fill(&mut self, socket: &impl AsFd) -> io::Result<usize> {
+        let mut chunk = [0; 16 << 10];
+        let mut data = [IoSliceMut::new(&mut chunk)];
+        let mut control = cmsg_space!([RawFd; MAX_FDS]);
+        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+        let message = recvmsg::<UnixAddr>(
+            socket.as_fd().as_raw_fd(),
+            &mut data,
+            Some(&mut control),
+            flags,
+        )?;
+        for rights in message.cmsgs()? {
+            if let ControlMessageOwned::ScmRights(fds) = rights {
+                #[allow(unsafe_code)]
+                // SAFETY: the kernel has just made these descriptors for us alone.
+                self.fds.extend(
+                    fds.into_iter()
+                        .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }),
+                );
+            }
+        }
+        let count = message.bytes;
+        if self.bytes.len() + count > MAX_FRAME + 4 || self.fds.len() > MAX_FDS {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the message is too long",
+            ));
+        }
+        self.bytes.extend_from_slice(&chunk[..count]);
+        Ok(count)
+    }
+
+    /// The next whole message with its descriptors, if all of it is here.
+    pub fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+        let Some(head) = self.bytes.first_chunk::<4>() else {
+            return Ok(None);
+        };
+        let length = u32::from_le_bytes(*head) as usize;
+        if length > MAX_FRAME {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the message is too long",
+            ));
+        }
+        if self.bytes.len() < 4 + length {
+            return Ok(None);
+        }
+        let message = serde_json::from_slice(&self.bytes[4..4 + length])?;
+        self.bytes.drain(..4 + length);
+        Ok(Some((message, std::mem::take(&mut self.fds))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+
+    #[test]
+    fn messages_and_descriptors_arrive_whole_and_in_order() {
+        let (a, b) = UnixStream::pair().unwrap();
+        let (mut reader, writer) = io::pipe().unwrap();
+        send(&a, &"x".repeat(100_000), &[writer.as_raw_fd()]).unwrap();
+        send(&a, &7, &[]).unwrap();
+        drop((a, writer));
+        let mut incoming = Incoming::default();
+        let mut fill_until = |incoming: &mut Incoming| while incoming.fill(&b).unwrap() > 0 {};
+        fill_until(&mut incoming);
+        let (text, fds): (String, _) = incoming.next().unwrap().unwrap();
+        assert_eq!(text.len(), 100_000);
+        std::fs::File::from(fds.into_iter().next().unwrap())
+            .write_all(b"hello")
+            .unwrap();
+        let mut said = String::new();
+        reader.read_to_string(&mut said).unwrap();
+        assert_eq!(said, "hello");
+        assert_eq!(incoming.next::<u32>().unwrap().unwrap().0, 7);
+    }
+
+    #[test]
+    fn a_length_beyond_the_limit_is_refused_before_it_is_read() {
+        let (mut a, b) = UnixStream::pair().unwrap();
+        a.write_all(&u32::MAX.to_le_bytes()).unwrap();
+        assert!(receive::<String>(&b).is_err());
+    }
+}
