@@ -10,6 +10,7 @@
 
 mod cache;
 mod checksum;
+mod copy;
 mod decode;
 mod digest;
 mod download;
@@ -23,12 +24,14 @@ mod remote;
 mod source;
 mod sparse;
 mod sums;
+mod work;
 
 pub use cache::{BaseImage, Cache, OutputLock};
 pub use checksum::Checksum;
 pub use digest::{Algorithm, Digest, Digests};
 pub use record::BaseRecord;
 pub use source::{Location, Source};
+pub use work::{WorkImage, check_output};
 
 use crate::{error::Result, report::Report};
 use http::{Client, Patience};
