@@ -1,1 +1,67 @@
-//! image
+//! From the source to the work image, and from the work image to the output.
+//!
+//! ```text
+//! Source --fetch--> BaseImage --WorkImage::create--> WorkImage --publish--> output
+//! ```
+//!
+//! [`fetch`] downloads, verifies and decompresses a source once, into the [`Cache`]; every run then
+//! makes its own [`WorkImage`] from the base image. Nothing appears under its final name before it
+//! is complete, and neither sources nor base images are ever written.
+
+mod cache;
+mod checksum;
+mod copy;
+mod decode;
+mod digest;
+mod download;
+mod http;
+mod local;
+mod lock;
+mod newfile;
+mod pass;
+mod record;
+mod remote;
+mod source;
+mod sparse;
+mod sums;
+mod work;
+
+pub use cache::{BaseImage, Cache, OutputLock};
+pub use checksum::Checksum;
+pub use digest::{Algorithm, Digest, Digests};
+pub use record::BaseRecord;
+pub use source::{Location, Source};
+pub use work::{WorkImage, check_output};
+
+use crate::{error::Result, report::Report};
+use http::{Client, Patience};
+
+/// Verifies the source and gives its base image: from the cache where it is there, else made now. A
+/// local file that is not packed is its own base image.
+///
+/// Blocks while it works, and while another run makes the same base image.
+///
+/// # Errors
+/// * [`Kind::Usage`](crate::error::Kind::Usage): the file or address does not exist;
+/// * [`Kind::Image`](crate::error::Kind::Image): its checksum is wrong, it is damaged, truncated or
+///   in a format that is not read. Nothing of it stays;
+/// * [`Kind::Host`](crate::error::Kind::Host): the network, the disk or the cache fails.
+pub fn fetch(cache: &Cache, source: &Source, report: &dyn Report) -> Result<BaseImage> {
+    fetch_with(cache, &Client::new(Patience::default()), source, report)
+}
+
+fn fetch_with(
+    cache: &Cache,
+    client: &Client,
+    source: &Source,
+    report: &dyn Report,
+) -> Result<BaseImage> {
+    let wanted = source.checksum.resolve(&source.location, client, report)?;
+    match &source.location {
+        Location::Path(path) => local::fetch(cache, path, wanted.as_ref(), report),
+        Location::Url(url) => remote::fetch(cache, client, url, wanted.as_ref(), report),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 pub mod children;
 pub mod command;
+pub mod file;
 pub mod frame;
 pub mod inroot;
 pub mod landlock;

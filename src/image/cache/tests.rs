@@ -1,0 +1,102 @@
+use std::os::unix::fs::{FileExt, PermissionsExt};
+
+use super::*;
+
+fn record(hex: &str) -> BaseRecord {
+    BaseRecord {
+        source: "a.img.xz".into(),
+        digests: Digests::from([(Algorithm::Sha256, hex.repeat(64))]),
+        source_size: 10,
+        size: 4,
+        created: 0,
+    }
+}
+
+fn insert(cache: &Cache, record: BaseRecord) -> BaseImage {
+    let new = cache.new_base().unwrap();
+    new.file().write_all_at(b"data", 0).unwrap();
+    cache.insert(new, record).unwrap()
+}
+
+#[test]
+fn the_default_directory() {
+    let at = |vars: &[(&str, &str)], root| {
+        let var = |name: &str| {
+            let found = vars.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| OsString::from(value))
+        };
+        default_dir(var, root).map(|dir| dir.display().to_string())
+    };
+    let own = [("PICHROOT_CACHE_DIR", "/c"), ("HOME", "/h")];
+    assert_eq!(at(&own, true).unwrap(), "/c");
+    assert_eq!(at(&[("HOME", "/h")], true).unwrap(), "/var/cache/pichroot");
+    assert_eq!(at(&[("HOME", "/h")], false).unwrap(), "/h/.cache/pichroot");
+    let xdg = [("XDG_CACHE_HOME", "/x"), ("HOME", "/h")];
+    assert_eq!(at(&xdg, false).unwrap(), "/x/pichroot");
+    // The XDG base directory specification: a relative path is to be ignored.
+    let relative = [("XDG_CACHE_HOME", "x"), ("HOME", "/h")];
+    assert_eq!(at(&relative, false).unwrap(), "/h/.cache/pichroot");
+    assert_eq!(at(&[], false).unwrap_err().kind(), Kind::Usage);
+}
+
+#[test]
+fn a_base_is_found_by_any_digest_that_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = Cache::open(dir.path()).unwrap();
+    let mut first = record("a");
+    assert!(cache.base(&first.digests).unwrap().is_none());
+    let base = insert(&cache, first.clone());
+    assert_eq!(base.size(), 4);
+    let mode = base.file().metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o444);
+
+    // The same source again, now with another digest: one image, both digests.
+    let md5 = Digest::new(Algorithm::Md5, &"1".repeat(32)).unwrap();
+    assert!(cache.base_with(&md5).unwrap().is_none());
+    first.digests.insert(Algorithm::Md5, md5.hex.clone());
+    insert(&cache, first.clone());
+    assert!(cache.base_with(&md5).unwrap().is_some());
+    assert_eq!(cache.bases(), [first]);
+}
+
+#[test]
+fn a_base_in_use_is_not_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = Cache::open(dir.path()).unwrap();
+    let base = insert(&cache, record("b"));
+    assert!(!cache.remove(&record("b")).unwrap());
+    drop(base);
+    assert!(cache.remove(&record("b")).unwrap());
+    assert!(cache.bases().is_empty());
+    assert!(cache.base(&record("b").digests).unwrap().is_none());
+}
+
+#[test]
+fn a_base_that_is_not_inserted_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = Cache::open(dir.path()).unwrap();
+    drop(cache.new_base().unwrap());
+    assert_eq!(fs::read_dir(dir.path().join("bases")).unwrap().count(), 0);
+}
+
+#[test]
+fn one_run_at_a_time_makes_an_output() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = Cache::open(&dir.path().join("cache")).unwrap();
+    let held = cache.lock_output(&dir.path().join("a.img")).unwrap();
+    let other_name = dir.path().join("cache/../a.img");
+    let error = cache.lock_output(&other_name).unwrap_err();
+    assert_eq!(error.kind(), Kind::Host);
+    assert!(error.to_string().contains("another run"), "{error}");
+    cache.lock_output(&dir.path().join("b.img")).unwrap();
+    drop(held);
+    cache.lock_output(&other_name).unwrap();
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_the_hosts_fault() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = Cache::open(file.path()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Host);
+    assert!(error.hint_text().unwrap().contains("PICHROOT_CACHE_DIR"));
+}

@@ -1,0 +1,210 @@
+//! HTTP requests: one agent, one set of limits, and errors that say whether trying again may help.
+
+use std::{io::Read, thread, time::Duration};
+
+use ureq::{
+    Agent, Body, Proxy, ResponseExt,
+    http::{Response, header},
+};
+
+use crate::{
+    error::{Context, Error, Kind, Result},
+    report::Report,
+};
+
+/// How patient the client is.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// How often in a row it may fail without getting a single new byte.
+    pub attempts: u32,
+    /// The pause after the first failure; it doubles with each further one.
+    pub pause: Duration,
+    /// How long connecting, and looking up the name, may take.
+    pub connect: Duration,
+    /// How long the server may stay silent.
+    pub stall: Duration,
+}
+
+impl Default for Patience {
+    /// Gives up on a dead network after half a minute, on a dead connection after one minute;
+    /// servers that are slow to fetch a file from their own storage answer within that.
+    fn default() -> Self {
+        Patience {
+            attempts: 5,
+            pause: Duration::from_secs(1),
+            connect: Duration::from_secs(15),
+            stall: Duration::from_secs(60),
+        }
+    }
+}
+
+/// How many redirects are followed: mirrors use one to three, loops never end.
+const REDIRECTS: u32 = 10;
+
+/// A request that failed, and whether it may work the next time.
+#[derive(Debug)]
+pub struct Failure {
+    /// What happened.
+    pub error: Error,
+    /// Whether to try again.
+    pub again: bool,
+}
+
+impl Failure {
+    /// A failure that stays.
+    pub fn fatal(error: Error) -> Self {
+        Failure {
+            error,
+            again: false,
+        }
+    }
+
+    /// A failure that may pass.
+    pub fn passing(error: Error) -> Self {
+        Failure { error, again: true }
+    }
+}
+
+/// Makes requests.
+#[derive(Debug, Clone)]
+pub struct Client {
+    agent: Agent,
+    patience: Patience,
+}
+
+impl Client {
+    /// A client that uses the proxies of the environment (`https_proxy` and so on).
+    pub fn new(patience: Patience) -> Self {
+        Self::through(Proxy::try_from_env(), patience)
+    }
+
+    /// A client that uses this proxy, or none.
+    pub fn through(proxy: Option<Proxy>, patience: Patience) -> Self {
+        let agent = Agent::config_builder()
+            .proxy(proxy)
+            .user_agent(concat!("pichroot/", env!("CARGO_PKG_VERSION")))
+            .http_status_as_error(false)
+            .max_redirects(REDIRECTS)
+            .timeout_resolve(Some(patience.connect))
+            .timeout_connect(Some(patience.connect))
+            .timeout_recv_response(Some(patience.stall))
+            .timeout_per_read(Some(patience.stall))
+            .build()
+            .new_agent();
+        Client { agent, patience }
+    }
+
+    /// Sends a GET request; the answer has status 200, 206, 304 or 416.
+    pub fn get(
+        &self,
+        url: &str,
+        shown: &str,
+        headers: &[(&str, String)],
+    ) -> Result<Response<Body>, Failure> {
+        let mut request = self.agent.get(url);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let response = request.call().map_err(|error| failed(shown, error))?;
+        let secure = |scheme: Option<&str>| scheme.is_some_and(|s| s.eq_ignore_ascii_case("https"));
+        if url
+            .get(..6)
+            .is_some_and(|s| s.eq_ignore_ascii_case("https:"))
+            && !secure(response.get_uri().scheme_str())
+        {
+            return Err(Failure::fatal(
+                Error::host(format!("{shown} redirects to an address without https"))
+                    .hint("name another address; the http:// one needs a checksum to be safe"),
+            ));
+        }
+        refuse_status(shown, &response).map_or(Ok(response), Err)
+    }
+
+    /// The text at `url`, at most `limit` bytes of it.
+    pub fn text(&self, url: &str, limit: u64, report: &dyn Report) -> Result<String> {
+        let shown = super::source::Location::Url(url.to_owned()).to_string();
+        report.detail(&format!("reading {shown}"));
+        self.patiently(&shown, report, &mut || 0, &mut || {
+            let response = self.get(url, &shown, &[])?;
+            let mut text = Vec::new();
+            let body = response.into_body().into_reader();
+            let read = body.take(limit).read_to_end(&mut text);
+            read.context(Kind::Host, || format!("cannot read {shown}"))
+                .map_err(Failure::passing)?;
+            Ok(String::from_utf8_lossy(&text).into_owned())
+        })
+    }
+
+    /// Calls `attempt` until it works, fails for good, or has failed too often. A failure after
+    /// which `done` is larger than ever before does not count.
+    pub fn patiently<T>(
+        &self,
+        shown: &str,
+        report: &dyn Report,
+        done: &mut dyn FnMut() -> u64,
+        attempt: &mut dyn FnMut() -> Result<T, Failure>,
+    ) -> Result<T> {
+        let mut best = done();
+        let mut failures = 0;
+        loop {
+            let failure = match attempt() {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            };
+            let now = done();
+            failures = if now > best { 0 } else { failures + 1 };
+            best = best.max(now);
+            if !failure.again {
+                return Err(failure.error);
+            }
+            if failures >= self.patience.attempts {
+                let hint = "check the address and the network, then run it again; \
+                            a download goes on where it stopped";
+                return Err(failure.error.hint(hint));
+            }
+            let pause = self.patience.pause * 2_u32.pow(failures.saturating_sub(1));
+            report.detail(&format!(
+                "{}; trying {shown} again in {:.0?}",
+                failure.error, pause
+            ));
+            thread::sleep(pause);
+        }
+    }
+}
+
+/// The failure that an answer's status stands for, if it is one.
+fn refuse_status(shown: &str, response: &Response<Body>) -> Option<Failure> {
+    let status = response.status();
+    let what = format!("{shown}: the server answers {status}");
+    let hint = match status.as_u16() {
+        200 | 206 | 304 | 416 => return None,
+        408 | 425 | 429 | 500.. => return Some(Failure::passing(Error::host(what))),
+        401 | 403 | 407 => "the server wants a login, or does not serve this address to everybody",
+        404 | 410 => "check the address; publishers move images when a new release is out",
+        _ => "check the address",
+    };
+    Some(Failure::fatal(Error::usage(what).hint(hint)))
+}
+
+/// The failure for a request that got no answer.
+fn failed(shown: &str, error: ureq::Error) -> Failure {
+    let again = !matches!(
+        error,
+        ureq::Error::BadUri(_)
+            | ureq::Error::Http(_)
+            | ureq::Error::TooManyRedirects
+            | ureq::Error::RedirectFailed
+            | ureq::Error::InvalidProxyUrl
+            | ureq::Error::Tls(_)
+            | ureq::Error::Rustls(_)
+            | ureq::Error::HostNotFound
+    );
+    let error = Err::<(), _>(error).context(Kind::Host, || format!("cannot get {shown}"));
+    let error = error.unwrap_err().hint("check the address and the network");
+    Failure { error, again }
+}
+
+/// A response header as text.
+pub fn header(response: &Response<Body>, name: header::HeaderName) -> Option<String> {
+    Some(response.headers().get(name)?.to_str().ok()?.to_owned())
+}

@@ -1,0 +1,157 @@
+//! Fetches a source that is a file of this host.
+
+use std::{
+    fs::File,
+    os::unix::fs::{FileTypeExt, OpenOptionsExt},
+    path::Path,
+};
+
+use nix::fcntl::OFlag;
+
+use super::{
+    cache::{BaseImage, Cache},
+    checksum,
+    decode::Format,
+    digest::{Digest, Digests},
+    pass::{self, Input},
+    record::{BaseRecord, FileId, PlaceRecord},
+};
+use crate::{
+    error::{Context, Error, Kind, Result},
+    report::Report,
+};
+
+/// The base image for the file at `path`; a file that is not packed is its own base image.
+pub fn fetch(
+    cache: &Cache,
+    path: &Path,
+    wanted: Option<&Digest>,
+    report: &dyn Report,
+) -> Result<BaseImage> {
+    let name = path.display().to_string();
+    let file = open(path)?;
+    let input = Input {
+        file: &file,
+        name: &name,
+        format: pass::detect(&file, &name)?,
+    };
+    let id = identity(&input)?;
+    let known = || {
+        let seen = cache
+            .place(&id.place)
+            .filter(|seen| seen.stamp == id.stamp)?;
+        let enough = wanted.is_none_or(|wanted| seen.digests.contains_key(&wanted.algorithm));
+        enough.then_some(seen.digests)
+    };
+    if input.format == Format::Raw {
+        if wanted.is_some() {
+            let digests = known().map_or_else(|| pass::hash(&input, wanted, report), Ok)?;
+            checksum::verify(&name, wanted, &digests)?;
+            note(cache, &input, &id, &digests)?;
+        }
+        return BaseImage::new(file, path.into())
+            .context(Kind::Host, || format!("cannot read {}", path.display()));
+    }
+    let cached = || match known() {
+        Some(digests) => {
+            checksum::verify(&name, wanted, &digests)?;
+            cache.base(&digests)
+        }
+        None => Ok(None),
+    };
+    if let Some(base) = cached()? {
+        return Ok(base);
+    }
+    let _one_at_a_time = cache.lock_fetch(&id.place, &name, report)?;
+    // Another run may just have done it.
+    if let Some(base) = cached()? {
+        return Ok(base);
+    }
+    make_base(cache, &input, &id, wanted, report)
+}
+
+/// Decodes the source into the cache, unless its content proves to be there under another name.
+fn make_base(
+    cache: &Cache,
+    input: &Input,
+    id: &FileId,
+    wanted: Option<&Digest>,
+    report: &dyn Report,
+) -> Result<BaseImage> {
+    let source_size = input.file.metadata().map_or(0, |meta| meta.len());
+    let _same_content = wanted
+        .map(|wanted| cache.lock_fetch(&wanted.to_string(), input.name, report))
+        .transpose()?;
+    if cache
+        .bases()
+        .iter()
+        .any(|base| base.source_size == source_size)
+    {
+        let digests = pass::hash(input, wanted, report)?;
+        if let Some(base) = cache.base(&digests)? {
+            note(cache, input, id, &digests)?;
+            return Ok(base);
+        }
+    }
+    let new = cache.new_base()?;
+    let (size, digests) = pass::decode(input, &new, wanted, report)?;
+    note(cache, input, id, &digests)?;
+    cache.insert(new, BaseRecord::now(input.name, digests, source_size, size))
+}
+
+/// Notes the digests of the file, which must not have changed while they were computed.
+fn note(cache: &Cache, input: &Input, id: &FileId, digests: &Digests) -> Result<()> {
+    if identity(input)? != *id {
+        return Err(
+            Error::image(format!("{} changed while it was read", input.name))
+                .hint("wait until it is complete"),
+        );
+    }
+    if id.is_settled() {
+        let stamp = id.stamp.clone();
+        let seen = PlaceRecord {
+            stamp,
+            digests: digests.clone(),
+            ..PlaceRecord::default()
+        };
+        cache.set_place(&id.place, &seen);
+    }
+    Ok(())
+}
+
+fn identity(input: &Input) -> Result<FileId> {
+    let meta = input.file.metadata();
+    Ok(FileId::of(&meta.context(Kind::Host, || {
+        format!("cannot read {}", input.name)
+    })?))
+}
+
+/// Opens a regular file that is not empty.
+fn open(path: &Path) -> Result<File> {
+    let shown = path.display();
+    // Without waiting, should it be a fifo.
+    let file = File::options()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)
+        .context(Kind::Usage, || format!("cannot open the image {shown}"))
+        .map_err(|error| {
+            error.hint("check the path; a relative one starts at the working directory")
+        })?;
+    let meta = file
+        .metadata()
+        .context(Kind::Host, || format!("cannot read {shown}"))?;
+    if meta.file_type().is_block_device() {
+        return Err(
+            Error::usage(format!("{shown} is a device, not an image file"))
+                .hint("copy it to a file first, for instance with dd"),
+        );
+    }
+    if !meta.is_file() {
+        return Err(Error::usage(format!("{shown} is not an image file")).hint("name a disk image"));
+    }
+    if meta.len() == 0 {
+        return Err(Error::image(format!("{shown} is empty")).hint("get the image again"));
+    }
+    Ok(file)
+}

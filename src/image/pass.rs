@@ -1,0 +1,215 @@
+//! The one pass over a source: its bytes are hashed, decoded and written to a new base image.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Read},
+    os::unix::fs::FileExt,
+};
+
+use super::{
+    checksum,
+    decode::{self, Format, HEAD},
+    digest::{Digest, Digests, Hasher},
+    newfile::NewFile,
+    sparse::{self, Stop},
+};
+use crate::{
+    error::{Context, Error, Kind, Result},
+    report::{Progress, Report},
+};
+
+/// The largest image that is decoded, in bytes: a guard against files made to fill the disk. The
+/// largest images that ARM boards are published with are below 32 GiB.
+const LIMIT: u64 = 64 << 30;
+
+/// How much is read from the source at once, in bytes.
+const BUFFER: usize = 1 << 20;
+
+/// A source that is open, and what it is called in messages.
+pub struct Input<'a> {
+    /// The source, a regular file.
+    pub file: &'a File,
+    /// Its name.
+    pub name: &'a str,
+    /// How it is packed.
+    pub format: Format,
+}
+
+/// The format of the file, by its first bytes.
+///
+/// # Errors
+/// [`Kind::Image`] for a format that is known but not read, with what to do about it.
+pub fn detect(file: &File, name: &str) -> Result<Format> {
+    let mut head = Vec::new();
+    Bytes::new(file, None)
+        .take(HEAD as u64)
+        .read_to_end(&mut head)
+        .context(Kind::Host, || format!("cannot read {name}"))?;
+    match Format::detect(&head) {
+        Format::Foreign(kind, hint) => {
+            Err(Error::image(format!("{name} is in {kind} format, which is not read")).hint(hint))
+        }
+        format => Ok(format),
+    }
+}
+
+/// The digests of the source, which must match `wanted`.
+pub fn hash(input: &Input, wanted: Option<&Digest>, report: &dyn Report) -> Result<Digests> {
+    let read_error = || format!("cannot read {}", input.name);
+    let size = input.file.metadata().context(Kind::Host, read_error)?.len();
+    let progress = report.progress(&format!("verifying {}", input.name), Some(size));
+    let mut bytes = Bytes::new(
+        input.file,
+        Some((Hasher::new(wanted.map(|w| w.algorithm)), progress)),
+    );
+    bytes.drain().context(Kind::Host, read_error)?;
+    let digests = bytes.finish();
+    checksum::verify(input.name, wanted, &digests)?;
+    Ok(digests)
+}
+
+/// Decodes the source into `new`; returns the image's size and the source's digests, which match
+/// `wanted`.
+///
+/// # Errors
+/// [`Kind::Image`] for a wrong checksum (rather than for the damage that it shows) or a source that
+/// cannot be decoded; [`Kind::Host`] when the image cannot be written.
+pub fn decode(
+    input: &Input,
+    new: &NewFile,
+    wanted: Option<&Digest>,
+    report: &dyn Report,
+) -> Result<(u64, Digests)> {
+    let text = format!("decompressing {}", input.name);
+    if input.format == Format::Zip {
+        // Not a stream: its directory is at the end.
+        let digests = hash(input, wanted, report)?;
+        let bad = |error| read_error(input, error);
+        let size = decode::zip::with_image(input.file, bad, |_, size, reader| {
+            let progress = report.progress(&text, Some(size));
+            write(input, reader, new, &mut |at| progress.at(at))
+        })?;
+        return Ok((size, digests));
+    }
+    let size = input
+        .file
+        .metadata()
+        .context(Kind::Host, || format!("cannot read {}", input.name))?;
+    let progress = report.progress(&text, Some(size.len()));
+    let hasher = Hasher::new(wanted.map(|w| w.algorithm));
+    let mut source =
+        BufReader::with_capacity(BUFFER, Bytes::new(input.file, Some((hasher, progress))));
+    let written = match decode::open(input.format, &mut source) {
+        Ok(mut reader) => write(input, &mut reader, new, &mut |_| {}),
+        Err(error) => Err(read_error(input, error)),
+    };
+    match written {
+        Err(error) if error.kind() != Kind::Image => return Err(error),
+        _ => {}
+    }
+    let mut source = source.into_inner();
+    source
+        .drain()
+        .context(Kind::Host, || format!("cannot read {}", input.name))?;
+    let digests = source.finish();
+    checksum::verify(input.name, wanted, &digests)?;
+    Ok((written?, digests))
+}
+
+/// Writes the decoded bytes as a sparse file.
+fn write(
+    input: &Input,
+    reader: &mut dyn Read,
+    new: &NewFile,
+    progress: &mut dyn FnMut(u64),
+) -> Result<u64> {
+    let mut check = |head: &[u8]| match Format::detect(head) {
+        _ if head.is_empty() => Err(Error::image(format!("{} holds an empty image", input.name))
+            .hint("get the image again, or name another one")),
+        Format::Raw => Ok(()),
+        inner => Err(Error::image(format!(
+            "{} holds a {} file instead of a disk image",
+            input.name,
+            inner.name()
+        ))
+        .hint("unpack it once, and name what comes out")),
+    };
+    sparse::write(reader, new.file(), LIMIT, &mut check, progress).map_err(|stop| match stop {
+        Stop::Read(error) => read_error(input, error),
+        Stop::Write(error) => Err::<(), _>(error)
+            .context(Kind::Host, || {
+                format!("cannot write the image of {} to the cache", input.name)
+            })
+            .unwrap_err(),
+        Stop::TooLarge => Error::image(format!(
+            "{} decompresses to more than {} GiB",
+            input.name,
+            LIMIT >> 30
+        ))
+        .hint("check that this is the right file; if it is, unpack it and name the result"),
+        Stop::Refused(error) => error,
+    })
+}
+
+/// The error for a source that cannot be decoded.
+fn read_error(input: &Input, error: io::Error) -> Error {
+    let (name, format) = (input.name, input.format.name());
+    let what = match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            return Error::image(format!(
+                "{name} is truncated: its {format} data ends too early"
+            ))
+            .hint("get the image again");
+        }
+        io::ErrorKind::OutOfMemory => {
+            return Err::<(), _>(error)
+                .context(Kind::Host, || format!("cannot decompress {name}"))
+                .unwrap_err()
+                .hint("use a machine with more memory, or unpack the image elsewhere first");
+        }
+        _ if error.raw_os_error().is_some() => format!("cannot read {name}"),
+        _ => format!("{name} is not a usable {format} file"),
+    };
+    let failed: Result<()> = Err(error).context(Kind::Image, || what);
+    failed
+        .unwrap_err()
+        .hint("get the image again, or name another one")
+}
+
+/// Reads a file from its start, without moving its offset, and hashes what goes by.
+struct Bytes<'a> {
+    file: &'a File,
+    at: u64,
+    side: Option<(Hasher, Box<dyn Progress>)>,
+}
+
+impl<'a> Bytes<'a> {
+    fn new(file: &'a File, side: Option<(Hasher, Box<dyn Progress>)>) -> Self {
+        Bytes { file, at: 0, side }
+    }
+
+    /// Reads what is left.
+    fn drain(&mut self) -> io::Result<()> {
+        let mut buffer = vec![0; BUFFER];
+        while self.read(&mut buffer)? > 0 {}
+        Ok(())
+    }
+
+    fn finish(self) -> Digests {
+        self.side
+            .map(|(hasher, _)| hasher.finish())
+            .unwrap_or_default()
+    }
+}
+
+impl Read for Bytes<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.at)?;
+        self.at += count as u64;
+        if let Some((hasher, progress)) = &mut self.side {
+            hasher.update(&buffer[..count]);
+            progress.at(self.at);
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,169 @@
+//! What the user names as the image: a path or an http(s) URL, and its checksum.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use super::checksum::Checksum;
+use crate::error::{Error, Result};
+
+/// An image to fetch, and how to know that it is the right one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Where it is.
+    pub location: Location,
+    /// What it must be.
+    pub checksum: Checksum,
+}
+
+impl Source {
+    /// Reads both as the user writes them; no `checksum` is [`Checksum::Unspecified`].
+    ///
+    /// # Errors
+    /// Usage errors for a malformed URL or checksum, with the accepted forms as the hint.
+    pub fn parse(location: &str, checksum: Option<&str>) -> Result<Self> {
+        Ok(Source {
+            location: Location::parse(location)?,
+            checksum: checksum.map_or(Ok(Checksum::Unspecified), str::parse)?,
+        })
+    }
+}
+
+/// Where a file is: here, or on an http(s) server.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A path of this host, relative ones to the working directory.
+    Path(PathBuf),
+    /// An `http://` or `https://` address. It may hold a password: show it by `Display` only.
+    Url(String),
+}
+
+impl Location {
+    /// Reads `http://...`, `https://...`, `file:///path`, and anything else as a path.
+    ///
+    /// # Errors
+    /// A usage error where nothing is named, a URL has no host or another scheme.
+    pub fn parse(text: &str) -> Result<Self> {
+        const HINT: &str = "name a path, or an http:// or https:// address";
+        if text.is_empty() {
+            return Err(Error::usage("no image is named").hint(HINT));
+        }
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Ok(Location::Path(PathBuf::from(text)));
+        };
+        match scheme.to_ascii_lowercase().as_str() {
+            "file" => match rest.strip_prefix("localhost").unwrap_or(rest) {
+                path if path.starts_with('/') => Ok(Location::Path(percent_decode(path).into())),
+                _ => Err(Error::usage(format!("{text} has no absolute path"))
+                    .hint("write file:///the/path, or just the path")),
+            },
+            "http" | "https" => {
+                let url = Location::Url(text.to_owned());
+                match text.parse::<ureq::http::Uri>() {
+                    Ok(uri) if uri.host().is_some_and(|host| !host.is_empty()) => Ok(url),
+                    _ => Err(Error::usage(format!("{url} is not a valid address")).hint(HINT)),
+                }
+            }
+            // A relative path may well hold "://", an unknown scheme is far likelier.
+            _ if Path::new(text).exists() => Ok(Location::Path(PathBuf::from(text))),
+            _ => Err(Error::usage(format!("{text}: {scheme}:// is not supported")).hint(HINT)),
+        }
+    }
+
+    /// The last part of the path, without a URL's query: the name a checksum file knows.
+    pub fn file_name(&self) -> String {
+        match self {
+            Location::Path(path) => path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+            Location::Url(url) => {
+                let end = url.find(['?', '#']).unwrap_or(url.len());
+                let path = url[..end].splitn(4, '/').nth(3).unwrap_or_default();
+                percent_decode(path.rsplit('/').next().unwrap_or_default())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    /// As written, but a URL without its user, password, query and fragment, which may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Location::Path(path) => path.display().fmt(f),
+            Location::Url(url) => {
+                let (bare, query) = match url.find(['?', '#']) {
+                    Some(end) => (&url[..end], true),
+                    None => (url.as_str(), false),
+                };
+                let (scheme, rest) = bare.split_once("://").unwrap_or(("", bare));
+                let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+                let host = authority.rsplit('@').next().unwrap_or_default();
+                let mark = if query { "?..." } else { "" };
+                write!(f, "{scheme}://{host}{path}{mark}")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Location({self})")
+    }
+}
+
+/// `text` with each `%XX` replaced by the byte it stands for.
+fn percent_decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let code = (bytes[at] == b'%')
+            .then(|| text.get(at + 1..at + 3))
+            .flatten()
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        out.push(code.unwrap_or(bytes[at]));
+        at += if code.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn paths_and_urls_are_told_apart() {
+        let path = |text: &str| Location::Path(text.into());
+        assert_eq!(Location::parse("a/b.img").unwrap(), path("a/b.img"));
+        assert_eq!(Location::parse("file:///a%20b").unwrap(), path("/a b"));
+        let url = Location::parse("HTTPS://h.example/a.img.xz").unwrap();
+        assert!(matches!(url, Location::Url(_)));
+        for bad in ["", "ftp://h/x", "http://", "http:///x", "file://host/x"] {
+            assert_eq!(Location::parse(bad).unwrap_err().kind(), Kind::Usage);
+        }
+    }
+
+    #[test]
+    fn the_file_name_is_what_a_checksum_file_lists() {
+        let name = |text: &str| Location::parse(text).unwrap().file_name();
+        assert_eq!(name("http://h/d/a%2Bb.img.xz?sig=/x"), "a+b.img.xz");
+        assert_eq!(name("http://h"), "");
+        assert_eq!(name("/d/a.img"), "a.img");
+    }
+
+    #[test]
+    fn a_url_is_shown_without_what_may_be_secret() {
+        let url = Location::parse("https://me:pw@h.example:8443/a.img?token=T").unwrap();
+        assert_eq!(url.to_string(), "https://h.example:8443/a.img?...");
+        assert!(!format!("{url:?}").contains("pw"));
+    }
+
+    #[test]
+    fn percent_signs_that_stand_for_nothing_stay() {
+        assert_eq!(percent_decode("100%"), "100%");
+        assert_eq!(percent_decode("%zz%é%41"), "%zz%éA");
+    }
+}

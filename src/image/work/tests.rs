@@ -1,0 +1,127 @@
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
+
+use super::*;
+use crate::report::Silent;
+
+fn base(dir: &Path) -> BaseImage {
+    let path = dir.join("base.img");
+    fs::write(&path, b"base").unwrap();
+    BaseImage::new(File::open(&path).unwrap(), path).unwrap()
+}
+
+fn source(path: &Path) -> Source {
+    Source::parse(path.to_str().unwrap(), None).unwrap()
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_output_appears_when_it_is_published_and_belongs_to_its_owner_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = base(dir.path());
+    let output = dir.path().join("out.img");
+    let work = WorkImage::create(&base, &output, false, &Silent).unwrap();
+    work.file().write_all_at(b"work", 0).unwrap();
+    assert!(!output.exists());
+    work.publish().unwrap();
+    assert_eq!(fs::read(&output).unwrap(), b"work");
+    assert_eq!(
+        fs::metadata(&output).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(fs::read(base.path()).unwrap(), b"base");
+    assert_eq!(names(dir.path()), ["base.img", "out.img"]);
+}
+
+#[test]
+fn dropped_it_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = base(dir.path());
+    drop(WorkImage::create(&base, &dir.path().join("out.img"), false, &Silent).unwrap());
+    assert_eq!(names(dir.path()), ["base.img"]);
+}
+
+#[test]
+fn an_output_that_appeared_meanwhile_is_not_replaced_and_the_work_is_not_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = base(dir.path());
+    let output = dir.path().join("out.img");
+    let work = WorkImage::create(&base, &output, false, &Silent).unwrap();
+    fs::write(&output, "theirs").unwrap();
+    let error = work.publish().unwrap_err();
+    assert_eq!(error.kind(), Kind::Usage);
+    assert!(error.hint_text().unwrap().ends_with("out.img.new"));
+    assert_eq!(fs::read(&output).unwrap(), b"theirs");
+    assert_eq!(fs::read(dir.path().join("out.img.new")).unwrap(), b"base");
+
+    let work = WorkImage::create(&base, &output, true, &Silent).unwrap();
+    work.publish().unwrap();
+    assert_eq!(fs::read(&output).unwrap(), b"base");
+}
+
+#[test]
+fn a_failed_image_is_kept_under_a_name_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = base(dir.path());
+    let output = dir.path().join("out.img");
+    for name in ["out.img.failed", "out.img.failed.2", "out.img.failed.3"] {
+        let work = WorkImage::create(&base, &output, false, &Silent).unwrap();
+        assert_eq!(work.keep().unwrap(), dir.path().join(name));
+    }
+    assert!(!output.exists());
+}
+
+#[test]
+fn leftovers_of_a_killed_run_are_swept() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = base(dir.path());
+    fs::write(dir.path().join(".out.img.pichroot-1"), "").unwrap();
+    fs::write(dir.path().join(".other.img.pichroot-1"), "").unwrap();
+    let output = dir.path().join("out.img");
+    WorkImage::create(&base, &output, false, &Silent)
+        .unwrap()
+        .publish()
+        .unwrap();
+    assert_eq!(
+        names(dir.path()),
+        [".other.img.pichroot-1", "base.img", "out.img"]
+    );
+}
+
+#[test]
+fn outputs_that_cannot_be_are_refused_before_any_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let image = dir.path().join("source.img");
+    fs::write(&image, "source").unwrap();
+    fs::write(dir.path().join("there.img"), "").unwrap();
+    symlink("nowhere", dir.path().join("dangling.img")).unwrap();
+    symlink("source.img", dir.path().join("link.img")).unwrap();
+    let source = source(&image);
+    let refused = |path: &Path, force| {
+        let error = check_output(path, force, &source).unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage, "{error}");
+        assert!(error.hint_text().is_some(), "{error}");
+        error.to_string()
+    };
+    assert!(refused(&dir.path().join("there.img"), false).ends_with("exists"));
+    assert!(refused(&dir.path().join("dangling.img"), false).ends_with("exists"));
+    assert!(refused(dir.path(), true).contains("is a directory"));
+    assert!(refused(Path::new("/dev/null"), true).contains("is a device"));
+    assert!(refused(&dir.path().join("no/such.img"), true).contains("directory"));
+    assert!(refused(&image.join("x.img"), true).contains("directory"));
+    assert!(refused(&image, true).contains("source image itself"));
+    assert!(refused(&dir.path().join("link.img"), true).contains("source image itself"));
+    assert!(refused(&dir.path().join("new/"), true).contains("not a file name"));
+    assert!(refused(Path::new(""), true).contains("not a file name"));
+
+    check_output(&dir.path().join("there.img"), true, &source).unwrap();
+    check_output(&dir.path().join("new.img"), false, &source).unwrap();
+    check_output(Path::new("new-in-working-directory.img"), false, &source).unwrap();
+}
