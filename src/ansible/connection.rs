@@ -1,0 +1,91 @@
+//! The seam between pichroot and Ansible's connection plugin.
+//!
+//! A [`Connection`] names the plugin, the value of `ansible_host`, and the host variables the plugin
+//! and Ansible need. Another plugin is another constructor here; the inventory and the arguments
+//! follow.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::json::Vars;
+
+/// How Ansible reaches the image.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The plugin's name, for `--connection` and `ansible_connection`.
+    pub plugin: String,
+    /// `ansible_host`: the root of the mounted image, as ansible-playbook sees it.
+    pub host_path: PathBuf,
+    /// Further host variables; they win over those of the user's inventory.
+    pub vars: Vars,
+}
+
+impl Connection {
+    /// `community.general.chroot`, entering through `chroot_exe` instead of chroot(8).
+    ///
+    /// `root` is the mounted image, `chroot_exe` an absolute path (the plugin runs it as
+    /// `CHROOT_EXE ROOT SHELL -c COMMAND`), `interpreter` the image's Python, usually
+    /// `/usr/bin/python3`. Both must be UTF-8, as all that we put into the inventory.
+    pub fn chroot(root: &Path, chroot_exe: &Path, interpreter: &str) -> Self {
+        let mut vars = target_vars(interpreter);
+        vars.insert(
+            "ansible_chroot_exe".into(),
+            chroot_exe.to_string_lossy().into(),
+        );
+        Connection {
+            plugin: "chroot".into(),
+            host_path: root.to_owned(),
+            vars,
+        }
+    }
+
+    /// All host variables, `ansible_connection` and `ansible_host` included.
+    pub fn host_vars(&self) -> Vars {
+        let mut vars = self.vars.clone();
+        vars.insert("ansible_connection".into(), self.plugin.clone().into());
+        vars.insert(
+            "ansible_host".into(),
+            self.host_path.to_string_lossy().into(),
+        );
+        vars
+    }
+}
+
+/// What holds for every image, whatever the plugin.
+///
+/// Pipelining keeps module parameters (secrets among them) off the file system; where Ansible needs
+/// a file all the same, it goes to the chroot's tmpfs and not into blocks of the image.
+fn target_vars(interpreter: &str) -> Vars {
+    let vars = json!({
+        "ansible_python_interpreter": interpreter,
+        "ansible_pipelining": true,
+        "ansible_remote_tmp": "/tmp/.ansible/tmp",
+        "ansible_system_tmpdirs": ["/tmp"],
+        "ansible_async_dir": "/tmp/.ansible/async",
+        "ansible_no_target_syslog": true,
+    });
+    match vars {
+        serde_json::Value::Object(map) => map,
+        _ => unreachable!("an object literal"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plugin_and_the_path_are_host_variables() {
+        let connection = Connection::chroot(
+            Path::new("/run/p/root"),
+            Path::new("/run/p/enter"),
+            "/usr/bin/python3",
+        );
+        let vars = connection.host_vars();
+        assert_eq!(vars["ansible_connection"], "chroot");
+        assert_eq!(vars["ansible_host"], "/run/p/root");
+        assert_eq!(vars["ansible_chroot_exe"], "/run/p/enter");
+        assert_eq!(vars["ansible_pipelining"], true);
+    }
+}

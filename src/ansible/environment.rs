@@ -1,0 +1,121 @@
+//! The environment of ansible-playbook.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::Path,
+};
+
+use super::{
+    ansible_cfg::{Env, variable},
+    user_inventory,
+};
+
+/// What the environment depends on, beside the caller's own.
+#[derive(Debug)]
+pub struct Setting<'a> {
+    /// The folder in which ansible-playbook is started.
+    pub cwd: &'a Path,
+    /// A folder on the run's tmpfs for Ansible's local temporary files; Ansible makes it.
+    pub local_temp: &'a Path,
+    /// Names of variables that hold a secret (`env:` sources), which Ansible need not see.
+    pub secret_names: &'a [String],
+    /// Whether our own standard output is a terminal; Ansible's is a pipe, for the redactor.
+    pub terminal: bool,
+}
+
+/// The caller's environment as ansible-playbook gets it: without secrets, and with what makes
+/// Ansible behave behind a pipe. What the user set stays as it is, with one exception: Ansible's
+/// local temporary folder, which may hold secrets and so is always on the tmpfs.
+pub fn environment(caller: &Env, setting: &Setting) -> Env {
+    let mut env = caller.clone();
+    env.remove(OsStr::new("VAULT_TOKEN"));
+    for name in setting.secret_names {
+        env.remove(OsStr::new(name));
+    }
+    env.insert("ANSIBLE_LOCAL_TEMP".into(), setting.local_temp.into());
+    if let Some(plugins) = user_inventory::enabled_plugins(caller, setting.cwd) {
+        env.insert("ANSIBLE_INVENTORY_ENABLED".into(), plugins.into());
+    }
+    let colour_set = ["NO_COLOR", "ANSIBLE_NOCOLOR"]
+        .iter()
+        .any(|name| variable(caller, name).is_some());
+    if setting.terminal && !colour_set {
+        default(&mut env, "ANSIBLE_FORCE_COLOR", "1");
+    }
+    default(&mut env, "PYTHONUNBUFFERED", "1");
+    if !has_utf8_locale(caller) {
+        env.insert("LC_ALL".into(), "C.UTF-8".into());
+    }
+    env
+}
+
+fn default(env: &mut Env, name: &str, value: &str) {
+    env.entry(name.into()).or_insert_with(|| value.into());
+}
+
+/// Ansible refuses to start unless its locale's encoding is UTF-8.
+fn has_utf8_locale(env: &Env) -> bool {
+    ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| variable(env, name))
+        .and_then(OsStr::to_str)
+        .is_some_and(|locale| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        })
+}
+
+/// The process's own environment.
+pub fn of_process() -> Env {
+    std::env::vars_os().collect::<std::collections::BTreeMap<OsString, OsString>>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(pairs: &[(&str, &str)], terminal: bool) -> Env {
+        let caller: Env = pairs.iter().map(|(k, v)| (k.into(), v.into())).collect();
+        let setting = Setting {
+            cwd: Path::new("/"),
+            local_temp: Path::new("/t"),
+            secret_names: &["IMHOTEP_PW".into()],
+            terminal,
+        };
+        environment(&caller, &setting)
+    }
+
+    fn get<'a>(env: &'a Env, name: &str) -> Option<&'a str> {
+        env.get(OsStr::new(name)).map(|v| v.to_str().unwrap())
+    }
+
+    #[test]
+    fn secrets_are_taken_out() {
+        let env = run(
+            &[("VAULT_TOKEN", "x"), ("IMHOTEP_PW", "y"), ("PATH", "/bin")],
+            false,
+        );
+        assert_eq!(get(&env, "VAULT_TOKEN"), None);
+        assert_eq!(get(&env, "IMHOTEP_PW"), None);
+        assert_eq!(get(&env, "PATH"), Some("/bin"));
+        assert_eq!(get(&env, "ANSIBLE_LOCAL_TEMP"), Some("/t"));
+    }
+
+    #[test]
+    fn colours_are_forced_for_a_terminal_unless_refused() {
+        assert_eq!(get(&run(&[], true), "ANSIBLE_FORCE_COLOR"), Some("1"));
+        assert_eq!(get(&run(&[], false), "ANSIBLE_FORCE_COLOR"), None);
+        let refused = run(&[("NO_COLOR", "1")], true);
+        assert_eq!(get(&refused, "ANSIBLE_FORCE_COLOR"), None);
+        let set = run(&[("ANSIBLE_FORCE_COLOR", "0")], true);
+        assert_eq!(get(&set, "ANSIBLE_FORCE_COLOR"), Some("0"));
+    }
+
+    #[test]
+    fn the_locale_is_always_utf_8() {
+        assert_eq!(get(&run(&[], false), "LC_ALL"), Some("C.UTF-8"));
+        let latin = run(&[("LANG", "de_DE.UTF-8"), ("LC_ALL", "C")], false);
+        assert_eq!(get(&latin, "LC_ALL"), Some("C.UTF-8"));
+        assert_eq!(get(&run(&[("LANG", "de_DE.UTF-8")], false), "LC_ALL"), None);
+    }
+}

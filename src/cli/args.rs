@@ -1,0 +1,37 @@
+//! The command line as it is typed.
+
+mod ansible;
+mod image;
+mod playbook;
+
+pub use ansible::AnsibleArgs;
+pub use image::{DoctorArgs, ExecArgs, ShellArgs};
+pub use playbook::PlaybookArgs;
+
+use clap::{Parser, Subcommand};
+
+/// Provisions ARM disk images with Ansible, in a chroot
+#[derive(Parser)]
+#[command(name = "pichroot", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Provision an image with a playbook
+    Ansible(Box<AnsibleArgs>),
+    /// Run one command in an image
+    Exec(ExecArgs),
+    /// Open a shell in an image
+    Shell(ShellArgs),
+    /// Tell whether this machine can do it, and what to run if not
+    Doctor(DoctorArgs),
+}
+
+#[cfg(test)]
+#[path = "args/tests.rs"]
+mod tests;

@@ -1,0 +1,130 @@
+//! `pichroot ansible`.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{ArgAction, Args};
+
+use super::playbook::PlaybookArgs;
+use crate::config::{Emulation, Given, Network, OnError};
+
+const EXAMPLES: &str = "\
+Examples:
+  Build mypi.img from the image that ./pichroot.yml names:
+    pichroot ansible bootstrap-ubuntu-image.yml -e hn_hostname=mypi
+
+  Without a configuration file, from a local image with its checksum:
+    pichroot ansible site.yml --image ubuntu.img.xz --checksum file:SHA256SUMS -o pi.img
+
+  With secrets, of which none is ever on a command line, in a log or on the disk:
+    pichroot ansible site.yml --secret hn_ceph_key=vault:secret/ceph#key --secret pw=prompt
+
+Exit codes: 0 done; 2 wrong arguments or configuration; 3 this machine cannot;
+4 the image is bad; 5 the playbook failed; 6 the teardown failed; 130, 143 interrupted.";
+
+/// Options of `pichroot ansible`. No `Debug`: `-e` may hold secrets.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct AnsibleArgs {
+    /// The playbook: a path, else a name in ./playbooks, else one that comes with pichroot
+    pub playbook: PathBuf,
+
+    /// The image to start from: a path or URL, or a preset's name; compressed or not; never changed
+    ///
+    /// Default: image.source of the configuration file.
+    #[arg(long, value_name = "SOURCE")]
+    pub image: Option<String>,
+
+    /// Checksum of the source: sha256:HEX, sha512:, sha1:, md5:, file:URL-OR-PATH, or none
+    ///
+    /// Default: image.checksum of the configuration file, unless --image is given.
+    #[arg(long, value_name = "SUM")]
+    pub checksum: Option<String>,
+
+    /// Where the result goes [default: image.output, else {hn_hostname}.img, else the playbook's
+    /// name with .img]
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+
+    /// Replace an output that exists
+    #[arg(long)]
+    pub force: bool,
+
+    /// The configuration file [default: ./pichroot.yml where it exists]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Variables: k=v words, a JSON or YAML object, or @FILE; repeatable, later ones win
+    #[arg(short, long, value_name = "VARS")]
+    pub extra_vars: Vec<String>,
+
+    /// Variables from a YAML, JSON or *.pkrvars.hcl file; repeatable; -e wins over them
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub var_files: Vec<PathBuf>,
+
+    /// A secret variable; SOURCE is env:VAR, file:PATH, cmd:COMMAND, vault:PATH#FIELD or prompt;
+    /// repeatable; wins over all other variables
+    #[arg(long = "secret", value_name = "NAME=SOURCE")]
+    pub secrets: Vec<String>,
+
+    /// The user Ansible connects as [default: ansible.user of the configuration file]
+    #[arg(short, long, value_name = "NAME")]
+    pub user: Option<String>,
+
+    /// An inventory of your own, for groups and variables: a path, or hosts with commas; repeatable
+    /// [default: ANSIBLE_INVENTORY, else inventory of ansible.cfg]
+    #[arg(short, long = "inventory", value_name = "INVENTORY")]
+    pub inventories: Vec<String>,
+
+    /// Narrow the hosts further; in any case no host but the image is reached
+    #[arg(short, long, value_name = "PATTERN")]
+    pub limit: Option<String>,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub options: PlaybookArgs,
+
+    /// What becomes of the work image on failure [default: cleanup]
+    #[arg(long, value_name = "WHAT")]
+    pub on_error: Option<OnError>,
+
+    /// How programs of the image are run [default: auto]
+    #[arg(long, value_name = "HOW")]
+    pub emulation: Option<Emulation>,
+
+    /// The network that programs of the image see [default: host]
+    #[arg(long, value_name = "NETWORK")]
+    pub network: Option<Network>,
+
+    /// Say more, and have Ansible say more; up to -vvvvvv
+    #[arg(short, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Further arguments for ansible-playbook
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    pub rest: Vec<OsString>,
+}
+
+impl From<AnsibleArgs> for Given {
+    fn from(args: AnsibleArgs) -> Self {
+        Given {
+            playbook: args.playbook,
+            image: args.image,
+            checksum: args.checksum,
+            output: args.output,
+            config: args.config,
+            extra_vars: args.extra_vars,
+            var_files: args.var_files,
+            secrets: args.secrets,
+            user: args.user,
+            inventories: args.inventories,
+            limit: args.limit,
+            verbosity: args.verbose,
+            options: args.options.arguments(),
+            rest: args.rest,
+            on_error: args.on_error,
+            emulation: args.emulation,
+            network: args.network,
+            force: args.force,
+        }
+    }
+}

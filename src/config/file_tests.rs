@@ -1,0 +1,98 @@
+//! Right and wrong pichroot.yml files.
+
+use super::*;
+
+fn parse(text: &str) -> Result<File> {
+    File::parse(text, Path::new("/c/pichroot.yml"))
+}
+
+fn refused(text: &str, what: &str, hint: &str) {
+    let error = parse(text).unwrap_err();
+    assert_eq!(error.kind(), Kind::Usage);
+    assert!(error.to_string().contains(what), "{error} / {what}");
+    let given = error.hint_text().unwrap();
+    assert!(given.contains(hint), "{given} / {hint}");
+}
+
+#[test]
+fn every_key() {
+    let file = parse(
+        "image:\n  source: a.img.xz\n  checksum: none\n  output: '{hn_hostname}.img'\n  \
+         layout: {1: /boot, 2: /}\nansible: {user: ubuntu, args: [-v], inventory: [hosts], \
+         command: ap}\nvars: {hn_pi: true}\nsecrets:\n  z: {vault: /secret/c, field: key}\n  \
+         a: {env: A}\n  b: prompt\n  c: {prompt: true}\nnetwork: none\nemulation: qemu\n\
+         on_error: keep\n",
+    )
+    .unwrap();
+    assert_eq!(file.image.layout.unwrap()[&2], "/");
+    assert_eq!(file.vars["hn_pi"], true);
+    let names: Vec<_> = file
+        .secrets
+        .0
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(names, ["z", "a", "b", "c"]);
+    assert_eq!(file.network, Some(Network::None));
+    assert_eq!(file.on_error, Some(OnError::Keep));
+}
+
+#[test]
+fn nothing_is_a_configuration_too() {
+    parse("").unwrap();
+    parse("# only a comment\n").unwrap();
+    parse("vars:\nsecrets:\n").unwrap();
+}
+
+#[test]
+fn unknown_keys_are_placed_and_the_nearest_is_named() {
+    refused(
+        "image:\n  source: a\n  chekcsum: x\n",
+        "/c/pichroot.yml:3: unknown key image.chekcsum",
+        "did you mean checksum?",
+    );
+    refused(
+        "imgae: {}\n",
+        "/c/pichroot.yml:1: unknown key imgae",
+        "image",
+    );
+    refused(
+        "image: {grow: 4G}\n",
+        "unknown key image.grow",
+        "known keys here are source",
+    );
+    refused(
+        "secrets:\n  pw: {vualt: x}\n",
+        "unknown key secrets.pw.vualt",
+        "did you mean vault?",
+    );
+}
+
+#[test]
+fn a_secret_in_place_of_its_source_is_not_repeated() {
+    for text in [
+        "secrets: {pw: hunter2}",
+        "secrets: {pw: [hunter2]}",
+        "secrets: {pw: {env: hunter2, file: hunter2}}",
+        "secrets: {pw: {prompt: hunter2}}",
+        "secrets: hunter2",
+        "image: hunter2",
+        "vars: hunter2",
+        "vars: {a: !x hunter2}",
+    ] {
+        let error = parse(text).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn wrong_values_and_broken_yaml_name_the_line() {
+    refused("image: {}\nnetwork: bridge\n", "/c/pichroot.yml:2", "");
+    refused("image: {}\nvars: [\n", "/c/pichroot.yml:", "");
+    refused(
+        "secrets:\n  a: prompt\n  a: prompt\n",
+        "a is there twice",
+        "",
+    );
+    refused("secrets:\n  a-b: prompt\n", "not a variable name", "");
+}

@@ -1,0 +1,298 @@
+//! The checked plan of `pichroot ansible`.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    choice::{Emulation, Network, OnError},
+    data_dir, extra_vars,
+    file::{self, File},
+    known::Known,
+    layout, locations, names, output, passthrough, playbook,
+};
+use crate::{
+    ansible::{ExtraVars, json::Vars, user_inventory},
+    error::{Context, Error, Kind, Result},
+    secrets::{Secret, Source},
+};
+
+/// What the command line says, not yet checked. No `Debug`: `extra_vars` may hold secrets.
+#[derive(Default)]
+pub struct Given {
+    /// The playbook: a path or a name.
+    pub playbook: PathBuf,
+    /// `--image`.
+    pub image: Option<String>,
+    /// `--checksum`.
+    pub checksum: Option<String>,
+    /// `--output`.
+    pub output: Option<PathBuf>,
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// Each `--extra-vars`.
+    pub extra_vars: Vec<String>,
+    /// Each `--var-file`.
+    pub var_files: Vec<PathBuf>,
+    /// Each `--secret`.
+    pub secrets: Vec<String>,
+    /// `--user`.
+    pub user: Option<String>,
+    /// Each `--inventory`.
+    pub inventories: Vec<String>,
+    /// `--limit`.
+    pub limit: Option<String>,
+    /// How many `-v`.
+    pub verbosity: u8,
+    /// Options of ansible-playbook's that pichroot knows, as ansible-playbook takes them.
+    pub options: Vec<OsString>,
+    /// What follows `--`.
+    pub rest: Vec<OsString>,
+    /// `--on-error`.
+    pub on_error: Option<OnError>,
+    /// `--emulation`.
+    pub emulation: Option<Emulation>,
+    /// `--network`.
+    pub network: Option<Network>,
+    /// `--force`.
+    pub force: bool,
+}
+
+/// What a plan depends on beside arguments and files.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The working directory, absolute.
+    pub cwd: PathBuf,
+    /// The environment.
+    pub env: BTreeMap<OsString, OsString>,
+    /// Where pichroot's own playbooks are ([`data_dir`]).
+    pub data_dir: Option<PathBuf>,
+}
+
+impl Surroundings {
+    /// Those of this process.
+    ///
+    /// # Errors
+    /// When the working directory is gone.
+    pub fn of_process() -> Result<Self> {
+        let env = crate::ansible::environment::of_process();
+        let cwd = std::env::current_dir().context(Kind::Usage, || {
+            "the working directory cannot be found".to_owned()
+        })?;
+        Ok(Surroundings {
+            cwd,
+            data_dir: data_dir::of_this_program(&env),
+            env,
+        })
+    }
+
+    fn home(&self) -> Option<&Path> {
+        self.env.get(OsStr::new("HOME")).map(Path::new)
+    }
+}
+
+/// Everything `pichroot ansible` is going to do; all paths are absolute.
+#[derive(Debug)]
+pub struct AnsiblePlan {
+    /// The playbook.
+    pub playbook: PathBuf,
+    /// The image's location: an absolute path, a URL, or a preset's name.
+    pub image: String,
+    /// Its checksum as written, with `file:` paths absolute.
+    pub checksum: Option<String>,
+    /// Where the result goes.
+    pub output: PathBuf,
+    /// Whether an output that exists is replaced.
+    pub force: bool,
+    /// Mount points by partition number, in place of detection.
+    pub layout: Option<BTreeMap<u32, PathBuf>>,
+    /// The image's name in the inventory, and its host name while the playbook runs.
+    pub host_name: String,
+    /// `vars` of pichroot.yml: the lowest precedence.
+    pub vars: Vars,
+    /// `--var-file`, then `-e`: lowest precedence first.
+    pub extra_vars: Vec<ExtraVars>,
+    /// Secrets, not yet fetched: the highest precedence.
+    pub secrets: Vec<Secret>,
+    /// `--user`.
+    pub user: Option<String>,
+    /// The user's inventories, also those of ANSIBLE_INVENTORY and ansible.cfg.
+    pub inventories: Vec<String>,
+    /// The user's `--limit`.
+    pub limit: Option<String>,
+    /// How many `-v`.
+    pub verbosity: u8,
+    /// Further arguments for ansible-playbook.
+    pub arguments: Vec<OsString>,
+    /// Whether ansible-playbook will change nothing (`--check`, `--list-tasks`, `--syntax-check` ...),
+    /// so that there is nothing to write to `output`.
+    pub changes_nothing: bool,
+    /// `ansible.command` of pichroot.yml.
+    pub command: Option<PathBuf>,
+    /// What becomes of the work image on failure.
+    pub on_error: OnError,
+    /// How the image's programs are run.
+    pub emulation: Emulation,
+    /// What network they see.
+    pub network: Network,
+}
+
+impl AnsiblePlan {
+    /// Makes the plan from the command line and the configuration file it names, else
+    /// ./pichroot.yml where that exists.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for whatever is wrong, with its path or name and a hint.
+    pub fn new(given: Given, around: &Surroundings) -> Result<Self> {
+        let (cwd, home) = (around.cwd.as_path(), around.home());
+        let (file, folder) = read_config(given.config.as_deref(), cwd)?;
+        let playbook = playbook::find(&given.playbook, cwd, around.data_dir.as_deref())?;
+
+        let mut extra = Vec::new();
+        for path in &given.var_files {
+            extra.push(extra_vars::file(path, cwd)?);
+        }
+        for text in &given.extra_vars {
+            extra.push(extra_vars::option(text, cwd)?);
+        }
+        let known = Known::new(&file.vars, &extra);
+
+        passthrough::check(file.ansible.args.iter().map(AsRef::as_ref), "ansible.args")?;
+        passthrough::check(given.rest.iter().map(AsRef::as_ref), "what follows --")?;
+        let configured = file.ansible.args.into_iter().map(OsString::from);
+        let arguments: Vec<_> = configured.chain(given.options).chain(given.rest).collect();
+        let changes_nothing = passthrough::changes_nothing(&arguments);
+
+        let output = match (given.output, &file.image.output) {
+            (Some(path), _) => cwd.join(path),
+            (None, Some(template)) => {
+                locations::absolute(&names::expand(template, &known)?, &folder, home)
+            }
+            (None, None) => cwd.join(names::default_output(&known, &playbook)?),
+        };
+        let host_name = names::host_name(&known, &output)?;
+
+        // Checksum and layout in the file are of the image in the file.
+        let (image, checksum, layout) = match (given.image, file.image.source) {
+            (Some(image), _) => (locations::image(&image, cwd, home), None, None),
+            (None, Some(source)) => {
+                let sum = file.image.checksum.as_deref();
+                let sum = sum.map(|sum| locations::checksum(sum, &folder, home));
+                let layout = file.image.layout.map(layout::check).transpose()?;
+                (locations::image(&source, &folder, home), sum, layout)
+            }
+            (None, None) => {
+                return Err(Error::usage("no image is given")
+                    .hint("name one by --image SOURCE, or as image.source in pichroot.yml"));
+            }
+        };
+        let given_sum = given.checksum.as_deref();
+        let checksum = given_sum
+            .map(|sum| locations::checksum(sum, cwd, home))
+            .or(checksum);
+        output::check(&output, &image, given.force || changes_nothing)?;
+
+        let inventories = if given.inventories.is_empty() {
+            inventories(&file.ansible.inventory, &folder, home)?
+        } else {
+            inventories(&given.inventories, cwd, home)?
+        };
+        let secrets = file
+            .secrets
+            .0
+            .into_iter()
+            .map(|(name, entry)| (name, entry.0));
+        Ok(AnsiblePlan {
+            secrets: secrets_of(secrets, &given.secrets, &folder, around)?,
+            inventories: user_inventory::sources(&inventories, &around.env, cwd),
+            command: file.ansible.command.map(|command| {
+                if command.contains('/') {
+                    locations::absolute(&command, &folder, home)
+                } else {
+                    command.into()
+                }
+            }),
+            user: given.user.or(file.ansible.user),
+            on_error: given.on_error.or(file.on_error).unwrap_or_default(),
+            emulation: given.emulation.or(file.emulation).unwrap_or_default(),
+            network: given.network.or(file.network).unwrap_or_default(),
+            limit: given.limit,
+            verbosity: given.verbosity,
+            force: given.force,
+            vars: file.vars,
+            extra_vars: extra,
+            playbook,
+            image,
+            checksum,
+            output,
+            layout,
+            host_name,
+            arguments,
+            changes_nothing,
+        })
+    }
+
+    /// The environment variables that hold secrets, which Ansible is not to see.
+    pub fn secret_variables(&self) -> Vec<String> {
+        let names = self.secrets.iter().map(|secret| match &secret.source {
+            Source::Env(name) => Some(name.clone()),
+            _ => None,
+        });
+        names.flatten().collect()
+    }
+}
+
+/// The configuration, and the folder its paths start from.
+fn read_config(given: Option<&Path>, cwd: &Path) -> Result<(File, PathBuf)> {
+    let path = match given {
+        Some(path) => cwd.join(path),
+        None if cwd.join(file::NAME).exists() => cwd.join(file::NAME),
+        None => return Ok((File::default(), cwd.to_owned())),
+    };
+    let folder = path.parent().unwrap_or(cwd).to_owned();
+    Ok((File::read(&path)?, folder))
+}
+
+/// The secrets of the file with those of the command line in place of, or after, them.
+fn secrets_of(
+    configured: impl Iterator<Item = (String, Source)>,
+    given: &[String],
+    folder: &Path,
+    around: &Surroundings,
+) -> Result<Vec<Secret>> {
+    let mut secrets: Vec<Secret> = Vec::new();
+    let mut add = |name: String, mut source: Source, base: &Path| {
+        if let Source::File(path) = &mut source {
+            *path = locations::absolute(&path.to_string_lossy(), base, around.home());
+        }
+        secrets.retain(|secret| secret.name != name);
+        secrets.push(Secret { name, source });
+    };
+    for (name, source) in configured {
+        add(name, source, folder);
+    }
+    for text in given {
+        let (name, source) = Source::parse_assignment(text)?;
+        add(name, source, &around.cwd);
+    }
+    Ok(secrets)
+}
+
+/// Absolute inventories that exist; Ansible would only warn of a missing one.
+fn inventories(given: &[String], base: &Path, home: Option<&Path>) -> Result<Vec<String>> {
+    let absolute = given.iter().map(|text| {
+        let place = locations::inventory(text, base, home);
+        if place.contains(',') || Path::new(&place).exists() {
+            return Ok(place);
+        }
+        Err(Error::usage(format!("there is no inventory {place}"))
+            .hint("name a file or folder, or a list of hosts with a comma at its end"))
+    });
+    absolute.collect()
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -1,0 +1,163 @@
+//! Whole plans from a folder with files in it.
+
+use std::fs;
+
+use super::*;
+
+struct Place {
+    folder: tempfile::TempDir,
+    around: Surroundings,
+}
+
+impl Place {
+    /// A working directory with playbooks/site.yml and this pichroot.yml.
+    fn new(config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let around = Surroundings {
+            cwd: folder.path().to_owned(),
+            env: BTreeMap::new(),
+            data_dir: None,
+        };
+        let place = Place { folder, around };
+        place.write("playbooks/site.yml", "[]\n");
+        place.write("pichroot.yml", config);
+        place
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        fs::create_dir_all(self.at(path).parent().unwrap()).unwrap();
+        fs::write(self.at(path), text).unwrap();
+    }
+
+    fn plan(&self, change: impl FnOnce(&mut Given)) -> Result<AnsiblePlan> {
+        let mut given = Given {
+            playbook: "site.yml".into(),
+            ..Given::default()
+        };
+        change(&mut given);
+        AnsiblePlan::new(given, &self.around)
+    }
+
+    fn refused(&self, part: &str, change: impl FnOnce(&mut Given)) {
+        let error = self.plan(change).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(error.to_string().contains(part), "{error} / {part}");
+        assert!(
+            error.hint_text().is_some_and(|hint| !hint.is_empty()),
+            "{error}"
+        );
+    }
+}
+
+const CONFIG: &str = "image: {source: base.img.xz, checksum: 'file:SUMS', output: 'out/{hn_hostname}.img', \
+                      layout: {1: /boot, 2: /}}\nansible: {user: ubuntu, args: [--diff]}\n\
+                      vars: {hn_pi: true, hn_hostname: low}\nsecrets: {a: {env: A}, b: {file: key}}\n";
+
+#[test]
+fn the_command_line_of_the_readme() {
+    let place = Place::new("image: {source: base.img.xz}\n");
+    let plan = place.plan(|given| given.extra_vars = vec!["hn_hostname=mypi".into()]);
+    let plan = plan.unwrap();
+    assert_eq!(plan.playbook, place.at("playbooks/site.yml"));
+    assert_eq!(plan.image, place.at("base.img.xz").to_str().unwrap());
+    assert_eq!(plan.output, place.at("mypi.img"));
+    assert_eq!(plan.host_name, "mypi");
+    assert_eq!(plan.on_error, OnError::Cleanup);
+}
+
+#[test]
+fn values_of_the_file_start_from_its_folder() {
+    let place = Place::new("");
+    place.write("conf/p.yml", CONFIG);
+    place.write("conf/out/x", "");
+    let plan = place
+        .plan(|given| given.config = Some("conf/p.yml".into()))
+        .unwrap();
+    assert_eq!(plan.image, place.at("conf/base.img.xz").to_str().unwrap());
+    let sums = format!("file:{}", place.at("conf/SUMS").display());
+    assert_eq!(plan.checksum, Some(sums));
+    assert_eq!(plan.output, place.at("conf/out/low.img"));
+    assert_eq!(plan.secrets[1].source, Source::File(place.at("conf/key")));
+    assert_eq!(plan.secret_variables(), ["A"]);
+    assert_eq!(plan.layout.unwrap()[&1], Path::new("/boot"));
+    assert_eq!(
+        (plan.user.as_deref(), plan.arguments),
+        (Some("ubuntu"), vec!["--diff".into()])
+    );
+}
+
+#[test]
+fn the_command_line_wins() {
+    let place = Place::new(CONFIG);
+    place.write("vars.yml", "hn_hostname: middle\n");
+    place.write("hosts", "x\n");
+    let plan = place
+        .plan(|given| {
+            given.image = Some("https://x/other.img".into());
+            given.output = Some("o.img".into());
+            given.user = Some("me".into());
+            given.var_files = vec!["vars.yml".into()];
+            given.secrets = vec!["a=prompt".into()];
+            given.inventories = vec!["hosts".into(), "a,".into()];
+            given.rest = vec!["--check".into()];
+        })
+        .unwrap();
+    assert_eq!(
+        (plan.image.as_str(), plan.checksum),
+        ("https://x/other.img", None)
+    );
+    assert!(plan.layout.is_none());
+    assert_eq!(plan.output, place.at("o.img"));
+    assert_eq!(plan.host_name, "middle");
+    assert_eq!(plan.user.as_deref(), Some("me"));
+    let names: Vec<_> = plan
+        .secrets
+        .iter()
+        .map(|secret| secret.name.as_str())
+        .collect();
+    assert_eq!(names, ["b", "a"]);
+    assert_eq!(
+        plan.inventories,
+        [place.at("hosts").to_str().unwrap(), "a,"]
+    );
+    assert!(plan.changes_nothing);
+}
+
+#[test]
+fn whatever_is_wrong_is_named() {
+    let place = Place::new("image: {source: x}\n");
+    place.refused("no playbook other.yml", |given| {
+        given.playbook = "other.yml".into()
+    });
+    place.refused("no inventory", |given| {
+        given.inventories = vec!["none".into()]
+    });
+    place.refused("cannot read the variable file", |given| {
+        given.var_files = vec!["none".into()]
+    });
+    place.refused("does not exist", |given| {
+        given.output = Some("no/a.img".into())
+    });
+    place.refused("cannot read", |given| {
+        given.config = Some("none.yml".into())
+    });
+    place.refused("cannot be in what follows --", |given| {
+        given.rest = vec!["-e".into()]
+    });
+    place.refused("is not a host name", |given| {
+        given.extra_vars = vec!["hn_hostname=../x".into()];
+        given.output = Some("a.img".into());
+    });
+    place.write("taken.img", "");
+    place.refused("taken.img exists", |given| {
+        given.output = Some("taken.img".into())
+    });
+    place
+        .plan(|given| (given.output, given.force) = (Some("taken.img".into()), true))
+        .unwrap();
+    Place::new("").refused("no image is given", |_| ());
+}

@@ -1,0 +1,262 @@
+//! Requests to Vault, and what its refusals mean.
+
+use std::{fs, io::ErrorKind, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use ureq::{
+    Agent,
+    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+};
+
+use super::Settings;
+use crate::error::{Context, Error, Kind, Result};
+
+/// The longest reply that is read, in bytes.
+const LIMIT: u64 = 4 << 20;
+/// How long a request may take in all, and how long the connection.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many redirections are followed: a standby server names the active one.
+const REDIRECTS: usize = 3;
+/// Where Linux distributions keep the authorities the system trusts.
+const SYSTEM_AUTHORITIES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// A failed request: everything for the error but the secret's name.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub kind: Kind,
+    pub what: String,
+    pub hint: String,
+}
+
+impl Problem {
+    /// What was asked for is not there, or not for us.
+    pub fn missing(what: String, hint: &str) -> Self {
+        Problem {
+            kind: Kind::Usage,
+            what,
+            hint: hint.into(),
+        }
+    }
+
+    fn unreachable(what: String, hint: &str) -> Self {
+        Problem {
+            kind: Kind::Host,
+            ..Problem::missing(what, hint)
+        }
+    }
+}
+
+/// An answer of Vault's, whatever its status.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub status: u16,
+    /// `null` where it is not JSON.
+    pub body: Value,
+}
+
+#[derive(Debug)]
+pub(super) struct Http {
+    agent: Agent,
+    address: String,
+    token: SecretString,
+    namespace: Option<String>,
+}
+
+impl Http {
+    pub fn new(settings: &Settings) -> Result<Self> {
+        let tls = TlsConfig::builder()
+            .root_certs(authorities(settings)?)
+            .build();
+        let mut config = Agent::config_builder()
+            .tls_config(tls)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(TIMEOUT))
+            .timeout_connect(Some(CONNECT_TIMEOUT));
+        if is_loopback(&settings.address) {
+            config = config.proxy(None);
+        }
+        Ok(Http {
+            agent: config.build().new_agent(),
+            address: settings.address.clone(),
+            token: settings.token.clone(),
+            namespace: settings.namespace.clone(),
+        })
+    }
+
+    /// Gets `/v1/PATH`.
+    pub fn get(&self, path: &str) -> Result<Reply, Problem> {
+        let mut url = format!("{}/v1/{}", self.address, encode(path));
+        for _ in 0..=REDIRECTS {
+            let mut request = self
+                .agent
+                .get(&url)
+                .header("X-Vault-Token", self.token.expose_secret())
+                .header("X-Vault-Request", "true");
+            if let Some(namespace) = &self.namespace {
+                request = request.header("X-Vault-Namespace", namespace);
+            }
+            let mut response = request.call().map_err(|error| self.unreachable(&error))?;
+            let status = response.status().as_u16();
+            if matches!(status, 301 | 302 | 307 | 308) {
+                let to = response.headers().get("location");
+                let to = to.and_then(|to| to.to_str().ok()).unwrap_or_default();
+                // The token goes along, so never from an encrypted connection to a plain one.
+                if to.starts_with("https://")
+                    || (to.starts_with("http://") && url.starts_with("http://"))
+                {
+                    url = to.to_owned();
+                    continue;
+                }
+                return Err(Problem::unreachable(
+                    format!(
+                        "Vault at {} redirects to where it cannot be followed",
+                        self.address
+                    ),
+                    "set VAULT_ADDR to the active server's address",
+                ));
+            }
+            let body = response
+                .body_mut()
+                .with_config()
+                .limit(LIMIT)
+                .read_to_vec()
+                .map_err(|error| self.unreachable(&error))?;
+            let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+            return Ok(Reply { status, body });
+        }
+        Err(Problem::unreachable(
+            format!("Vault at {} redirects without end", self.address),
+            "set VAULT_ADDR to the active server's address",
+        ))
+    }
+
+    /// What a reply that has no secret in it means.
+    pub fn refusal(&self, path: &str, reply: &Reply) -> Problem {
+        let address = &self.address;
+        match reply.status {
+            403 => Problem::missing(
+                format!("Vault at {address} refuses to read {path} (403)"),
+                "`vault token lookup` tells whether the token is valid, and `vault token \
+                 capabilities` whether it may read this path; check VAULT_NAMESPACE too",
+            ),
+            200 | 404 => Problem::missing(
+                format!("Vault at {address} has no key-value secret at {path}"),
+                "write the path as `vault kv get` takes it, without /data/; check VAULT_NAMESPACE",
+            ),
+            501 => Problem::unreachable(
+                format!("Vault at {address} is not initialized"),
+                "run `vault operator init` on it, or set VAULT_ADDR to another",
+            ),
+            503 => Problem::unreachable(
+                format!("Vault at {address} is sealed or down for maintenance (503)"),
+                "run `vault operator unseal` on it, or try again later",
+            ),
+            status => Problem::unreachable(
+                format!(
+                    "Vault at {address} answered {status} for {path}{}",
+                    said(&reply.body)
+                ),
+                "check VAULT_ADDR: is this a Vault server?",
+            ),
+        }
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Problem {
+        let bad_certificate = match error {
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => true,
+            // What goes wrong in the handshake comes from the stream.
+            ureq::Error::Io(io) => io.kind() == ErrorKind::InvalidData,
+            _ => false,
+        };
+        let hint = if bad_certificate {
+            "set VAULT_CACERT to the PEM file of the authority that signed Vault's certificate"
+        } else {
+            "check VAULT_ADDR, and that Vault is running and can be reached from here"
+        };
+        Problem::unreachable(
+            format!("cannot talk to Vault at {}: {error}", self.address),
+            hint,
+        )
+    }
+}
+
+/// Vault's own words about a failure.
+fn said(body: &Value) -> String {
+    let errors = body.get("errors").and_then(Value::as_array);
+    let texts: Vec<_> = errors
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    if texts.is_empty() {
+        return String::new();
+    }
+    let text = texts.join("; ");
+    format!(": {}", text.chars().take(200).collect::<String>())
+}
+
+/// `VAULT_CACERT` alone where it is set, else what the system trusts, else what is built in.
+fn authorities(settings: &Settings) -> Result<RootCerts> {
+    if let Some(path) = &settings.ca_file {
+        let pem = fs::read(path).context(Kind::Usage, || {
+            format!("cannot read VAULT_CACERT, {}", path.display())
+        })?;
+        let certificates = certificates(&pem);
+        if certificates.is_empty() {
+            return Err(Error::usage(format!(
+                "VAULT_CACERT, {}, holds no certificate",
+                path.display()
+            ))
+            .hint("it has to be a PEM file"));
+        }
+        return Ok(RootCerts::new_with_certs(&certificates));
+    }
+    let system = SYSTEM_AUTHORITIES
+        .iter()
+        .find_map(|path| fs::read(path).ok());
+    let certificates = certificates(&system.unwrap_or_default());
+    Ok(if certificates.is_empty() {
+        RootCerts::WebPki
+    } else {
+        RootCerts::new_with_certs(&certificates)
+    })
+}
+
+fn certificates(pem: &[u8]) -> Vec<Certificate<'static>> {
+    let items = parse_pem(pem).flatten();
+    items
+        .filter_map(|item| match item {
+            PemItem::Certificate(certificate) => Some(certificate),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Whether the server is on this machine, where no proxy is asked.
+fn is_loopback(address: &str) -> bool {
+    let host = address.split("://").nth(1).unwrap_or_default();
+    ["127.", "localhost", "[::1]"]
+        .iter()
+        .any(|name| host.starts_with(name))
+}
+
+/// Percent-encodes all but what a path may hold.
+fn encode(path: &str) -> String {
+    path.bytes()
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
+}
