@@ -194,9 +194,9 @@ pub(crate) mod tests {
             return;
         }
         for script in [
-            "label: dos\n2048,8192,c\n10240,20480,5\n-,4096,83\n,,83\n",
+            "label: dos\n2048,8192,c\nstart=16384,size=4096,type=83\n",
             "label: dos\nstart=63,size=1000,type=b\n,2M,83\n,10M,f\n,1M,83\n,1M,82\n,1M,83\n",
-            "label: gpt\n64,7900,name=loader1\nstart=16384,size=8192,type=U,name=\"ä b\"\n,,L\n",
+            "label: gpt\nfirst-lba: 34\nstart=64,size=1900,name=loader1\nstart=16384,size=8192,type=U,name=\"ä b\"\n,,L\n",
         ] {
             let file = tempfile::NamedTempFile::new().unwrap();
             file.as_file().set_len(32 * MIB).unwrap();
