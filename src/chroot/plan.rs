@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::{emulation::Emulator, error::Kind};
@@ -24,13 +25,13 @@ pub struct ChrootPlan {
 }
 
 /// The network of the chroot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
-    /// The host's.
+    /// This machine's.
     #[default]
     Host,
-    /// None but a loopback of its own.
+    /// None but the loopback interface.
     None,
 }
 

@@ -5,7 +5,7 @@ mod image;
 mod playbook;
 
 pub use ansible::AnsibleArgs;
-pub use image::{DoctorArgs, ExecArgs, ShellArgs};
+pub use image::{DoctorArgs, ExecArgs, ImageArgs, ShellArgs};
 pub use playbook::PlaybookArgs;
 
 use clap::{Parser, Subcommand};

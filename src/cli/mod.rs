@@ -1,3 +1,42 @@
-//! The command line.
+//! The command line: what each subcommand does, in terms of the modules below.
 
 pub mod args;
+mod doctor;
+mod image;
+mod playbook;
+mod session;
+mod signals;
+
+use args::{Cli, Command};
+use clap::Parser;
+
+use crate::{
+    error::{Error, Result},
+    ui::Ui,
+};
+
+/// Does what the command line says; returns the exit code.
+pub fn main() -> u8 {
+    let command = Cli::parse().command;
+    let verbose = matches!(&command, Command::Ansible(args) if args.verbose > 0);
+    let ui = Ui::new(verbose);
+    let done = match command {
+        Command::Ansible(args) => playbook::run(*args, &ui).map(|()| 0),
+        Command::Exec(args) => image::exec(args, &ui),
+        Command::Shell(args) => image::shell(args, &ui),
+        Command::Doctor(args) => doctor::run(&args),
+    };
+    done.unwrap_or_else(|error| {
+        ui.error(&error);
+        error.kind().exit_code()
+    })
+}
+
+/// Refuses to go on without root: mounting and loop devices need it.
+fn need_root() -> Result<()> {
+    if nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Error::host("pichroot mounts the image, which needs root")
+        .hint("run it with sudo; the output will belong to you"))
+}

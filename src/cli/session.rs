@@ -2,9 +2,7 @@
 
 use std::{fs::File, path::Path};
 
-use nix::sys::signal::Signal;
-use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
-
+use super::signals::{Signals, interrupted};
 use crate::{
     disk::{self, Slice, Volume},
     error::{Context, Error, Kind, Result},
@@ -33,10 +31,10 @@ impl<'a> Session<'a> {
         image: &File,
         directory: Directory,
         plan: StagePlan,
+        signals: Signals,
         output: Option<&Output>,
         report: &'a dyn Report,
     ) -> Result<(Self, Facts)> {
-        let signals = Signals::listen()?;
         let handle = Handle::start(image, output)?;
         let mut session = Session {
             handle,
@@ -122,44 +120,6 @@ pub fn volumes(image: &File, name: &Path) -> Result<Vec<Volume>> {
         }
     };
     Ok(table.partitions.into_iter().map(probed).collect())
-}
-
-/// The signals that end a run.
-pub struct Signals {
-    listeners: [(Signal, Listener); 3],
-}
-
-impl Signals {
-    /// Takes these signals over from now on.
-    pub fn listen() -> Result<Self> {
-        let on = |number: Signal| {
-            let listener = signal(SignalKind::from_raw(number as i32))
-                .context(Kind::Other, || format!("cannot listen for {number}"))?;
-            Ok::<_, Error>((number, listener))
-        };
-        Ok(Signals {
-            listeners: [
-                on(Signal::SIGINT)?,
-                on(Signal::SIGTERM)?,
-                on(Signal::SIGHUP)?,
-            ],
-        })
-    }
-
-    /// The next one.
-    pub async fn next(&mut self) -> Signal {
-        let [(int, a), (term, b), (hup, c)] = &mut self.listeners;
-        tokio::select! {
-            _ = a.recv() => *int,
-            _ = b.recv() => *term,
-            _ = c.recv() => *hup,
-        }
-    }
-}
-
-/// The error for a run that a signal ended.
-pub fn interrupted(number: Signal) -> Error {
-    Error::new(Kind::Signal(number as i32), format!("stopped by {number}"))
 }
 
 fn out_of_step(event: &Event) -> Error {

@@ -14,26 +14,4 @@ pub enum OnError {
     Keep,
 }
 
-/// How programs of the image's architecture are run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Emulation {
-    /// Natively where the processor can, else under qemu.
-    #[default]
-    Auto,
-    /// Always under qemu.
-    Qemu,
-    /// Never under qemu: fail where the processor cannot run them.
-    Native,
-}
-
-/// What network the image's programs see.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Network {
-    /// This machine's.
-    #[default]
-    Host,
-    /// None but the loopback interface.
-    None,
-}
+pub use crate::{chroot::plan::Network, emulation::Mode as Emulation};

@@ -88,6 +88,14 @@ impl Surroundings {
         })
     }
 
+    /// The environment of this process, as far as it is UTF-8.
+    pub fn utf8_environment() -> Vec<(String, String)> {
+        let utf8 = |(key, value): (OsString, OsString)| {
+            Some((key.into_string().ok()?, value.into_string().ok()?))
+        };
+        std::env::vars_os().filter_map(utf8).collect()
+    }
+
     fn home(&self) -> Option<&Path> {
         self.env.get(OsStr::new("HOME")).map(Path::new)
     }

@@ -6,21 +6,22 @@ pub mod qemu;
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use arch::Arch;
 
 /// How programs of the image are run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Natively where this host can, else by qemu.
+    /// Natively where the processor can, else under qemu.
     #[default]
     Auto,
-    /// By qemu, even where the host could.
+    /// Always under qemu.
     Qemu,
-    /// Natively, or not at all.
+    /// Never under qemu: fail where the processor cannot run them.
     Native,
 }
 

@@ -1,1 +1,133 @@
-//! ui
+//! The only printer: messages and progress on standard error, all of it without secrets.
+//!
+//! Readable without colour; `NO_COLOR` and pipes are respected. Data for other programs is the one
+//! thing that goes to standard output ([`document`]).
+
+mod relay;
+
+pub use relay::relay;
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{Arc, RwLock},
+    time::Duration,
+};
+
+use anstream::{AutoStream, ColorChoice};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use secrecy::SecretString;
+
+use crate::{
+    error::Error,
+    report::{Progress, Report},
+    secrets::redact::Redactor,
+};
+
+const BOLD: &str = "\x1b[1m";
+const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[1;33m";
+const GREEN: &str = "\x1b[1;32m";
+const PLAIN: &str = "\x1b[0m";
+
+/// Shows what happens. One for the whole process.
+#[derive(Clone)]
+pub struct Ui {
+    bars: MultiProgress,
+    verbose: bool,
+    secrets: Arc<RwLock<Vec<SecretString>>>,
+}
+
+impl Ui {
+    /// With `verbose`, details are shown too.
+    pub fn new(verbose: bool) -> Self {
+        Ui { bars: MultiProgress::new(), verbose, secrets: Arc::default() }
+    }
+
+    /// From now on none of `secrets` is shown.
+    pub fn keep_secret(&self, secrets: impl IntoIterator<Item = SecretString>) {
+        self.secrets.write().expect("no panic while locked").extend(secrets);
+    }
+
+    /// A redactor for another stream with the same secrets.
+    pub fn redactor(&self) -> Redactor {
+        Redactor::new(self.secrets.read().expect("no panic while locked").iter())
+    }
+
+    /// The end of a run that failed: what happened, and what to do.
+    pub fn error(&self, error: &Error) {
+        self.line(&format!("{RED}error:{PLAIN} {error}"));
+        if let Some(hint) = error.hint_text() {
+            self.line(&format!("{BOLD}hint:{PLAIN} {hint}"));
+        }
+    }
+
+    fn line(&self, text: &str) {
+        let mut redactor = self.redactor();
+        let mut shown = Vec::new();
+        redactor.push(text.as_bytes(), &mut shown);
+        redactor.finish(&mut shown);
+        shown.push(b'\n');
+        // Standard error may be closed; the exit code still tells.
+        self.bars.suspend(|| {
+            let _ = AutoStream::new(io::stderr(), ColorChoice::Auto).write_all(&shown);
+        });
+    }
+}
+
+impl Report for Ui {
+    fn step(&self, text: &str) {
+        self.line(&format!("{GREEN}==>{PLAIN} {text}"));
+    }
+
+    fn warning(&self, text: &str) {
+        self.line(&format!("{YELLOW}warning:{PLAIN} {text}"));
+    }
+
+    fn detail(&self, text: &str) {
+        if self.verbose {
+            self.line(&format!("    {text}"));
+        }
+    }
+
+    fn progress(&self, text: &str, total: Option<u64>) -> Box<dyn Progress> {
+        self.step(text);
+        if !io::stderr().is_terminal() {
+            return Box::new(crate::report::Silent);
+        }
+        let bar = match total {
+            Some(total) => ProgressBar::new(total),
+            None => ProgressBar::new_spinner(),
+        };
+        let shape = match total {
+            Some(_) => "    {bar:30} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}",
+            None => "    {spinner} {bytes} {bytes_per_sec}",
+        };
+        bar.set_style(ProgressStyle::with_template(shape).expect("the template is a constant"));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Box::new(Bar(self.bars.add(bar)))
+    }
+}
+
+struct Bar(ProgressBar);
+
+impl Progress for Bar {
+    fn at(&self, bytes: u64) {
+        self.0.set_position(bytes);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Writes `text`, a document for other programs, to standard output.
+pub fn document(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        // Whoever read it has what it wants.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,126 @@
+//! `pichroot exec` and `pichroot shell`: a command in an image.
+
+use std::{fs::File, path::Path};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use super::{
+    args::{ExecArgs, ImageArgs, ShellArgs},
+    need_root,
+    session::{self, Session},
+    signals::{Signals, block_on},
+};
+use crate::{
+    chroot::client,
+    config::Surroundings,
+    error::{Context, Error, Kind, Result},
+    image::{self, Cache, Location, Source, WorkImage},
+    stage::{
+        directory::Directory,
+        protocol::{Job, StagePlan},
+    },
+    ui::Ui,
+};
+
+/// `pichroot exec IMAGE -- COMMAND`: its exit code.
+pub fn exec(args: ExecArgs, ui: &Ui) -> Result<u8> {
+    let words = args.command.into_iter().map(|word| {
+        word.into_string().map_err(|_| Error::usage("the command is not UTF-8"))
+    });
+    run(args.image, words.collect::<Result<_>>()?, ui)
+}
+
+/// `pichroot shell IMAGE`: the exit code of the shell.
+pub fn shell(args: ShellArgs, ui: &Ui) -> Result<u8> {
+    // bash where the image has it; `sh` is found by the executor either way.
+    let login = "if [ -x /bin/bash ]; then exec /bin/bash -l; else exec /bin/sh -l; fi";
+    run(args.image, vec!["sh".into(), "-c".into(), login.into()], ui)
+}
+
+fn run(args: ImageArgs, command: Vec<String>, ui: &Ui) -> Result<u8> {
+    need_root()?;
+    let source = Source::parse(&args.image, args.checksum.as_deref())?;
+    block_on(async {
+        let mut signals = Signals::listen()?;
+        let (image, name) = open(&args, source, &mut signals, ui).await?;
+        let directory = Directory::make()?;
+        let client = directory.path().join(client::NAME);
+        let plan = StagePlan {
+            dir: directory.path().to_owned(),
+            volumes: session::volumes(image.file(), Path::new(&name))?,
+            layout: None,
+            hostname: "pichroot".into(),
+            emulation: args.emulation,
+            network: args.network,
+            term: std::env::var("TERM").unwrap_or_else(|_| "dumb".into()),
+        };
+        let (mut session, facts) =
+            Session::open(image.file(), directory, plan, signals, None, ui).await?;
+        let root = facts.root.display().to_string();
+        let job = Job {
+            argv: [client.display().to_string(), root].into_iter().chain(command).collect(),
+            environment: Surroundings::utf8_environment(),
+            files: Vec::new(),
+        };
+        let ended = session.run(job).await;
+        // An image that is changed in place is left unmounted and checked, whatever happened.
+        let closed = session.close().await;
+        let code = ended?.shell_code();
+        closed?;
+        Ok(code as u8)
+    })
+}
+
+/// The file to mount, until it is dropped.
+enum Opened {
+    InPlace(Flock<File>),
+    Copy(WorkImage),
+}
+
+impl Opened {
+    fn file(&self) -> &File {
+        match self {
+            Opened::InPlace(file) => file,
+            Opened::Copy(work) => work.file(),
+        }
+    }
+}
+
+/// The image itself with `--write`, else a copy that is thrown away.
+async fn open(
+    args: &ImageArgs,
+    source: Source,
+    signals: &mut Signals,
+    ui: &Ui,
+) -> Result<(Opened, String)> {
+    if args.write {
+        let Location::Path(path) = &source.location else {
+            return Err(Error::usage("--write needs a local image").hint("download it first"));
+        };
+        return Ok((Opened::InPlace(lock(path)?), path.display().to_string()));
+    }
+    let cache = Cache::open(&Cache::default_dir()?)?;
+    let scratch = cache.root().join("scratch.img");
+    let name = args.image.clone();
+    let report = ui.clone();
+    let work = signals
+        .during(move || {
+            let base = image::fetch(&cache, &source, &report)?;
+            WorkImage::create(&base, &scratch, true, &report)
+        })
+        .await?;
+    Ok((Opened::Copy(work), name))
+}
+
+/// Opens an image for writing, unless another run does already.
+fn lock(path: &Path) -> Result<Flock<File>> {
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .context(Kind::Usage, || format!("cannot open {} for writing", path.display()))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
+        Error::host(format!("{} is in use by another pichroot", path.display()))
+            .hint("wait for it to end, or leave out --write to work on a copy")
+    })
+}

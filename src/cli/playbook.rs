@@ -1,0 +1,235 @@
+//! `pichroot ansible`: from the command line to the finished image.
+
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal},
+    path::Path,
+};
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::net::unix::pipe::Receiver;
+
+use super::{
+    args::AnsibleArgs,
+    need_root,
+    session::{self, Session},
+    signals::{Signals, block_on},
+};
+use crate::{
+    ansible::{
+        Connection, Play,
+        environment::{self, Setting},
+        find, overrides,
+    },
+    chroot::client,
+    config::{AnsiblePlan, OnError, Surroundings},
+    error::{Context, Error, Kind, Result},
+    image::{self, Cache, Source, WorkImage, check_output},
+    report::Report,
+    secrets::{self, redact},
+    stage::{
+        directory::Directory,
+        facts::Facts,
+        handle::Output,
+        protocol::{Job, JobFile, StagePlan},
+    },
+    sys::{children::Ending, command},
+    ui::{Ui, relay},
+};
+
+/// What ansible-playbook exits with when it was interrupted (its documentation).
+const INTERRUPTED: i32 = 99;
+
+/// Everything that is decided before any work begins.
+struct Run {
+    plan: AnsiblePlan,
+    around: Surroundings,
+    ansible_playbook: std::path::PathBuf,
+    secrets: Vec<(String, SecretString)>,
+}
+
+/// `pichroot ansible PLAYBOOK`.
+pub fn run(args: AnsibleArgs, ui: &Ui) -> Result<()> {
+    let around = Surroundings::of_process()?;
+    let plan = AnsiblePlan::new(args.into(), &around)?;
+    need_root()?;
+    let command = plan.command.as_deref();
+    let ansible_playbook =
+        find::ansible_playbook(command, &around.env, &around.cwd, around.data_dir.as_deref())?;
+    let source = Source::parse(&plan.image, plan.checksum.as_deref())?;
+    if !plan.changes_nothing {
+        check_output(&plan.output, plan.force, &source)?;
+    }
+    let cache = Cache::open(&Cache::default_dir()?)?;
+    let _lock = cache.lock_output(&plan.output)?;
+    let secrets = secrets::resolve(&plan.secrets, &around.env)?;
+    for (name, value) in &secrets {
+        if redact::is_too_short(value) {
+            ui.warning(&format!("secret {name} is too short to be kept out of the output"));
+        }
+    }
+    ui.keep_secret(secrets.iter().map(|(_, value)| value.clone()));
+    let run = Run { plan, around, ansible_playbook, secrets };
+    block_on(run.whole(source, cache, ui))
+}
+
+impl Run {
+    async fn whole(&self, source: Source, cache: Cache, ui: &Ui) -> Result<()> {
+        let mut signals = Signals::listen()?;
+        let plan = &self.plan;
+        let (report, output) = (ui.clone(), plan.output.clone());
+        let force = plan.force || plan.changes_nothing;
+        let work = signals
+            .during(move || {
+                let base = image::fetch(&cache, &source, &report)?;
+                WorkImage::create(&base, &output, force, &report)
+            })
+            .await?;
+        match self.provision(&work, signals, ui).await {
+            Ok(()) if plan.changes_nothing => Ok(()),
+            Ok(()) => {
+                work.publish()?;
+                ui.step(&format!("made {}", plan.output.display()));
+                Ok(())
+            }
+            Err(error) if plan.on_error == OnError::Keep => {
+                let kept = work.keep()?;
+                ui.step(&format!("kept the work image as {}", kept.display()));
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Runs the playbook in the work image; it is unmounted and checked afterwards.
+    async fn provision(&self, work: &WorkImage, signals: Signals, ui: &Ui) -> Result<()> {
+        let plan = &self.plan;
+        let directory = Directory::make()?;
+        let dir = directory.path().to_owned();
+        let stage_plan = StagePlan {
+            dir: dir.clone(),
+            volumes: session::volumes(work.file(), Path::new(&plan.image))?,
+            layout: plan.layout.clone(),
+            hostname: plan.host_name.clone(),
+            emulation: plan.emulation,
+            network: plan.network,
+            term: "dumb".into(),
+        };
+        let (output, streams) = streams()?;
+        let opened =
+            Session::open(work.file(), directory, stage_plan, signals, Some(&output), ui).await;
+        // Only the stage's copies keep the pipes open now.
+        drop(output);
+        let (mut session, facts) = opened?;
+        ui.step(&describe(&facts));
+        let job = self.job(&dir, &facts, ui)?;
+        let [stdout, stderr] = streams;
+        let shown = (
+            tokio::spawn(relay(stdout, io::stdout(), ui.redactor())),
+            tokio::spawn(relay(stderr, io::stderr(), ui.redactor())),
+        );
+        let ended = session.run(job).await;
+        let closed = session.close().await;
+        // The stage is gone, and with it the other end of the pipes.
+        let _ = tokio::join!(shown.0, shown.1);
+        verdict(ended?)?;
+        closed
+    }
+
+    /// The ansible-playbook command with its files.
+    fn job(&self, dir: &Path, facts: &Facts, ui: &Ui) -> Result<Job> {
+        let plan = &self.plan;
+        let python = facts.python.as_deref().unwrap_or(Path::new("/usr/bin/python3"));
+        let connection =
+            Connection::chroot(&facts.root, &dir.join(client::NAME), &python.to_string_lossy());
+        overrides::refuse(&plan.playbook, &plan.host_name, &connection.host_vars())?;
+        let play = Play {
+            playbook: &plan.playbook,
+            host_name: &plan.host_name,
+            vars: &plan.vars,
+            extra_vars: &plan.extra_vars,
+            secrets: &self.secrets,
+            user: plan.user.as_deref(),
+            inventories: &plan.inventories,
+            limit: plan.limit.as_deref(),
+            verbosity: plan.verbosity,
+            arguments: &plan.arguments,
+            connection: &connection,
+        };
+        let folder = dir.join("ansible");
+        let arguments = play.arguments(&folder);
+        ui.detail(&command::shell_line(&self.ansible_playbook, &arguments));
+        let environment = environment::environment(
+            &self.around.env,
+            &Setting {
+                cwd: &self.around.cwd,
+                local_temp: &folder.join("tmp"),
+                secret_names: &plan.secret_variables(),
+                terminal: io::stdout().is_terminal(),
+            },
+        );
+        let files = play.files().0.into_iter().map(|file| JobFile {
+            path: Path::new("ansible").join(file.path),
+            content: file.content.expose_secret().to_owned(),
+        });
+        Ok(Job {
+            argv: std::iter::once(self.ansible_playbook.clone().into_os_string())
+                .chain(arguments)
+                .map(utf8)
+                .collect::<Result<_>>()?,
+            environment: environment
+                .into_iter()
+                .map(|(key, value)| Ok((utf8(key)?, utf8(value)?)))
+                .collect::<Result<_>>()?,
+            files: files.collect(),
+        })
+    }
+}
+
+/// Pipes for what ansible-playbook prints: the stage's ends, and ours.
+fn streams() -> Result<(Output, [Receiver; 2])> {
+    let failed = || "cannot make a pipe".to_owned();
+    let one = || {
+        let (ours, theirs) = io::pipe().context(Kind::Host, failed)?;
+        let ours = Receiver::from_owned_fd(ours.into()).context(Kind::Host, failed)?;
+        Ok::<_, Error>((ours, theirs.into()))
+    };
+    let (out, stdout) = one()?;
+    let (err, stderr) = one()?;
+    Ok((Output { stdout, stderr }, [out, err]))
+}
+
+fn describe(facts: &Facts) -> String {
+    let os = facts.os.as_deref().unwrap_or("a Linux");
+    let how = match &facts.emulator {
+        Some(program) => format!("by {}", program.display()),
+        None => "natively".into(),
+    };
+    let places = facts.mounts.iter().map(|(number, at)| format!("{number} on {}", at.display()));
+    let places = places.collect::<Vec<_>>().join(", ");
+    format!("{os} for {}, run {how}; partitions {places}", facts.arch)
+}
+
+/// What the end of ansible-playbook means for the run.
+fn verdict(ending: Ending) -> Result<()> {
+    match ending {
+        Ending::Code(0) => Ok(()),
+        Ending::Code(INTERRUPTED) => Err(super::signals::interrupted(nix::sys::signal::Signal::SIGINT)),
+        Ending::Code(code) => {
+            Err(Error::new(Kind::Playbook, format!("ansible-playbook ended with exit code {code}"))
+                .hint("the task that failed is above; --on-error keep keeps the image for a look"))
+        }
+        Ending::Signal(number) => Err(Error::new(
+            Kind::Playbook,
+            format!("ansible-playbook was killed by signal {number}"),
+        )
+        .hint("did the host run out of memory? see the kernel's log")),
+    }
+}
+
+fn utf8(text: OsString) -> Result<String> {
+    text.into_string().map_err(|text| {
+        Error::usage(format!("{} is not UTF-8", text.display()))
+            .hint("Ansible needs UTF-8 in arguments and environment")
+    })
+}
