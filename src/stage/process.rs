@@ -142,7 +142,9 @@ fn start(
         term: plan.term.clone(),
     })?;
     supervisor.warn(warnings)?;
-    symlink("/proc/self/exe", plan.dir.join(client::NAME))
+    // By its name: whoever runs the link is another program, with another /proc/self/exe.
+    std::env::current_exe()
+        .and_then(|own| symlink(own, plan.dir.join(client::NAME)))
         .context(Kind::Host, || "cannot make the link to the client".into())?;
     supervisor.tell(&Event::Ready(facts))?;
     Ok(executor)

@@ -15,7 +15,8 @@ const TAIL: usize = 1024;
 /// # Errors
 /// When the program cannot be started; [`Kind::Host`], as it is the host that lacks it.
 pub fn output(program: &Path, args: &[OsString]) -> Result<Output> {
-    duct::cmd(program, args)
+    // As a string: duct would take a bare name as a path for one in the working directory.
+    duct::cmd(program.as_os_str(), args)
         .stdin_null()
         .stdout_capture()
         .stderr_capture()
