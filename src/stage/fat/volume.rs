@@ -300,10 +300,16 @@ impl Volume {
 
     /// Drops the files of a directory from memory.
     fn forget_directory(&mut self, ino: u64) {
-        if let Some(dir) = self.nodes.get_mut(&ino).and_then(|node| node.dir.take()) {
+        let Some(node) = self.nodes.get_mut(&ino) else {
+            return;
+        };
+        let first = node.entry.first();
+        if let Some(dir) = node.dir.take() {
             self.dir_bytes -= dir.len();
         }
-        self.dir_clusters.retain(|_, &mut holder| holder != ino);
+        if self.dir_clusters.get(&first) == Some(&ino) {
+            self.dir_clusters.remove(&first);
+        }
     }
 
     /// Frees the clusters of a deleted file once nobody has it open.
@@ -313,10 +319,11 @@ impl Volume {
             return Ok(());
         }
         let first = node.entry.first();
+        self.forget_directory(ino);
+        let node = self.node(ino)?;
         node.entry.set_first(0);
         node.entry.set_size(0);
         node.chain = Some(Vec::new());
-        self.forget_directory(ino);
         if first != 0 {
             self.touch()?;
             self.table.release_chain(first);
@@ -423,7 +430,8 @@ impl Volume {
         Ok(())
     }
 
-    /// Ends the service: frees what was deleted, writes everything back, zeroes what is free.
+    /// Ends the service: frees what was deleted, writes everything back, zeroes what is free. Where
+    /// nothing was changed, nothing is written.
     pub(super) fn finish(&mut self) -> Outcome<()> {
         self.closed = true;
         let deleted: Vec<u64> = self.nodes.keys().copied().collect();
@@ -431,11 +439,12 @@ impl Volume {
             self.node(ino)?.opens = 0;
             self.reap(ino)?;
         }
+        if !self.touched {
+            return Ok(());
+        }
         self.flush()?;
         self.zero_free()?;
-        if self.touched {
-            self.set_state(false)?;
-        }
+        self.set_state(false)?;
         self.device.sync()
     }
 }
