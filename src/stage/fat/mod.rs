@@ -12,7 +12,7 @@
 //! | `device` | the window of the image that is ours |
 //! | `table` | the allocation table |
 //! | `name`, `entry`, `dir` | what directories consist of |
-//! | `volume`, `content`, `change` | the file system, without FUSE |
+//! | `volume`, `content`, `change`, `writeback` | the file system, without FUSE |
 //! | `serve` | the FUSE requests |
 
 mod change;
@@ -24,6 +24,7 @@ mod name;
 mod serve;
 mod table;
 mod volume;
+mod writeback;
 
 #[cfg(test)]
 mod tests;
