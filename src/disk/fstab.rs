@@ -103,7 +103,8 @@ fn entry(text: &str, line: usize) -> Option<Entry> {
 }
 
 fn spec(source: &str) -> Spec {
-    let makers: [(&str, &str, fn(String) -> Spec); 4] = [
+    type Make = fn(String) -> Spec;
+    let makers: [(&str, &str, Make); 4] = [
         ("LABEL", "label", Spec::Label),
         ("UUID", "uuid", Spec::Uuid),
         ("PARTUUID", "partuuid", Spec::PartUuid),

@@ -93,7 +93,7 @@ impl Geometry {
         let kind = match clusters {
             _ if fat32 => FsKind::Fat32,
             ..4085 => FsKind::Fat12,
-            ..65525 => FsKind::Fat16,
+            4085..65525 => FsKind::Fat16,
             _ => return None,
         };
         let root_cluster = if fat32 { boot.u32(44) } else { 0 };

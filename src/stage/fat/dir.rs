@@ -202,9 +202,17 @@ impl Dir {
             return;
         };
         let short = self.entry(slot).short();
-        self.names.retain(|_, &mut named| named != slot);
-        self.shorts
-            .retain(|key, &mut used| *key != short || used != slot);
+        for key in [
+            name::folded(&item.name),
+            name::folded(&name::shown(&short, 0)),
+        ] {
+            if self.names.get(&key) == Some(&slot) {
+                self.names.remove(&key);
+            }
+        }
+        if self.shorts.get(&short) == Some(&slot) {
+            self.shorts.remove(&short);
+        }
         for slot in item.from..=slot {
             let mut entry = self.entry(slot);
             entry.0[0] = DELETED;

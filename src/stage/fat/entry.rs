@@ -134,7 +134,7 @@ fn encode(at: SystemTime) -> (u16, u16, u8) {
     };
     let (year, month, day) = civil(days);
     let date = (year - 1980) << 9 | month << 5 | day;
-    let time = second / 3600 << 11 | second / 60 % 60 << 5 | second % 60 / 2;
+    let time = ((second / 3600) << 11) | ((second / 60 % 60) << 5) | (second % 60 / 2);
     (
         date as u16,
         time as u16,
@@ -152,7 +152,7 @@ fn decode(date: u16, time: u16, hundredths: u8) -> SystemTime {
 }
 
 fn is_leap(year: u64) -> bool {
-    year % 4 == 0 && year % 100 != 0 || year % 400 == 0
+    year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400)
 }
 
 fn month_length(year: u64, month: u64) -> u64 {

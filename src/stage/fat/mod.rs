@@ -3,14 +3,16 @@
 //! It behaves as Linux' vfat with its default options: names without regard to case, everything
 //! owned by 0:0 with mode 0755 (0555 with the read-only attribute), no links and no devices. Beyond
 //! that, as on any Unix file system, a file that is removed or renamed over can still be used by
-//! who has it open.
+//! who has it open. A rename that only changes the case of a name does nothing: the kernel sees one
+//! file under both names and does not ask. fsync writes back to the image file and no further: an
+//! image is only kept after [`FatMount::close`], which waits for the medium.
 //!
 //! | module | what it holds |
 //! | --- | --- |
 //! | `device` | the window of the image that is ours |
 //! | `table` | the allocation table |
 //! | `name`, `entry`, `dir` | what directories consist of |
-//! | `volume`, `content`, `change` | the file system, without FUSE |
+//! | `volume`, `content`, `change`, `writeback` | the file system, without FUSE |
 //! | `serve` | the FUSE requests |
 
 mod change;
@@ -22,6 +24,7 @@ mod name;
 mod serve;
 mod table;
 mod volume;
+mod writeback;
 
 #[cfg(test)]
 mod tests;
@@ -120,8 +123,12 @@ pub fn mount(device: File, offset: u64, size: u64, at: &Path) -> Result<FatMount
         .and_then(Session::spawn)
         .context(Kind::Host, || {
             format!("serve the FUSE file system on {}", at.display())
-        })?;
-    mounted.session = Some(session);
+        });
+    if session.is_err() {
+        // Nobody answers there; the first failure is the one that counts.
+        let _ = umount2(at, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
+    }
+    mounted.session = Some(session?);
     Ok(mounted)
 }
 
@@ -137,7 +144,7 @@ impl FatMount {
 
     /// Writes everything back, and makes all free clusters read as zeros in the image (as holes,
     /// where its file system can), so that nothing that was deleted is left there.
-    /// [`close`](Self::close) does the same.
+    /// [`close`](Self::close) does the same if anything was changed.
     ///
     /// # Errors
     ///

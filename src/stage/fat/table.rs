@@ -94,7 +94,11 @@ impl Table {
             FsKind::Fat12 => {
                 let pair = self.u16(n + n / 2);
                 (
-                    u32::from(if n % 2 == 0 { pair & 0xfff } else { pair >> 4 }),
+                    u32::from(if n.is_multiple_of(2) {
+                        pair & 0xfff
+                    } else {
+                        pair >> 4
+                    }),
                     0xff8,
                 )
             }

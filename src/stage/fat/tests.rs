@@ -34,7 +34,12 @@ struct Disk {
 
 /// Says why a test is skipped.
 fn skip(why: &str) {
-    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+    note(&format!("skipped: {why}"));
+}
+
+/// Shown with `--nocapture`.
+fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 impl Disk {

@@ -15,6 +15,7 @@ use super::{
     entry::{DIRECTORY, Entry},
     name,
     table::Table,
+    writeback,
 };
 use crate::disk::{FsKind, probe::fat::Geometry};
 
@@ -39,7 +40,7 @@ pub(super) struct Node {
     pub(super) dir: Option<Dir>,
     /// How often the kernel looked it up, how many open files it has, how many nodes are in it.
     lookups: u64,
-    opens: u64,
+    pub(super) opens: u64,
     children: u64,
 }
 
@@ -49,14 +50,16 @@ pub(super) struct Volume {
     pub(super) device: Device,
     pub(super) geometry: Geometry,
     pub(super) table: Table,
-    nodes: HashMap<u64, Node>,
+    pub(super) nodes: HashMap<u64, Node>,
     by_slot: HashMap<(u64, u32), u64>,
     /// Directories in memory by their first cluster: a second one there is a loop.
     dir_clusters: HashMap<u32, u64>,
     dir_bytes: usize,
     last: u64,
-    was_clean: bool,
-    touched: bool,
+    /// The boot sector did not say "in use" when this was opened.
+    pub(super) was_clean: bool,
+    /// Something was changed.
+    pub(super) touched: bool,
     /// Nothing is served any more.
     pub(super) closed: bool,
 }
@@ -80,7 +83,7 @@ impl Volume {
         root.set_attribute(DIRECTORY, true);
         root.set_first(geometry.root_cluster);
         let mut volume = Volume {
-            was_clean: boot[state_byte(&geometry)] & 1 == 0,
+            was_clean: boot[writeback::state_byte(&geometry)] & 1 == 0,
             device,
             geometry,
             table,
@@ -300,10 +303,16 @@ impl Volume {
 
     /// Drops the files of a directory from memory.
     fn forget_directory(&mut self, ino: u64) {
-        if let Some(dir) = self.nodes.get_mut(&ino).and_then(|node| node.dir.take()) {
+        let Some(node) = self.nodes.get_mut(&ino) else {
+            return;
+        };
+        let first = node.entry.first();
+        if let Some(dir) = node.dir.take() {
             self.dir_bytes -= dir.len();
         }
-        self.dir_clusters.retain(|_, &mut holder| holder != ino);
+        if self.dir_clusters.get(&first) == Some(&ino) {
+            self.dir_clusters.remove(&first);
+        }
     }
 
     /// Frees the clusters of a deleted file once nobody has it open.
@@ -313,10 +322,11 @@ impl Volume {
             return Ok(());
         }
         let first = node.entry.first();
+        self.forget_directory(ino);
+        let node = self.node(ino)?;
         node.entry.set_first(0);
         node.entry.set_size(0);
         node.chain = Some(Vec::new());
-        self.forget_directory(ino);
         if first != 0 {
             self.touch()?;
             self.table.release_chain(first);
@@ -345,99 +355,6 @@ impl Volume {
         self.node(ino)?.entry.set_modified(SystemTime::now());
         self.store(ino)
     }
-
-    /// Before the first change: marks the file system as in use, as Linux does.
-    pub(super) fn touch(&mut self) -> Outcome<()> {
-        if !self.touched {
-            self.touched = true;
-            self.set_state(true)?;
-        }
-        Ok(())
-    }
-
-    fn set_state(&mut self, in_use: bool) -> Outcome<()> {
-        // One that was found in that state stays so, for fsck.
-        if !self.was_clean {
-            return Ok(());
-        }
-        let at = state_byte(&self.geometry);
-        let mut byte = [0];
-        self.device.read(at as u64, &mut byte)?;
-        byte[0] = byte[0] & !1 | u8::from(in_use);
-        self.device.write(at as u64, &byte)
-    }
-
-    fn flush_directory(&mut self, ino: u64) -> Outcome<()> {
-        let Some(mut dir) = self.nodes.get_mut(&ino).and_then(|node| node.dir.take()) else {
-            return Ok(());
-        };
-        let outcome = dir.flush(|at, bytes| {
-            for (place, from, length) in self.pieces(ino, at, bytes.len())? {
-                self.device.write(place, &bytes[from..from + length])?;
-            }
-            Ok(())
-        });
-        self.node(ino)?.dir = Some(dir);
-        outcome
-    }
-
-    /// Writes everything back.
-    pub(super) fn flush(&mut self) -> Outcome<()> {
-        let mut directories: Vec<u64> = self.nodes.keys().copied().collect();
-        directories.sort_unstable();
-        for ino in directories {
-            self.flush_directory(ino)?;
-        }
-        if self.table.is_dirty() {
-            self.flush_info()?;
-        }
-        self.table.flush(&self.device, &self.geometry)
-    }
-
-    /// Writes the number of free clusters to the FSInfo sector, if there is a valid one.
-    fn flush_info(&mut self) -> Outcome<()> {
-        let Some(at) = self.geometry.fs_info else {
-            return Ok(());
-        };
-        let mut sector = [0; 512];
-        self.device.read(at, &mut sector)?;
-        let marks: [(usize, &[u8]); 3] = [(0, b"RRaA"), (484, b"rrAa"), (508, b"\0\0\x55\xaa")];
-        if marks
-            .iter()
-            .all(|&(at, mark)| sector[at..].starts_with(mark))
-        {
-            sector[488..492].copy_from_slice(&self.table.free().to_le_bytes());
-            sector[492..496].copy_from_slice(&self.table.hint().to_le_bytes());
-            self.device.write(at, &sector)?;
-        }
-        Ok(())
-    }
-
-    /// Makes all free clusters read as zeros, so that nothing deleted stays on the device.
-    pub(super) fn zero_free(&mut self) -> Outcome<()> {
-        let cluster = u64::from(self.geometry.cluster);
-        for (first, count) in self.table.free_runs() {
-            let at = self.geometry.cluster_start(first).ok_or(Errno::EIO)?;
-            self.device.zero(at, u64::from(count) * cluster)?;
-        }
-        Ok(())
-    }
-
-    /// Ends the service: frees what was deleted, writes everything back, zeroes what is free.
-    pub(super) fn finish(&mut self) -> Outcome<()> {
-        self.closed = true;
-        let deleted: Vec<u64> = self.nodes.keys().copied().collect();
-        for ino in deleted {
-            self.node(ino)?.opens = 0;
-            self.reap(ino)?;
-        }
-        self.flush()?;
-        self.zero_free()?;
-        if self.touched {
-            self.set_state(false)?;
-        }
-        self.device.sync()
-    }
 }
 
 impl Node {
@@ -452,14 +369,5 @@ impl Node {
             opens: 0,
             children: 0,
         }
-    }
-}
-
-/// Where Linux and Windows keep the mark "in use" in the boot sector.
-fn state_byte(geometry: &Geometry) -> usize {
-    if geometry.kind == FsKind::Fat32 {
-        65
-    } else {
-        37
     }
 }
