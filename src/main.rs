@@ -7,7 +7,10 @@ use pichroot::{chroot, cli, stage};
 fn main() -> ExitCode {
     // The other processes are this same program under another name; see ARCHITECTURE.md.
     let name = std::env::args_os().next().unwrap_or_default();
-    let name = Path::new(&name).file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    let name = Path::new(&name)
+        .file_name()
+        .and_then(|n| n.to_str())
+        .unwrap_or_default();
     ExitCode::from(match name {
         stage::process::NAME => stage::process::main(),
         chroot::executor::NAME => chroot::executor::main(),

@@ -35,8 +35,8 @@ pub fn enabled_plugins(env: &Env, cwd: &Path) -> Option<String> {
         "enable_plugins",
     )?;
     let names: Vec<_> = list.split([',', '\n']).map(str::trim).collect();
-    let reads_json = |name: &&str| matches!(*name, "yaml" | "ansible.builtin.yaml");
-    (!names.iter().any(|name| reads_json(&name))).then(|| format!("yaml,{}", names.join(",")))
+    let reads_json = |name: &str| matches!(name, "yaml" | "ansible.builtin.yaml");
+    (!names.iter().any(|name| reads_json(name))).then(|| format!("yaml,{}", names.join(",")))
 }
 
 /// `{{CWD}}`, `$VAR`, `${VAR}` and a leading `~` as Ansible expands them in paths.

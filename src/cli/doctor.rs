@@ -2,4 +2,6 @@
 use super::args::DoctorArgs;
 use crate::error::Result;
 /// x
-pub fn run(_: &DoctorArgs) -> Result<u8> { Ok(0) }
+pub fn run(_: &DoctorArgs) -> Result<u8> {
+    Ok(0)
+}

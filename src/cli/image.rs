@@ -25,7 +25,8 @@ use crate::{
 /// `pichroot exec IMAGE -- COMMAND`: its exit code.
 pub fn exec(args: ExecArgs, ui: &Ui) -> Result<u8> {
     let words = args.command.into_iter().map(|word| {
-        word.into_string().map_err(|_| Error::usage("the command is not UTF-8"))
+        word.into_string()
+            .map_err(|_| Error::usage("the command is not UTF-8"))
     });
     run(args.image, words.collect::<Result<_>>()?, ui)
 }
@@ -58,7 +59,10 @@ fn run(args: ImageArgs, command: Vec<String>, ui: &Ui) -> Result<u8> {
             Session::open(image.file(), directory, plan, signals, None, ui).await?;
         let root = facts.root.display().to_string();
         let job = Job {
-            argv: [client.display().to_string(), root].into_iter().chain(command).collect(),
+            argv: [client.display().to_string(), root]
+                .into_iter()
+                .chain(command)
+                .collect(),
             environment: Surroundings::utf8_environment(),
             files: Vec::new(),
         };
@@ -118,7 +122,9 @@ fn lock(path: &Path) -> Result<Flock<File>> {
         .read(true)
         .write(true)
         .open(path)
-        .context(Kind::Usage, || format!("cannot open {} for writing", path.display()))?;
+        .context(Kind::Usage, || {
+            format!("cannot open {} for writing", path.display())
+        })?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
         Error::host(format!("{} is in use by another pichroot", path.display()))
             .hint("wait for it to end, or leave out --write to work on a copy")

@@ -19,7 +19,7 @@ use crate::{
     ansible::{
         Connection, Play,
         environment::{self, Setting},
-        find, overrides,
+        find,
     },
     chroot::client,
     config::{AnsiblePlan, OnError, Surroundings},
@@ -54,8 +54,12 @@ pub fn run(args: AnsibleArgs, ui: &Ui) -> Result<()> {
     let plan = AnsiblePlan::new(args.into(), &around)?;
     need_root()?;
     let command = plan.command.as_deref();
-    let ansible_playbook =
-        find::ansible_playbook(command, &around.env, &around.cwd, around.data_dir.as_deref())?;
+    let ansible_playbook = find::ansible_playbook(
+        command,
+        &around.env,
+        &around.cwd,
+        around.data_dir.as_deref(),
+    )?;
     let source = Source::parse(&plan.image, plan.checksum.as_deref())?;
     if !plan.changes_nothing {
         check_output(&plan.output, plan.force, &source)?;
@@ -65,11 +69,18 @@ pub fn run(args: AnsibleArgs, ui: &Ui) -> Result<()> {
     let secrets = secrets::resolve(&plan.secrets, &around.env)?;
     for (name, value) in &secrets {
         if redact::is_too_short(value) {
-            ui.warning(&format!("secret {name} is too short to be kept out of the output"));
+            ui.warning(&format!(
+                "secret {name} is too short to be kept out of the output"
+            ));
         }
     }
     ui.keep_secret(secrets.iter().map(|(_, value)| value.clone()));
-    let run = Run { plan, around, ansible_playbook, secrets };
+    let run = Run {
+        plan,
+        around,
+        ansible_playbook,
+        secrets,
+    };
     block_on(run.whole(source, cache, ui))
 }
 
@@ -116,8 +127,15 @@ impl Run {
             term: "dumb".into(),
         };
         let (output, streams) = streams()?;
-        let opened =
-            Session::open(work.file(), directory, stage_plan, signals, Some(&output), ui).await;
+        let opened = Session::open(
+            work.file(),
+            directory,
+            stage_plan,
+            signals,
+            Some(&output),
+            ui,
+        )
+        .await;
         // Only the stage's copies keep the pipes open now.
         drop(output);
         let (mut session, facts) = opened?;
@@ -139,10 +157,15 @@ impl Run {
     /// The ansible-playbook command with its files.
     fn job(&self, dir: &Path, facts: &Facts, ui: &Ui) -> Result<Job> {
         let plan = &self.plan;
-        let python = facts.python.as_deref().unwrap_or(Path::new("/usr/bin/python3"));
-        let connection =
-            Connection::chroot(&facts.root, &dir.join(client::NAME), &python.to_string_lossy());
-        overrides::refuse(&plan.playbook, &plan.host_name, &connection.host_vars())?;
+        let python = facts
+            .python
+            .as_deref()
+            .unwrap_or(Path::new("/usr/bin/python3"));
+        let connection = Connection::chroot(
+            &facts.root,
+            &dir.join(client::NAME),
+            &python.to_string_lossy(),
+        );
         let play = Play {
             playbook: &plan.playbook,
             host_name: &plan.host_name,
@@ -205,7 +228,10 @@ fn describe(facts: &Facts) -> String {
         Some(program) => format!("by {}", program.display()),
         None => "natively".into(),
     };
-    let places = facts.mounts.iter().map(|(number, at)| format!("{number} on {}", at.display()));
+    let places = facts
+        .mounts
+        .iter()
+        .map(|(number, at)| format!("{number} on {}", at.display()));
     let places = places.collect::<Vec<_>>().join(", ");
     format!("{os} for {}, run {how}; partitions {places}", facts.arch)
 }
@@ -214,11 +240,14 @@ fn describe(facts: &Facts) -> String {
 fn verdict(ending: Ending) -> Result<()> {
     match ending {
         Ending::Code(0) => Ok(()),
-        Ending::Code(INTERRUPTED) => Err(super::signals::interrupted(nix::sys::signal::Signal::SIGINT)),
-        Ending::Code(code) => {
-            Err(Error::new(Kind::Playbook, format!("ansible-playbook ended with exit code {code}"))
-                .hint("the task that failed is above; --on-error keep keeps the image for a look"))
-        }
+        Ending::Code(INTERRUPTED) => Err(super::signals::interrupted(
+            nix::sys::signal::Signal::SIGINT,
+        )),
+        Ending::Code(code) => Err(Error::new(
+            Kind::Playbook,
+            format!("ansible-playbook ended with exit code {code}"),
+        )
+        .hint("the task that failed is above; --on-error keep keeps the image for a look")),
         Ending::Signal(number) => Err(Error::new(
             Kind::Playbook,
             format!("ansible-playbook was killed by signal {number}"),

@@ -18,7 +18,13 @@ impl Signals {
                 .context(Kind::Other, || format!("cannot listen for {number}"))?;
             Ok::<_, Error>((number, listener))
         };
-        Ok(Signals { listeners: [on(Signal::SIGINT)?, on(Signal::SIGTERM)?, on(Signal::SIGHUP)?] })
+        Ok(Signals {
+            listeners: [
+                on(Signal::SIGINT)?,
+                on(Signal::SIGTERM)?,
+                on(Signal::SIGHUP)?,
+            ],
+        })
     }
 
     /// The next one.

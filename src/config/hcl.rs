@@ -69,7 +69,7 @@ fn value(expression: Expression) -> Result<Value, &'static str> {
             let mut map = Map::new();
             for (key, item) in object {
                 let key = match key {
-                    ObjectKey::Identifier(name) => name.into_inner().into(),
+                    ObjectKey::Identifier(name) => name.into_inner(),
                     ObjectKey::Expression(Expression::String(text)) => text,
                     _ => return Err("an object with a key that is not text"),
                 };

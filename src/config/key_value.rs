@@ -39,7 +39,8 @@ fn split(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word = String::new();
     let mut quote = None;
-    let mut depth = 0usize;
+    // How many {{ }}, {% %} and {# #} are open.
+    let mut depth = [0usize; 3];
     let mut before = ' ';
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -47,16 +48,21 @@ fn split(text: &str) -> Option<Vec<String>> {
         match (c, quote) {
             ('"' | '\'', None) if before != '\\' => quote = Some(c),
             (_, Some(open)) if c == open && before != '\\' => quote = None,
-            ('{', _) if matches!(next, Some('{' | '%' | '#')) => depth += 1,
-            ('}' | '%' | '#', _) if next == Some('}') => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if matches!((c, next), ('{', Some('{')) | ('}', Some('}'))) {
-            // One brace of a pair is not the beginning of another pair.
-            word.push(c);
-            chars.next();
+        if let Some((kind, opens)) = brace(c, next) {
+            depth[kind] = if opens {
+                depth[kind] + 1
+            } else {
+                depth[kind].saturating_sub(1)
+            };
+            if kind == 0 {
+                // One brace of a pair is not the beginning of another pair.
+                word.push(c);
+                chars.next();
+            }
         }
-        if matches!(c, ' ' | '\n') && quote.is_none() && depth == 0 {
+        if matches!(c, ' ' | '\n') && quote.is_none() && depth == [0; 3] {
             if !word.is_empty() {
                 words.push(std::mem::take(&mut word));
             }
@@ -68,7 +74,20 @@ fn split(text: &str) -> Option<Vec<String>> {
     if !word.is_empty() {
         words.push(word);
     }
-    (quote.is_none() && depth == 0).then_some(words)
+    (quote.is_none() && depth == [0; 3]).then_some(words)
+}
+
+/// Which kind of template mark begins with `c`, and whether it opens.
+fn brace(c: char, next: Option<char>) -> Option<(usize, bool)> {
+    match (c, next?) {
+        ('{', '{') => Some((0, true)),
+        ('}', '}') => Some((0, false)),
+        ('{', '%') => Some((1, true)),
+        ('%', '}') => Some((1, false)),
+        ('{', '#') => Some((2, true)),
+        ('#', '}') => Some((2, false)),
+        _ => None,
+    }
 }
 
 /// Python's escape sequences; what is none stays as it is.

@@ -8,6 +8,7 @@ pub mod choice;
 pub mod data_dir;
 pub mod extra_vars;
 pub mod file;
+pub mod given;
 pub mod hcl;
 pub mod key_value;
 pub mod known;
@@ -23,4 +24,5 @@ pub mod yaml;
 
 pub use choice::{Emulation, Network, OnError};
 pub use file::File;
-pub use plan::{AnsiblePlan, Given, Surroundings};
+pub use given::{Given, Surroundings};
+pub use plan::AnsiblePlan;

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::error::Kind;
 
 struct Place {
     folder: tempfile::TempDir,

@@ -27,6 +27,8 @@ pub fn is_too_short(secret: &SecretString) -> bool {
 pub struct Redactor {
     /// All forms, longest first, by their first byte.
     forms: Vec<Vec<Form>>,
+    /// Whether a form begins with these two bytes (each has at least [`SHORTEST`]).
+    pairs: Vec<bool>,
     /// Bytes not yet passed on.
     held: Zeroizing<Vec<u8>>,
     /// How many bytes from the beginning of `held` belong to an occurrence already masked.
@@ -45,8 +47,13 @@ impl Redactor {
         for bucket in &mut forms {
             bucket.sort_unstable_by_key(|form| Reverse(form.len()));
         }
+        let mut pairs = vec![false; 1 << 16];
+        for form in forms.iter().flatten() {
+            pairs[pair(form[0], form[1])] = true;
+        }
         Redactor {
             forms,
+            pairs,
             held: Zeroizing::default(),
             masked: 0,
         }
@@ -69,8 +76,7 @@ impl Redactor {
         let mut masked = self.masked;
         while at < held.len() {
             if at >= masked {
-                let next = held[at..].iter().position(|byte| self.may_begin(*byte));
-                let next = next.map_or(held.len(), |plain| at + plain);
+                let next = self.next_candidate(&held, at);
                 out.extend_from_slice(&held[at..next]);
                 at = next;
                 if at == held.len() {
@@ -95,8 +101,15 @@ impl Redactor {
         self.held.extend_from_slice(&held[at..]);
     }
 
-    fn may_begin(&self, byte: u8) -> bool {
-        !self.forms[usize::from(byte)].is_empty()
+    /// The next position from `at` where a form may begin, else the end.
+    fn next_candidate(&self, held: &[u8], at: usize) -> usize {
+        let pairs = held[at..].windows(2);
+        let found = pairs.into_iter().position(|w| self.pairs[pair(w[0], w[1])]);
+        match (found, held.last()) {
+            (Some(plain), _) => at + plain,
+            (None, Some(last)) if !self.forms[usize::from(*last)].is_empty() => held.len() - 1,
+            (None, _) => held.len(),
+        }
     }
 
     /// The longest form that `rest` begins with, unless more bytes could make it a longer one.
@@ -111,6 +124,10 @@ impl Redactor {
         }
         Found::Nothing
     }
+}
+
+fn pair(first: u8, second: u8) -> usize {
+    usize::from(first) << 8 | usize::from(second)
 }
 
 enum Found {

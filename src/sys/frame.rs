@@ -186,7 +186,7 @@ mod tests {
         send(&a, &7, &[]).unwrap();
         drop((a, writer));
         let mut incoming = Incoming::default();
-        let mut fill_until = |incoming: &mut Incoming| while incoming.fill(&b).unwrap() > 0 {};
+        let fill_until = |incoming: &mut Incoming| while incoming.fill(&b).unwrap() > 0 {};
         fill_until(&mut incoming);
         let (text, fds): (String, _) = incoming.next().unwrap().unwrap();
         assert_eq!(text.len(), 100_000);

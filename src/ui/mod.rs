@@ -40,12 +40,19 @@ pub struct Ui {
 impl Ui {
     /// With `verbose`, details are shown too.
     pub fn new(verbose: bool) -> Self {
-        Ui { bars: MultiProgress::new(), verbose, secrets: Arc::default() }
+        Ui {
+            bars: MultiProgress::new(),
+            verbose,
+            secrets: Arc::default(),
+        }
     }
 
     /// From now on none of `secrets` is shown.
     pub fn keep_secret(&self, secrets: impl IntoIterator<Item = SecretString>) {
-        self.secrets.write().expect("no panic while locked").extend(secrets);
+        self.secrets
+            .write()
+            .expect("no panic while locked")
+            .extend(secrets);
     }
 
     /// A redactor for another stream with the same secrets.

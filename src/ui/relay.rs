@@ -10,7 +10,11 @@ use crate::secrets::redact::Redactor;
 /// passed on at once, so that prompts appear.
 ///
 /// When `to` is gone, what comes is still read: the writer must not hang.
-pub async fn relay(mut from: Receiver, mut to: impl Write, mut redactor: Redactor) -> io::Result<()> {
+pub async fn relay(
+    mut from: Receiver,
+    mut to: impl Write,
+    mut redactor: Redactor,
+) -> io::Result<()> {
     let mut chunk = vec![0; 64 << 10];
     let mut shown = Vec::new();
     loop {

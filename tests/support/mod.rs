@@ -29,7 +29,10 @@ pub fn base_image() -> &'static Path {
             .output()
             .expect("the recipe can be run");
         assert!(made.status.success(), "the recipe of the base image failed");
-        String::from_utf8(made.stdout).expect("a path").trim().into()
+        String::from_utf8(made.stdout)
+            .expect("a path")
+            .trim()
+            .into()
     })
 }
 
@@ -65,7 +68,10 @@ pub fn raw_image() -> PathBuf {
     if !fresh(&raw) {
         let new = raw.with_extension("new");
         let unpack = "xz -T0 -dc -- \"$1\" | cp --sparse=always /dev/stdin \"$2\"";
-        run(Command::new("sh").args(["-c", unpack, "sh"]).arg(base_image()).arg(&new));
+        run(Command::new("sh")
+            .args(["-c", unpack, "sh"])
+            .arg(base_image())
+            .arg(&new));
         fs::rename(&new, &raw).expect("renaming");
     }
     raw
@@ -74,15 +80,24 @@ pub fn raw_image() -> PathBuf {
 /// A copy of the unpacked base image in `dir`.
 pub fn raw_copy(dir: &Path, name: &str) -> PathBuf {
     let copy = dir.join(name);
-    run(Command::new("cp").arg("--sparse=always").arg(raw_image()).arg(&copy));
+    run(Command::new("cp")
+        .arg("--sparse=always")
+        .arg(raw_image())
+        .arg(&copy));
     copy
 }
 
 /// Runs `command`, which must succeed; returns what it printed.
 pub fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let output = command
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let (out, err) = text(&output);
-    assert!(output.status.success(), "{command:?}: {}\n{out}\n{err}", output.status);
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{out}\n{err}",
+        output.status
+    );
     out
 }
 
@@ -124,7 +139,11 @@ impl Host {
             binfmt: names("/proc/sys/fs/binfmt_misc"),
             temporary: ["/tmp", "/var/tmp", "/run", "/dev/shm", "/dev"]
                 .into_iter()
-                .flat_map(|dir| names(dir).into_iter().map(move |name| format!("{dir}/{name}")))
+                .flat_map(|dir| {
+                    names(dir)
+                        .into_iter()
+                        .map(move |name| format!("{dir}/{name}"))
+                })
                 .collect(),
             processes: processes(),
         }
@@ -160,12 +179,18 @@ impl Host {
 }
 
 fn lines(path: &str) -> BTreeSet<String> {
-    fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()
+    fs::read_to_string(path)
+        .unwrap_or_default()
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 fn names(dir: &str) -> BTreeSet<String> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 /// Attached loop devices with their files, as `losetup -a` lists them.
@@ -189,7 +214,8 @@ fn processes() -> BTreeSet<String> {
             let line = String::from_utf8_lossy(&line).replace('\0', " ");
             let first = line.split(' ').next()?;
             let known = first.contains("pichroot") && !first.contains("/deps/");
-            (known || line.contains("ansible") || line.contains("qemu-")).then_some(format!("{pid} {line}"))
+            (known || line.contains("ansible") || line.contains("qemu-"))
+                .then_some(format!("{pid} {line}"))
         })
         .collect()
 }

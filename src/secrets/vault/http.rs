@@ -1,16 +1,13 @@
 //! Requests to Vault, and what its refusals mean.
 
-use std::{fs, io::ErrorKind, time::Duration};
+use std::{io::ErrorKind, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use ureq::{
-    Agent,
-    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
-};
+use ureq::{Agent, tls::TlsConfig};
 
-use super::Settings;
-use crate::error::{Context, Error, Kind, Result};
+use super::{Settings, authorities};
+use crate::error::{Kind, Result};
 
 /// The longest reply that is read, in bytes.
 const LIMIT: u64 = 4 << 20;
@@ -19,13 +16,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many redirections are followed: a standby server names the active one.
 const REDIRECTS: usize = 3;
-/// Where Linux distributions keep the authorities the system trusts.
-const SYSTEM_AUTHORITIES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 /// A failed request: everything for the error but the secret's name.
 #[derive(Debug)]
@@ -72,7 +62,7 @@ pub(super) struct Http {
 impl Http {
     pub fn new(settings: &Settings) -> Result<Self> {
         let tls = TlsConfig::builder()
-            .root_certs(authorities(settings)?)
+            .root_certs(authorities::trusted(settings)?)
             .build();
         let mut config = Agent::config_builder()
             .tls_config(tls)
@@ -201,43 +191,6 @@ fn said(body: &Value) -> String {
     }
     let text = texts.join("; ");
     format!(": {}", text.chars().take(200).collect::<String>())
-}
-
-/// `VAULT_CACERT` alone where it is set, else what the system trusts, else what is built in.
-fn authorities(settings: &Settings) -> Result<RootCerts> {
-    if let Some(path) = &settings.ca_file {
-        let pem = fs::read(path).context(Kind::Usage, || {
-            format!("cannot read VAULT_CACERT, {}", path.display())
-        })?;
-        let certificates = certificates(&pem);
-        if certificates.is_empty() {
-            return Err(Error::usage(format!(
-                "VAULT_CACERT, {}, holds no certificate",
-                path.display()
-            ))
-            .hint("it has to be a PEM file"));
-        }
-        return Ok(RootCerts::new_with_certs(&certificates));
-    }
-    let system = SYSTEM_AUTHORITIES
-        .iter()
-        .find_map(|path| fs::read(path).ok());
-    let certificates = certificates(&system.unwrap_or_default());
-    Ok(if certificates.is_empty() {
-        RootCerts::WebPki
-    } else {
-        RootCerts::new_with_certs(&certificates)
-    })
-}
-
-fn certificates(pem: &[u8]) -> Vec<Certificate<'static>> {
-    let items = parse_pem(pem).flatten();
-    items
-        .filter_map(|item| match item {
-            PemItem::Certificate(certificate) => Some(certificate),
-            _ => None,
-        })
-        .collect()
 }
 
 /// Whether the server is on this machine, where no proxy is asked.

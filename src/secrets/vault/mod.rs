@@ -3,6 +3,7 @@
 //! As the `vault kv get` command does, the mount of a path and its version are asked for first. A
 //! token that may not ask gets the two shapes tried in turn.
 
+mod authorities;
 mod http;
 mod settings;
 #[cfg(test)]
