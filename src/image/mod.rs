@@ -57,10 +57,12 @@ fn fetch_with(
     report: &dyn Report,
 ) -> Result<BaseImage> {
     let wanted = source.checksum.resolve(&source.location, client, report)?;
-    match &source.location {
+    let base = match &source.location {
         Location::Path(path) => local::fetch(cache, path, wanted.as_ref(), report),
         Location::Url(url) => remote::fetch(cache, client, url, wanted.as_ref(), report),
-    }
+    }?;
+    report.detail(&format!("the base image is {}", base.path().display()));
+    Ok(base)
 }
 
 #[cfg(test)]

@@ -40,8 +40,9 @@ impl NewFile {
         ];
         let new = match unnamed {
             Ok(file) => {
-                // Nobody else can have it yet, so this does not wait.
-                file.lock()?;
+                // For the moment at which it gets a temporary name. A file system without locks
+                // does without sweeps.
+                let _ = file.try_lock();
                 NewFile {
                     file,
                     dir: dir.into(),
@@ -73,7 +74,7 @@ impl NewFile {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 other => other?,
             };
-            file.lock()?;
+            let _ = file.try_lock();
             // A sweep may have come between the two lines above.
             if file.metadata()?.nlink() > 0 {
                 let (dir, prefix) = (dir.into(), prefix.into());

@@ -17,7 +17,7 @@ const CHUNK: usize = 1 << 20;
 /// How much is written before the kernel is asked to begin putting it on the disk, in bytes.
 const WRITEBACK: u64 = 32 << 20;
 
-/// What stopped [`write`].
+/// What stopped [`write()`].
 #[derive(Debug)]
 pub enum Stop {
     /// The reader failed.

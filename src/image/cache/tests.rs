@@ -1,6 +1,14 @@
 use std::os::unix::fs::{FileExt, PermissionsExt};
 
-use super::*;
+use std::{ffi::OsString, fs};
+
+use super::{
+    super::{
+        digest::{Algorithm, Digest, Digests},
+        record::BaseRecord,
+    },
+    *,
+};
 
 fn record(hex: &str) -> BaseRecord {
     BaseRecord {

@@ -1,0 +1,162 @@
+//! The base images in the cache: finding, adding and removing them.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    super::{
+        digest::{Algorithm, Digest, Digests},
+        newfile::{self, NewFile},
+        record::{self, BaseRecord, TEMPORARY},
+    },
+    Cache, HINT,
+};
+use crate::error::{Context, Error, Kind, Result};
+
+/// A verified image, open for reading, to make work images from. Never written.
+#[derive(Debug)]
+pub struct BaseImage {
+    file: File,
+    path: PathBuf,
+    size: u64,
+}
+
+impl BaseImage {
+    /// An image that is used where it is.
+    pub(in crate::image) fn new(file: File, path: PathBuf) -> io::Result<Self> {
+        let size = file.metadata()?.len();
+        Ok(BaseImage { file, path, size })
+    }
+
+    /// The image. Where it is in the cache, its lock goes with this descriptor.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Where it is, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its size in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+impl Cache {
+    /// Every base image, in no order.
+    pub fn bases(&self) -> Vec<BaseRecord> {
+        let Ok(entries) = fs::read_dir(self.root.join("bases")) else {
+            return Vec::new();
+        };
+        entries
+            .flatten()
+            .filter(|entry| entry.path().extension().is_some_and(|e| e == "json"))
+            .filter_map(|entry| record::read(&entry.path()))
+            .collect()
+    }
+
+    /// Removes a base image; false when a run is using it.
+    ///
+    /// # Errors
+    /// [`Kind::Host`] when it cannot be removed.
+    pub fn remove(&self, base: &BaseRecord) -> Result<bool> {
+        let image = self.base_path(key(&base.digests), "img");
+        let failed = || format!("cannot remove {}", image.display());
+        match File::open(&image) {
+            Ok(file) => match file.try_lock() {
+                Ok(()) => fs::remove_file(&image).context(Kind::Host, failed)?,
+                Err(fs::TryLockError::WouldBlock) => return Ok(false),
+                Err(fs::TryLockError::Error(error)) => {
+                    return Err(error).context(Kind::Host, failed);
+                }
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).context(Kind::Host, failed),
+        }
+        // Without the image it says nothing any more.
+        let _ = fs::remove_file(self.base_path(key(&base.digests), "json"));
+        Ok(true)
+    }
+
+    /// The base image made from the source with these digests, if it is there.
+    pub(in crate::image) fn base(&self, digests: &Digests) -> Result<Option<BaseImage>> {
+        let path = self.base_path(key(digests), "img");
+        let failed = || format!("cannot use the cached image {}", path.display());
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.context(Kind::Host, failed)?,
+        };
+        file.lock_shared().context(Kind::Host, failed)?;
+        // It may have been removed between the two.
+        let removed = file.metadata().context(Kind::Host, failed)?.nlink() == 0;
+        if removed {
+            return Ok(None);
+        }
+        BaseImage::new(file, path.clone())
+            .map(Some)
+            .context(Kind::Host, failed)
+    }
+
+    /// The base image whose source has this digest, as far as that was ever computed.
+    pub(in crate::image) fn base_with(&self, digest: &Digest) -> Result<Option<BaseImage>> {
+        if digest.algorithm == Algorithm::Sha256 {
+            return self.base(&Digests::from([(Algorithm::Sha256, digest.hex.clone())]));
+        }
+        let known = self.bases().into_iter().find(|base| {
+            base.digests
+                .get(&digest.algorithm)
+                .is_some_and(|hex| *hex == digest.hex)
+        });
+        known.map_or(Ok(None), |base| self.base(&base.digests))
+    }
+
+    /// A file for a new base image, seen by nobody until [`Cache::insert`].
+    pub(in crate::image) fn new_base(&self) -> Result<NewFile> {
+        let dir = self.root.join("bases");
+        NewFile::create(&dir, TEMPORARY.as_ref(), 0o444)
+            .context(Kind::Host, || format!("cannot write in {}", dir.display()))
+            .map_err(|error| error.hint(HINT))
+    }
+
+    /// Takes a complete, verified base image in. If another run was faster, its image is used; what
+    /// is newly known of the source is noted in either case.
+    pub(in crate::image) fn insert(
+        &self,
+        mut new: NewFile,
+        mut record: BaseRecord,
+    ) -> Result<BaseImage> {
+        let path = self.base_path(key(&record.digests), "img");
+        let failed = || format!("cannot write the cached image {}", path.display());
+        new.file().sync_all().context(Kind::Host, failed)?;
+        new.file().lock_shared().context(Kind::Host, failed)?;
+        match new.publish(path.file_name().unwrap_or_default(), false) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => other.context(Kind::Host, failed)?,
+        }
+        let json = self.base_path(key(&record.digests), "json");
+        if let Some(older) = record::read::<BaseRecord>(&json) {
+            record.digests.extend(older.digests);
+        }
+        record::write(&json, &record).context(Kind::Host, failed)?;
+        newfile::sync_dir(&self.root.join("bases")).context(Kind::Host, failed)?;
+        self.base(&record.digests)?
+            .ok_or_else(|| Error::other(format!("{} vanished while it was made", path.display())))
+    }
+
+    fn base_path(&self, key: &str, extension: &str) -> PathBuf {
+        self.root.join("bases").join(format!("{key}.{extension}"))
+    }
+}
+
+/// The key of the source with these digests: its SHA-256, which every pass computes.
+fn key(digests: &Digests) -> &str {
+    digests
+        .get(&Algorithm::Sha256)
+        .map_or("unknown", String::as_str)
+}
