@@ -25,7 +25,7 @@ lint: setup-test ## rustfmt, clippy, shellcheck, ruff, ansible-lint
 
 bench: setup-test build ## the measurements behind the README's numbers
 	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
-		scripts/as-root.sh benches/run.sh
+		scripts/as-root.sh benches/run.py
 
 # Builds as the caller and copies as whoever may write to PREFIX: `make build && sudo make install`.
 install: ## the binary, plugins and playbooks below PREFIX (/usr/local), for packagers below DESTDIR
@@ -37,7 +37,7 @@ install: ## the binary, plugins and playbooks below PREFIX (/usr/local), for pac
 	# Removed first: it may be the demo's link into the checkout.
 	rm -f $(DESTDIR)$(PREFIX)/bin/pichroot
 	install -m 755 $(CARGO_TARGET_DIR)/release/pichroot $(DESTDIR)$(PREFIX)/bin/pichroot
-	cp -R --no-preserve=ownership ansible_plugins playbooks $(DESTDIR)$(PREFIX)/share/pichroot/
+	cp -R --no-preserve=ownership $(wildcard ansible_plugins) playbooks $(DESTDIR)$(PREFIX)/share/pichroot/
 
 # The base image stays: it is outside the tree, and costs minutes. Tests leave files of root.
 clean: ## what was built here, the virtual environment included

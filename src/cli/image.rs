@@ -67,8 +67,12 @@ fn run(args: ImageArgs, command: Vec<String>, ui: &Ui) -> Result<u8> {
             files: Vec::new(),
         };
         let ended = session.run(job).await;
-        // An image that is changed in place is left unmounted and checked, whatever happened.
-        let closed = session.close().await;
+        // What is changed in place is left unmounted and checked, whatever happened; a copy that is
+        // thrown away need not be taken apart.
+        let closed = match image {
+            Opened::InPlace(_) => session.close().await,
+            Opened::Copy(_) => Ok(()),
+        };
         let code = ended?.shell_code();
         closed?;
         Ok(code as u8)

@@ -146,12 +146,18 @@ impl Run {
             tokio::spawn(relay(stdout, io::stdout(), ui.redactor())),
             tokio::spawn(relay(stderr, io::stderr(), ui.redactor())),
         );
-        let ended = session.run(job).await;
-        let closed = session.close().await;
+        let ended = session.run(job).await.and_then(verdict);
+        // An image that is thrown away need not be taken apart: the kernel does that.
+        let closed = match &ended {
+            Err(_) if plan.on_error == OnError::Cleanup => {
+                drop(session);
+                Ok(())
+            }
+            _ => session.close().await,
+        };
         // The stage is gone, and with it the other end of the pipes.
         let _ = tokio::join!(shown.0, shown.1);
-        verdict(ended?)?;
-        closed
+        ended.and(closed)
     }
 
     /// The ansible-playbook command with its files.

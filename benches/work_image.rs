@@ -1,0 +1,23 @@
+//! From a packed source to a work image, once, with an empty cache: for benches/run.py.
+//!
+//! Usage: `work_image SOURCE DIRECTORY`; the cache and the work image are made in DIRECTORY.
+
+use std::path::Path;
+
+use pichroot::{
+    image::{Cache, Source, WorkImage, fetch},
+    report::Silent,
+};
+
+fn main() {
+    let mut arguments = std::env::args().skip(1).filter(|word| word != "--bench");
+    let (Some(source), Some(directory)) = (arguments.next(), arguments.next()) else {
+        // cargo runs it without arguments, too.
+        return;
+    };
+    let directory = Path::new(&directory);
+    let source = Source::parse(&source, Some("none")).expect("a source");
+    let cache = Cache::open(&directory.join("cache")).expect("a cache");
+    let base = fetch(&cache, &source, &Silent).expect("a base image");
+    WorkImage::create(&base, &directory.join("work.img"), false, &Silent).expect("a work image");
+}
