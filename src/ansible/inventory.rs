@@ -12,9 +12,9 @@ use serde_json::json;
 
 use super::{
     connection::Connection,
-    files::RunFiles,
     json::{Vars, to_ascii},
 };
+use crate::sys::private_files::PrivateFiles;
 
 /// Path of the lowest source in the run's folder: `vars` of pichroot.yml.
 pub const VARS_SOURCE: &str = "inventory/vars.json";
@@ -22,7 +22,7 @@ pub const VARS_SOURCE: &str = "inventory/vars.json";
 pub const HOST_SOURCE: &str = "inventory/host";
 
 /// Adds both sources to `files`. `host` must be a checked host name: it becomes a file name.
-pub fn add_to(files: &mut RunFiles, host: &str, vars: &Vars, connection: &Connection) {
+pub fn add_to(files: &mut PrivateFiles, host: &str, vars: &Vars, connection: &Connection) {
     let host_vars = connection.host_vars();
     files.add(VARS_SOURCE, to_ascii(&json!({"all": {"vars": vars}})));
     // The variables are in both places, for users who turned the vars plugin for host_vars off.
@@ -45,12 +45,11 @@ pub fn sources(run_folder: &Path, user: &[String]) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret;
 
     #[test]
     fn the_host_comes_last_and_the_configured_variables_first() {
         let connection = Connection::chroot(Path::new("/r"), Path::new("/c"), "/usr/bin/python3");
-        let mut files = RunFiles::default();
+        let mut files = PrivateFiles::default();
         let vars = Vars::from_iter([("a".to_owned(), "no".into())]);
         add_to(&mut files, "mypi", &vars, &connection);
         let paths: Vec<_> = files.0.iter().map(|f| f.path.to_str().unwrap()).collect();
@@ -62,10 +61,7 @@ mod tests {
                 "inventory/host/host_vars/mypi.json"
             ]
         );
-        assert_eq!(
-            files.0[0].content.expose_secret(),
-            r#"{"all":{"vars":{"a":"no"}}}"#
-        );
+        assert_eq!(files.0[0].content, r#"{"all":{"vars":{"a":"no"}}}"#);
         assert_eq!(
             sources(Path::new("/t"), &["/etc/inv".into()]),
             [

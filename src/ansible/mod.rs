@@ -9,7 +9,6 @@ pub mod ansible_cfg;
 pub mod connection;
 pub mod environment;
 pub mod extra_vars;
-pub mod files;
 pub mod find;
 pub mod inventory;
 pub mod json;
@@ -19,5 +18,4 @@ pub mod user_inventory;
 
 pub use connection::Connection;
 pub use extra_vars::ExtraVars;
-pub use files::{RunFile, RunFiles};
 pub use play::Play;

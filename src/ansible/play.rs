@@ -5,11 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::{
-    connection::Connection, extra_vars::ExtraVars, files::RunFiles, inventory, json::Vars,
-};
+use super::{connection::Connection, extra_vars::ExtraVars, inventory, json::Vars};
+use crate::sys::private_files::PrivateFiles;
 
 /// What ansible-playbook is to do, all checked and resolved.
 #[derive(Debug)]
@@ -40,12 +39,12 @@ pub struct Play<'a> {
 
 impl Play<'_> {
     /// The inventory and the extra variables, with paths relative to the run's folder.
-    pub fn files(&self) -> RunFiles {
-        let mut files = RunFiles::default();
+    pub fn files(&self) -> PrivateFiles {
+        let mut files = PrivateFiles::default();
         inventory::add_to(&mut files, self.host_name, self.vars, self.connection);
         for (path, vars) in self.extra() {
             if let (Some(path), ExtraVars::Text(text)) = (path, vars) {
-                files.add(path, text);
+                files.add(path, text.expose_secret());
             }
         }
         files

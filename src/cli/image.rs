@@ -19,6 +19,7 @@ use crate::{
         directory::Directory,
         protocol::{Job, StagePlan},
     },
+    sys::private_files::PrivateFiles,
     ui::Ui,
 };
 
@@ -64,7 +65,7 @@ fn run(args: ImageArgs, command: Vec<String>, ui: &Ui) -> Result<u8> {
                 .chain(command)
                 .collect(),
             environment: Surroundings::utf8_environment(),
-            files: Vec::new(),
+            files: PrivateFiles::default(),
         };
         let ended = session.run(job).await;
         // What is changed in place is left unmounted and checked, whatever happened; a copy that is

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::net::unix::pipe::Receiver;
 
 use super::{
@@ -31,7 +31,7 @@ use crate::{
         directory::Directory,
         facts::Facts,
         handle::Output,
-        protocol::{Job, JobFile, StagePlan},
+        protocol::{FILES, Job, StagePlan},
     },
     sys::{children::Ending, command},
     ui::{Ui, relay},
@@ -185,7 +185,7 @@ impl Run {
             arguments: &plan.arguments,
             connection: &connection,
         };
-        let folder = dir.join("ansible");
+        let folder = dir.join(FILES);
         let arguments = play.arguments(&folder);
         ui.detail(&command::shell_line(&self.ansible_playbook, &arguments));
         let environment = environment::environment(
@@ -197,10 +197,6 @@ impl Run {
                 terminal: io::stdout().is_terminal(),
             },
         );
-        let files = play.files().0.into_iter().map(|file| JobFile {
-            path: Path::new("ansible").join(file.path),
-            content: file.content.expose_secret().to_owned(),
-        });
         Ok(Job {
             argv: std::iter::once(self.ansible_playbook.clone().into_os_string())
                 .chain(arguments)
@@ -210,7 +206,7 @@ impl Run {
                 .into_iter()
                 .map(|(key, value)| Ok((utf8(key)?, utf8(value)?)))
                 .collect::<Result<_>>()?,
-            files: files.collect(),
+            files: play.files(),
         })
     }
 }

@@ -1,13 +1,6 @@
 //! The job of a stage: ansible-playbook, or a client of the executor, and its end.
 
-use std::{
-    fs::{DirBuilder, OpenOptions},
-    io::{IsTerminal, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
-    process::Command,
-    time::Duration,
-};
+use std::{io::IsTerminal, path::Path, process::Command, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -15,7 +8,7 @@ use nix::{
 };
 use tokio::sync::oneshot;
 
-use super::protocol::{Job, JobFile};
+use super::protocol::{FILES, Job};
 use crate::{
     error::{Context, Error, Kind, Result},
     sys::children::{Children, Ending},
@@ -36,9 +29,7 @@ pub struct Running {
 impl Running {
     /// Writes the job's files below `dir` and starts it, with our own standard streams.
     pub fn start(job: &Job, dir: &Path, children: &Children) -> Result<Self> {
-        for file in &job.files {
-            write(dir, file)?;
-        }
+        job.files.write(&dir.join(FILES))?;
         let (program, args) = job
             .argv
             .split_first()
@@ -68,26 +59,4 @@ impl Running {
     pub fn kill(&self) {
         let _ = kill(self.pid, Signal::SIGKILL);
     }
-}
-
-/// Writes a file that only root can read, in directories of the same kind.
-fn write(dir: &Path, file: &JobFile) -> Result<()> {
-    let path = dir.join(&file.path);
-    let failed = || format!("cannot write {}", path.display());
-    if let Some(parent) = path.parent() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(parent)
-            .context(Kind::Host, failed)?;
-    }
-    let mut open = OpenOptions::new();
-    let mut out = open
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)
-        .context(Kind::Host, failed)?;
-    out.write_all(file.content.as_bytes())
-        .context(Kind::Host, failed)
 }

@@ -10,7 +10,7 @@ use crate::{
     disk::Volume,
     emulation::Mode,
     error::{Error, Kind},
-    sys::children::Ending,
+    sys::{children::Ending, private_files::PrivateFiles},
 };
 
 /// What to mount and how; comes with the open image file.
@@ -39,27 +39,12 @@ pub struct Job {
     pub argv: Vec<String>,
     /// Its environment, all of it.
     pub environment: Vec<(String, String)>,
-    /// Files to write below the stage's directory before; they may hold secrets.
-    pub files: Vec<JobFile>,
+    /// Files to write to [`FILES`] before.
+    pub files: PrivateFiles,
 }
 
-/// A file on the stage's tmpfs.
-#[derive(Serialize, Deserialize)]
-pub struct JobFile {
-    /// Its path below the stage's directory.
-    pub path: PathBuf,
-    /// Its content.
-    pub content: String,
-}
-
-impl std::fmt::Debug for JobFile {
-    /// Without the content, which may be secret.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("JobFile")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
-    }
-}
+/// The folder of a job's files, below the stage's directory.
+pub const FILES: &str = "job";
 
 /// What the supervisor tells the stage.
 #[derive(Debug, Serialize, Deserialize)]

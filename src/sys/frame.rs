@@ -81,7 +81,7 @@ fn wait_writable(socket: &impl AsFd) -> io::Result<()> {
 pub fn receive<T: DeserializeOwned>(socket: &UnixStream) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
     let mut incoming = Incoming::default();
     loop {
-        if let Some(message) = incoming.next()? {
+        if let Some(message) = incoming.take()? {
             return Ok(Some(message));
         }
         if incoming.fill(socket)? == 0 {
@@ -97,7 +97,7 @@ pub async fn receive_async<T: DeserializeOwned>(
     incoming: &mut Incoming,
 ) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
     loop {
-        if let Some(message) = incoming.next()? {
+        if let Some(message) = incoming.take()? {
             return Ok(Some(message));
         }
         socket.readable().await?;
@@ -152,7 +152,7 @@ impl Incoming {
     }
 
     /// The next whole message with its descriptors, if all of it is here.
-    pub fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    pub fn take<T: DeserializeOwned>(&mut self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
         let Some(head) = self.bytes.first_chunk::<4>() else {
             return Ok(None);
         };
@@ -188,7 +188,7 @@ mod tests {
         let mut incoming = Incoming::default();
         let fill_until = |incoming: &mut Incoming| while incoming.fill(&b).unwrap() > 0 {};
         fill_until(&mut incoming);
-        let (text, fds): (String, _) = incoming.next().unwrap().unwrap();
+        let (text, fds): (String, _) = incoming.take().unwrap().unwrap();
         assert_eq!(text.len(), 100_000);
         std::fs::File::from(fds.into_iter().next().unwrap())
             .write_all(b"hello")
@@ -196,7 +196,7 @@ mod tests {
         let mut said = String::new();
         reader.read_to_string(&mut said).unwrap();
         assert_eq!(said, "hello");
-        assert_eq!(incoming.next::<u32>().unwrap().unwrap().0, 7);
+        assert_eq!(incoming.take::<u32>().unwrap().unwrap().0, 7);
     }
 
     #[test]

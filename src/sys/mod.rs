@@ -9,6 +9,7 @@ pub mod landlock;
 pub mod loopdev;
 pub mod mount;
 pub mod network;
+pub mod private_files;
 pub mod process;
 pub mod terminal;
 pub mod trim;
