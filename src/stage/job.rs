@@ -6,7 +6,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::protocol::{FILES, Job};
 use crate::{
@@ -16,14 +16,15 @@ use crate::{
 
 /// How long a job that was asked to stop may take before it is killed: Ansible lets the running
 /// task end and prints a recap.
-pub const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A running job.
 #[derive(Debug)]
 pub struct Running {
     pid: Pid,
-    /// How it ended, once it has.
-    pub ending: oneshot::Receiver<Ending>,
+    ending: oneshot::Receiver<Ending>,
+    /// When it is killed, once it was asked to stop.
+    deadline: Option<Instant>,
 }
 
 impl Running {
@@ -44,19 +45,48 @@ impl Running {
         Ok(Running {
             pid,
             ending: children.ending_of(pid),
+            deadline: None,
         })
     }
 
-    /// Asks it to end. On Ctrl-C it has had its SIGINT from the terminal, as we are in the
-    /// terminal's foreground together; a second one would make Ansible drop everything.
-    pub fn stop(&self, signal: Signal) {
-        if signal != Signal::SIGINT || !std::io::stdin().is_terminal() {
+    /// Asks it to end, and kills it when it does not within [`GRACE`], or at once the second time.
+    ///
+    /// On Ctrl-C it has had its SIGINT from the terminal, as we are in the terminal's foreground
+    /// together; another one would make Ansible drop everything.
+    pub fn stop(&mut self, signal: Signal) {
+        if self.deadline.is_some() {
+            self.kill();
+        } else if signal != Signal::SIGINT || !std::io::stdin().is_terminal() {
             let _ = kill(self.pid, signal);
+        }
+        self.deadline = Some(Instant::now() + GRACE);
+    }
+
+    /// Waits for its end. Can be cancelled.
+    pub async fn ended(&mut self) -> Result<Ending> {
+        loop {
+            tokio::select! {
+                ended = &mut self.ending => {
+                    return ended.map_err(|_| Error::other("the job's end was lost"));
+                }
+                () = until(self.deadline) => {
+                    self.kill();
+                    self.deadline = None;
+                }
+            }
         }
     }
 
-    /// Ends it now.
-    pub fn kill(&self) {
+    fn kill(&self) {
+        // ESRCH: it has ended meanwhile.
         let _ = kill(self.pid, Signal::SIGKILL);
+    }
+}
+
+/// Waits until `deadline`; without one, for ever.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
 }

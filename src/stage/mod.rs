@@ -15,3 +15,4 @@ pub mod job;
 pub mod mounts;
 pub mod process;
 pub mod protocol;
+mod serve;

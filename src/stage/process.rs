@@ -23,15 +23,15 @@ use super::{
     check,
     executor::{self, Executor},
     facts::{self, Facts},
-    job::{GRACE, Running},
     mounts::Mounts,
     protocol::{Event, Order, StagePlan},
+    serve,
 };
 use crate::{
     chroot::{client, plan::ChrootPlan, services::Placeholders},
     emulation::{self, arch::Arch},
     error::{Context, Error, Kind, Result},
-    sys::{children::Children, frame, inroot::Root, mount, process},
+    sys::{frame, inroot::Root, mount, process},
 };
 
 /// The name the process is started by.
@@ -61,10 +61,10 @@ pub fn main() -> u8 {
 }
 
 /// The socket to the supervisor.
-struct Supervisor(UnixStream);
+pub(super) struct Supervisor(pub(super) UnixStream);
 
 impl Supervisor {
-    fn tell(&self, event: &Event) -> Result<()> {
+    pub(super) fn tell(&self, event: &Event) -> Result<()> {
         frame::send(&self.0, event, &[]).context(Kind::Other, || "pichroot itself is gone".into())
     }
 
@@ -109,7 +109,7 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Resu
     let root = Root::open(mounts.root())?;
     let placeholders = Placeholders::make(&root)?;
     let served = start(supervisor, plan, mounts, &root)
-        .and_then(|executor| serve(supervisor, plan, &executor));
+        .and_then(|executor| serve::until_close(supervisor, &plan.dir, &executor));
     // Nothing may run in the chroot when the placeholders go.
     end_everything()?;
     let removed = placeholders.remove();
@@ -148,55 +148,6 @@ fn start(
         .context(Kind::Host, || "cannot make the link to the client".into())?;
     supervisor.tell(&Event::Ready(facts))?;
     Ok(executor)
-}
-
-/// Runs jobs until the supervisor says to close.
-fn serve(supervisor: &Supervisor, plan: &StagePlan, executor: &Executor) -> Result<()> {
-    let failed = || "cannot start the stage's runtime".to_owned();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context(Kind::Host, failed)?;
-    runtime.block_on(async {
-        let control = supervisor.0.try_clone().context(Kind::Host, failed)?;
-        control.set_nonblocking(true).context(Kind::Host, failed)?;
-        let control = tokio::net::UnixStream::from_std(control).context(Kind::Host, failed)?;
-        let mut incoming = frame::Incoming::default();
-        let children = Children::reap()?;
-        let mut executor_end = children.ending_of(executor.pid);
-        let mut job: Option<Running> = None;
-        let mut deadline: Option<tokio::time::Instant> = None;
-        loop {
-            tokio::select! {
-                order = frame::receive_async(&control, &mut incoming) => {
-                    match order.context(Kind::Other, || "pichroot itself is gone".into())? {
-                        Some((Order::Run(wanted), _)) => {
-                            job = Some(Running::start(&wanted, &plan.dir, &children)?);
-                        }
-                        Some((Order::Stop(number), _)) => if let Some(job) = &job {
-                            job.stop(Signal::try_from(number).unwrap_or(Signal::SIGTERM));
-                            deadline = Some(tokio::time::Instant::now() + GRACE);
-                        },
-                        Some((Order::Close, _)) => return Ok(()),
-                        Some((Order::Open(_), _)) | None => return Err(Error::other("the stage lost its orders")),
-                    }
-                }
-                ended = async { (&mut job.as_mut().expect("guarded").ending).await }, if job.is_some() => {
-                    job = None;
-                    let ended = ended.map_err(|_| Error::other("the job's end was lost"))?;
-                    supervisor.tell(&Event::Ended(ended))?;
-                }
-                _ = &mut executor_end => {
-                    return Err(Error::other("the executor of the image was killed")
-                        .hint("did something in the image use up all memory? see the kernel's log"));
-                }
-                () = async { tokio::time::sleep_until(deadline.expect("guarded")).await }, if deadline.is_some() => {
-                    deadline = None;
-                    if let Some(job) = &job { job.kill() }
-                }
-            }
-        }
-    })
 }
 
 /// Kills every process of the stage's PID namespace but this one, and waits for each to be gone.

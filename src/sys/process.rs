@@ -182,7 +182,9 @@ pub fn sealed_copy(name: &str, file: &mut File) -> Result<File> {
 /// Leaves the caller's namespaces for new ones. Moves only the calling thread, so it must be called
 /// before there is another one.
 pub fn leave(namespaces: CloneFlags) -> Result<()> {
-    unshare(namespaces).context(Kind::Host, || "the kernel refuses new namespaces".into())
+    unshare(namespaces).context(Kind::Host, || "the kernel refuses new namespaces".into()).map_err(
+        |e| e.hint("allow them: sysctl user.max_user_namespaces=10000; in a container, run it privileged"),
+    )
 }
 
 /// Writes the maps of `pid`'s new user namespace: every id is itself, as far as we have it.

@@ -1,0 +1,76 @@
+//! The stage between opening and closing: it waits for orders, for the job and for the executor.
+
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use tokio::net::UnixStream;
+
+use super::{
+    executor::Executor,
+    job::Running,
+    process::Supervisor,
+    protocol::{Event, Order},
+};
+use crate::{
+    error::{Context, Error, Kind, Result},
+    sys::{
+        children::{Children, Ending},
+        frame,
+    },
+};
+
+/// Runs jobs until the supervisor says to close.
+///
+/// # Errors
+/// When the supervisor or the executor is gone.
+pub(super) fn until_close(supervisor: &Supervisor, dir: &Path, executor: &Executor) -> Result<()> {
+    let failed = || "cannot start the stage's runtime".to_owned();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context(Kind::Host, failed)?;
+    runtime.block_on(async {
+        let orders = supervisor.0.try_clone().context(Kind::Host, failed)?;
+        orders.set_nonblocking(true).context(Kind::Host, failed)?;
+        let orders = UnixStream::from_std(orders).context(Kind::Host, failed)?;
+        let mut incoming = frame::Incoming::default();
+        let children = Children::reap()?;
+        let mut executor_end = children.ending_of(executor.pid);
+        let mut job: Option<Running> = None;
+        loop {
+            tokio::select! {
+                order = frame::receive_async(&orders, &mut incoming) => {
+                    let order = order.context(Kind::Other, || "pichroot itself is gone".into())?;
+                    match order.map(|(order, _)| order) {
+                        Some(Order::Run(wanted)) => {
+                            job = Some(Running::start(&wanted, dir, &children)?);
+                        }
+                        Some(Order::Stop(number)) => if let Some(job) = &mut job {
+                            job.stop(Signal::try_from(number).unwrap_or(Signal::SIGTERM));
+                        },
+                        Some(Order::Close) => return Ok(()),
+                        Some(Order::Open(_)) | None => {
+                            return Err(Error::other("the stage lost its orders"));
+                        }
+                    }
+                }
+                ended = end_of(&mut job) => {
+                    job = None;
+                    supervisor.tell(&Event::Ended(ended?))?;
+                }
+                _ = &mut executor_end => {
+                    return Err(Error::other("the executor of the image was killed")
+                        .hint("did something in the image use up all memory? see the kernel's log"));
+                }
+            }
+        }
+    })
+}
+
+/// The end of the job; without one, waits for ever.
+async fn end_of(job: &mut Option<Running>) -> Result<Ending> {
+    match job {
+        Some(job) => job.ended().await,
+        None => std::future::pending().await,
+    }
+}
