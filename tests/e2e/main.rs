@@ -3,4 +3,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+// What the tests are made of.
+mod image;
+mod live;
+mod scene;
+mod terminal;
+
+// The tests.
 mod exec;
+mod failure;
+mod kill;
+mod signals;
