@@ -5,7 +5,7 @@ use std::{
     process::Command,
 };
 
-use crate::support::run;
+use crate::support::{run, with_input};
 
 /// The partitions of the base image, by tests/fixtures/pi-disk.sh, in bytes.
 pub const BOOT: u64 = 2048 * 512;
@@ -91,19 +91,19 @@ impl Image {
         run(Command::new("mtype").args(["-i", &device, &format!("::{name}")]))
     }
 
-    /// Where the bytes of `text` are, in files, deleted ones, and everything else.
-    pub fn find(&self, text: &str) -> Vec<u64> {
-        let found = Command::new("grep")
-            .env("LC_ALL", "C")
-            .args(["-aobF", "-e", text])
-            .arg(&self.0)
-            .output()
-            .expect("grep");
+    /// Where any of `texts` is in the image, and which: in files, deleted ones and all else.
+    pub fn find(&self, texts: &[&str]) -> Vec<(u64, String)> {
+        // On standard input: a watcher of argument lists must not find the test's own.
+        let mut grep = Command::new("grep");
+        grep.env("LC_ALL", "C").args(["-aobF", "-f", "-"]);
+        let found = with_input(grep.arg(&self.0), &texts.join("\n"));
         assert_ne!(found.status.code(), Some(2), "{found:?}");
-        String::from_utf8_lossy(&found.stdout)
-            .lines()
-            .map(|line| line.split(':').next().unwrap().parse().unwrap())
-            .collect()
+        let text = String::from_utf8_lossy(&found.stdout).into_owned();
+        let place = |line: &str| {
+            let (offset, text) = line.split_once(':').unwrap();
+            (offset.parse().unwrap(), text.to_owned())
+        };
+        text.lines().map(place).collect()
     }
 
     /// Both file systems are clean. `scratch` is a directory for a copy of the boot partition.

@@ -8,9 +8,15 @@ mod image;
 mod live;
 mod scene;
 mod terminal;
+mod vault;
 
 // The tests.
 mod exec;
 mod failure;
+mod interactive;
+mod inventory;
 mod kill;
+mod parallel;
+mod secrets;
+mod shell;
 mod signals;

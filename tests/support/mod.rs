@@ -101,6 +101,18 @@ pub fn run(command: &mut Command) -> String {
     out
 }
 
+/// Runs `command` with `input` on its standard input.
+pub fn with_input(command: &mut Command, input: &str) -> Output {
+    let (from, mut to) = std::io::pipe().expect("a pipe");
+    // Short enough for the pipe's buffer.
+    std::io::Write::write_all(&mut to, input.as_bytes()).expect("writing");
+    drop(to);
+    command
+        .stdin(from)
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"))
+}
+
 /// Standard output and standard error.
 pub fn text(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
