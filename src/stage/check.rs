@@ -25,7 +25,7 @@ fn checker(kind: FsKind) -> Option<(&'static str, &'static [&'static str])> {
 /// Checks each of the partitions `numbers` of `image` that has a checker.
 ///
 /// # Errors
-/// [`Kind::Image`] with the checker's findings; [`Kind::Host`] when the checker is missing.
+/// [`Kind::Image`] with the checker's findings; [`Kind::Host`] when the checker is missing, or killed.
 pub fn run(dir: &Path, image: &File, volumes: &[Volume], numbers: &[u32]) -> Result<()> {
     for volume in volumes
         .iter()
@@ -44,6 +44,10 @@ pub fn run(dir: &Path, image: &File, volumes: &[Volume], numbers: &[u32]) -> Res
         let mut args = options.iter().map(OsString::from).collect::<Vec<_>>();
         args.push(device.node().into());
         let output = command::output(&program, &args)?;
+        if output.status.code().is_none() {
+            return Err(command::failure(Kind::Host, &program, &args, &output)
+                .hint("did the host run out of memory? see the kernel's log"));
+        }
         if !output.status.success() {
             return Err(
                 command::failure(Kind::Image, &program, &args, &output).hint(format!(

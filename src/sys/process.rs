@@ -40,6 +40,8 @@ pub struct Program<'a> {
 
 /// Starts `program` in new namespaces; it is killed when this process ends.
 ///
+/// Of our environment it gets `PATH` and no more: the user may have put secrets there.
+///
 /// With CLONE_NEWPID it is PID 1 there, and everything in that namespace dies with it.
 ///
 /// # Errors
@@ -48,16 +50,14 @@ pub fn spawn(program: &Program<'_>) -> Result<Pid> {
     let refused = || format!("cannot start {} in namespaces of its own", program.name);
     let name = CString::new(program.name).expect("names are constants without NUL");
     let argv = [name.as_ptr(), std::ptr::null()];
-    let environment: Vec<CString> = std::env::vars_os()
-        .filter_map(|(key, value)| {
-            let mut pair = key.into_encoded_bytes();
-            pair.push(b'=');
-            pair.extend(value.into_encoded_bytes());
-            CString::new(pair).ok()
-        })
-        .collect();
-    let mut envp: Vec<*const libc::c_char> = environment.iter().map(|v| v.as_ptr()).collect();
-    envp.push(std::ptr::null());
+    let path = std::env::var_os("PATH").and_then(|path| {
+        let pair = [b"PATH=", path.as_encoded_bytes()].concat();
+        CString::new(pair).ok()
+    });
+    let envp = [
+        path.as_ref().map_or(std::ptr::null(), |p| p.as_ptr()),
+        std::ptr::null(),
+    ];
     let (error_read, error_write) =
         nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).context(Kind::Host, refused)?;
     // Out of the way of the descriptors that the program gets.

@@ -3,4 +3,20 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+// What the tests are made of.
+mod image;
+mod live;
+mod scene;
+mod terminal;
+mod vault;
+
+// The tests.
 mod exec;
+mod failure;
+mod interactive;
+mod inventory;
+mod kill;
+mod parallel;
+mod secrets;
+mod shell;
+mod signals;

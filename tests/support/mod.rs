@@ -101,6 +101,18 @@ pub fn run(command: &mut Command) -> String {
     out
 }
 
+/// Runs `command` with `input` on its standard input.
+pub fn with_input(command: &mut Command, input: &str) -> Output {
+    let (from, mut to) = std::io::pipe().expect("a pipe");
+    // Short enough for the pipe's buffer.
+    std::io::Write::write_all(&mut to, input.as_bytes()).expect("writing");
+    drop(to);
+    command
+        .stdin(from)
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"))
+}
+
 /// Standard output and standard error.
 pub fn text(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -152,9 +164,22 @@ impl Host {
     /// Panics unless the host becomes as it was within some seconds: the kernel ends the
     /// namespaces of a killed run on its own, after the run itself is gone.
     pub fn assert_unchanged(&self) {
+        self.assert_same(Host::now);
+    }
+
+    /// The same, but for the file or directory `new`.
+    pub fn assert_unchanged_but(&self, new: &Path) {
+        self.assert_same(|| {
+            let mut now = Host::now();
+            now.temporary.remove(&new.display().to_string());
+            now
+        });
+    }
+
+    fn assert_same(&self, now: impl Fn() -> Host) {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
-            let now = Host::now();
+            let now = now();
             if now == *self {
                 return;
             }

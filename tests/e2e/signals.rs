@@ -1,0 +1,130 @@
+//! Ending a run by a signal: from another program, and by Ctrl-C in a terminal.
+
+use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGTERM};
+
+use crate::{
+    live::{Live, descendants},
+    scene::Scene,
+    support::{base_image, wait_for},
+    terminal::Terminal,
+};
+
+/// Far longer than any test waits.
+const LONG: &str = "- raw: sleep 600\n";
+
+fn stop_a_task(signal: Signal, code: i32) {
+    let scene = Scene::with_tasks(LONG);
+    let mut live = Live::start(&mut scene.ansible());
+    live.wait_for_process("sleep");
+    live.signal(signal);
+    let begun = std::time::Instant::now();
+    live.end().assert_error(code, "stopped by SIG");
+    assert!(begun.elapsed().as_secs() < 9, "{:?}", begun.elapsed());
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn sigint_ends_a_task() {
+    stop_a_task(SIGINT, 130);
+}
+
+#[test]
+fn sigterm_ends_a_task() {
+    stop_a_task(SIGTERM, 143);
+}
+
+#[test]
+fn a_hangup_ends_a_task() {
+    stop_a_task(SIGHUP, 129);
+}
+
+/// A module, unlike `raw`, is Python in the image with a program below it.
+#[test]
+fn sigterm_ends_a_module_with_its_program() {
+    let scene = Scene::with_tasks("- command: sleep 600\n");
+    let mut live = Live::start(&mut scene.ansible());
+    live.wait_for_process("sleep");
+    live.signal(SIGTERM);
+    live.end().assert_error(143, "stopped by SIGTERM");
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn a_signal_while_decompressing_ends_that() {
+    for (signal, code) in [(SIGINT, 130), (SIGTERM, 143)] {
+        let scene = Scene::with_tasks(LONG);
+        let mut command = scene.ansible_on(base_image());
+        let mut live = Live::start(scene.with_own_cache(&mut command));
+        live.wait_for_text("decompressing");
+        live.signal(signal);
+        live.end().assert_error(code, "stopped by SIG");
+        let bases = std::fs::read_dir(scene.path("cache/bases")).unwrap();
+        assert_eq!(bases.count(), 0, "a partly unpacked image is left");
+        scene.assert_left(&[]);
+    }
+}
+
+#[test]
+fn a_signal_while_starting_ends_that() {
+    let scene = Scene::with_tasks(LONG);
+    let mut live = Live::start(&mut scene.ansible());
+    live.wait_for_process("pichroot-stage");
+    live.signal(SIGTERM);
+    live.end().assert_error(143, "stopped by SIGTERM");
+    scene.assert_left(&[]);
+}
+
+/// The image has been provisioned, but what is not checked is not published.
+#[test]
+fn a_signal_while_finishing_still_means_no_output() {
+    let scene = Scene::with_tasks("- raw: \"true\"\n");
+    let mut live = Live::start(&mut scene.ansible());
+    live.wait_for_process("e2fsck");
+    live.signal(SIGINT);
+    live.end().assert_error(130, "stopped by SIGINT");
+    scene.assert_left(&[]);
+}
+
+/// The terminal sends SIGINT to pichroot and to Ansible alike.
+#[test]
+fn ctrl_c_in_a_terminal_ends_the_run_and_leaves_the_terminal_sane() {
+    let scene = Scene::with_tasks(LONG);
+    let mut terminal = Terminal::run(&scene.ansible());
+    let mode = terminal.mode();
+    wait_for("the task", std::time::Duration::from_secs(60), || {
+        let mut all = descendants(terminal.pid()).into_iter();
+        all.find(|p| p.is("sleep"))
+    });
+    terminal.type_keys("\x03");
+    assert_eq!(terminal.end(), Some(130), "{}", terminal.screen());
+    assert!(terminal.screen().contains("stopped by SIGINT"));
+    assert_eq!(terminal.mode(), mode);
+    // Not even for a moment may the cursor stay hidden.
+    let screen = terminal.screen();
+    assert!(
+        screen.rfind("\x1b[?25l") <= screen.rfind("\x1b[?25h"),
+        "{screen:?}"
+    );
+    drop(terminal);
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn ctrl_c_while_decompressing_leaves_the_terminal_sane() {
+    let scene = Scene::with_tasks(LONG);
+    let mut command = scene.ansible_on(base_image());
+    scene.with_own_cache(&mut command);
+    let mut terminal = Terminal::run(&command);
+    let mode = terminal.mode();
+    terminal.wait_for("decompressing");
+    terminal.type_keys("\x03");
+    assert_eq!(terminal.end(), Some(130), "{}", terminal.screen());
+    assert_eq!(terminal.mode(), mode);
+    let screen = terminal.screen();
+    assert!(
+        screen.rfind("\x1b[?25l") <= screen.rfind("\x1b[?25h"),
+        "{screen:?}"
+    );
+    drop(terminal);
+    scene.assert_left(&[]);
+}
