@@ -14,9 +14,9 @@ die() {
 
 run=(gcc libc6-dev make python3 python3-venv ca-certificates e2fsprogs dosfstools util-linux)
 demo=(mmdebstrap arch-test debian-archive-keyring mtools fdisk xz-utils)
-# zip, zstd, gdisk: images of other kinds. tmux, bsdutils (script): a terminal for the tests of one.
+# busybox-static: tiny images that run here without qemu. zip, zstd, gdisk: images of other kinds. tmux, bsdutils (script): a terminal for the tests of one.
 # git: ansible-lint asks it which files are ours.
-test=(shellcheck zip unzip zstd gdisk binutils jq tmux bsdutils procps git)
+test=(shellcheck busybox-static zip unzip zstd gdisk binutils jq tmux bsdutils procps git)
 
 level=${1-test}
 case $level in

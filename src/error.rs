@@ -88,6 +88,12 @@ impl Error {
         self
     }
 
+    /// Puts `name` in front of what happened: the image, where a lower layer does not know it.
+    pub fn of(mut self, name: &str) -> Self {
+        self.what = format!("{name}: {}", self.what);
+        self
+    }
+
     /// Which kind of failure this is.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -67,6 +67,7 @@ async fn attend(
         );
         return frame::send(client, &Reply::Refused { code: 126, why }, &[]);
     }
+    let program = request.argv.first().cloned().unwrap_or_default();
     let pid = match start(client, request, fds, environment) {
         Ok(pid) => pid,
         Err(error) => {
@@ -79,7 +80,7 @@ async fn attend(
                 client,
                 &Reply::Refused {
                     code,
-                    why: error.to_string(),
+                    why: format!("cannot run {program}: {error}"),
                 },
                 &[],
             );

@@ -57,7 +57,7 @@ fn run(args: ImageArgs, command: Vec<String>, ui: &Ui) -> Result<u8> {
             term: std::env::var("TERM").unwrap_or_else(|_| "dumb".into()),
         };
         let (mut session, facts) =
-            Session::open(image.file(), directory, plan, signals, None, ui).await?;
+            Session::open(image.file(), &name, directory, plan, signals, None, ui).await?;
         let root = facts.root.display().to_string();
         let job = Job {
             argv: [client.display().to_string(), root]
@@ -103,14 +103,22 @@ async fn open(
     ui: &Ui,
 ) -> Result<(Opened, String)> {
     if args.write {
-        let Location::Path(path) = &source.location else {
-            return Err(Error::usage("--write needs a local image").hint("download it first"));
+        let report = ui.clone();
+        // Locked before it is verified: another run may be changing it.
+        let file = match &source.location {
+            Location::Path(path) => Some(lock(path)?),
+            Location::Url(_) => None,
         };
-        return Ok((Opened::InPlace(lock(path)?), path.display().to_string()));
+        let name = source.location.to_string();
+        signals
+            .during(move || image::verify_in_place(&source, &report))
+            .await?;
+        let file = file.expect("a URL is refused");
+        return Ok((Opened::InPlace(file), name));
     }
     let cache = Cache::open(&Cache::default_dir()?)?;
     let scratch = cache.root().join("scratch.img");
-    let name = args.image.clone();
+    let name = source.location.to_string();
     let report = ui.clone();
     let work = signals
         .during(move || {
@@ -129,7 +137,8 @@ fn lock(path: &Path) -> Result<Flock<File>> {
         .open(path)
         .context(Kind::Usage, || {
             format!("cannot open {} for writing", path.display())
-        })?;
+        })
+        .map_err(|error| error.hint("name an image file that you may write to"))?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
         Error::host(format!("{} is in use by another pichroot", path.display()))
             .hint("wait for it to end, or leave out --write to work on a copy")

@@ -6,6 +6,7 @@ mod image;
 mod playbook;
 mod session;
 mod signals;
+mod usage;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -17,7 +18,10 @@ use crate::{
 
 /// Does what the command line says; returns the exit code.
 pub fn main() -> u8 {
-    let command = Cli::parse().command;
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return usage::show(&error, &Ui::new(false)),
+    };
     let verbose = matches!(&command, Command::Ansible(args) if args.verbose > 0);
     let ui = Ui::new(verbose);
     let done = match command {

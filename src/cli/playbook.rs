@@ -88,6 +88,8 @@ impl Run {
     async fn whole(&self, source: Source, cache: Cache, ui: &Ui) -> Result<()> {
         let mut signals = Signals::listen()?;
         let plan = &self.plan;
+        // Without what may be secret in a URL.
+        let name = source.location.to_string();
         let (report, output) = (ui.clone(), plan.output.clone());
         let force = plan.force || plan.changes_nothing;
         let work = signals
@@ -96,7 +98,7 @@ impl Run {
                 WorkImage::create(&base, &output, force, &report)
             })
             .await?;
-        match self.provision(&work, signals, ui).await {
+        match self.provision(&work, &name, signals, ui).await {
             Ok(()) if plan.changes_nothing => Ok(()),
             Ok(()) => {
                 work.publish()?;
@@ -113,13 +115,19 @@ impl Run {
     }
 
     /// Runs the playbook in the work image; it is unmounted and checked afterwards.
-    async fn provision(&self, work: &WorkImage, signals: Signals, ui: &Ui) -> Result<()> {
+    async fn provision(
+        &self,
+        work: &WorkImage,
+        name: &str,
+        signals: Signals,
+        ui: &Ui,
+    ) -> Result<()> {
         let plan = &self.plan;
         let directory = Directory::make()?;
         let dir = directory.path().to_owned();
         let stage_plan = StagePlan {
             dir: dir.clone(),
-            volumes: session::volumes(work.file(), Path::new(&plan.image))?,
+            volumes: session::volumes(work.file(), Path::new(name))?,
             layout: plan.layout.clone(),
             hostname: plan.host_name.clone(),
             emulation: plan.emulation,
@@ -129,6 +137,7 @@ impl Run {
         let (output, streams) = streams()?;
         let opened = Session::open(
             work.file(),
+            name,
             directory,
             stage_plan,
             signals,
@@ -147,16 +156,21 @@ impl Run {
             tokio::spawn(relay(stderr, io::stderr(), ui.redactor())),
         );
         let ended = session.run(job).await.and_then(verdict);
-        // An image that is thrown away need not be taken apart: the kernel does that.
-        let closed = match &ended {
-            Err(_) if plan.on_error == OnError::Cleanup => {
-                drop(session);
-                Ok(())
-            }
-            _ => session.close().await,
+        // Who stopped the run waits for its end, and the image is thrown away: then the kernel takes
+        // everything apart.
+        let stopped = matches!(&ended, Err(error) if matches!(error.kind(), Kind::Signal(_)));
+        let closed = if stopped && plan.on_error == OnError::Cleanup {
+            drop(session);
+            Ok(())
+        } else {
+            session.close().await
         };
         // The stage is gone, and with it the other end of the pipes.
         let _ = tokio::join!(shown.0, shown.1);
+        // A task often fails because of what only the unmounting tells, such as a full disk.
+        if let (Err(_), Err(error)) = (&ended, &closed) {
+            ui.warning(&error.to_string());
+        }
         ended.and(closed)
     }
 
@@ -249,7 +263,7 @@ fn verdict(ending: Ending) -> Result<()> {
             Kind::Playbook,
             format!("ansible-playbook ended with exit code {code}"),
         )
-        .hint("the task that failed is above; --on-error keep keeps the image for a look")),
+        .hint("what failed is above; --on-error keep keeps the image for a look")),
         Ending::Signal(number) => Err(Error::new(
             Kind::Playbook,
             format!("ansible-playbook was killed by signal {number}"),

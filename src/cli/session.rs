@@ -21,14 +21,17 @@ pub struct Session<'a> {
     handle: Handle,
     signals: Signals,
     report: &'a dyn Report,
+    /// What the user calls the image.
+    name: String,
     /// Removed after the stage is gone: fields are dropped in this order.
     _directory: Directory,
 }
 
 impl<'a> Session<'a> {
-    /// Mounts `image` as `plan` says and makes its programs run.
+    /// Mounts `image`, which the user calls `name`, as `plan` says and makes its programs run.
     pub async fn open(
         image: &File,
+        name: &str,
         directory: Directory,
         plan: StagePlan,
         signals: Signals,
@@ -40,6 +43,7 @@ impl<'a> Session<'a> {
             handle,
             signals,
             report,
+            name: name.to_owned(),
             _directory: directory,
         };
         session.handle.order(&Order::Open(Box::new(plan)))?;
@@ -85,11 +89,22 @@ impl<'a> Session<'a> {
     async fn event(&mut self) -> Result<Event> {
         loop {
             tokio::select! {
-                event = self.handle.event() => if let Some(event) = self.pass_on(event?) {
-                    return Ok(event);
-                },
+                event = self.handle.event() => {
+                    let event = event.map_err(|error| self.named(error))?;
+                    if let Some(event) = self.pass_on(event) {
+                        return Ok(event);
+                    }
+                }
                 number = self.signals.next() => return Err(interrupted(number)),
             }
+        }
+    }
+
+    /// The stage does not know what the image it got is called.
+    fn named(&self, error: Error) -> Error {
+        match error.kind() {
+            Kind::Image => error.of(&self.name),
+            _ => error,
         }
     }
 

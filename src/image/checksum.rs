@@ -83,7 +83,8 @@ impl Checksum {
                         let mut text = Vec::new();
                         File::open(path)
                             .and_then(|f| f.take(SUMS_LIMIT).read_to_end(&mut text))
-                            .context(Kind::Usage, || format!("cannot read checksum file {file}"))?;
+                            .context(Kind::Usage, || format!("cannot read checksum file {file}"))
+                            .map_err(|error| error.hint(FORMS))?;
                         String::from_utf8_lossy(&text).into_owned()
                     }
                     Location::Url(url) => client.text(url, SUMS_LIMIT, report)?,

@@ -1,7 +1,7 @@
 //! Fetches a source that is a file of this host.
 
 use std::{
-    fs::File,
+    fs::{File, TryLockError},
     os::unix::fs::{FileTypeExt, OpenOptionsExt},
     path::Path,
 };
@@ -44,6 +44,13 @@ pub fn fetch(
         enough.then_some(seen.digests)
     };
     if input.format == Format::Raw {
+        // Held as long as the base image is. Where there are no locks, there are no others' either.
+        if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
+            return Err(Error::host(format!(
+                "{name} is in use by another pichroot, which changes it"
+            ))
+            .hint("wait for it to end"));
+        }
         if wanted.is_some() {
             let digests = known().map_or_else(|| pass::hash(&input, wanted, report), Ok)?;
             checksum::verify(&name, wanted, &digests)?;
@@ -68,6 +75,27 @@ pub fn fetch(
         return Ok(base);
     }
     make_base(cache, &input, &id, wanted, report)
+}
+
+/// Verifies an image that is to be changed where it is, so it must not be packed.
+pub fn verify_in_place(path: &Path, wanted: Option<&Digest>, report: &dyn Report) -> Result<()> {
+    let (file, name) = (open(path)?, path.display().to_string());
+    let format = pass::detect(&file, &name)?;
+    if format != Format::Raw {
+        return Err(Error::usage(format!(
+            "{name} is a {} file, which cannot be changed in place",
+            format.name()
+        ))
+        .hint("unpack it first, or leave out --write"));
+    }
+    let input = Input {
+        file: &file,
+        name: &name,
+        format,
+    };
+    wanted.map_or(Ok(()), |wanted| {
+        pass::hash(&input, Some(wanted), report).map(drop)
+    })
 }
 
 /// Decodes the source into the cache, unless its content proves to be there under another name.

@@ -33,7 +33,10 @@ pub use record::BaseRecord;
 pub use source::{Location, Source};
 pub use work::{WorkImage, check_output};
 
-use crate::{error::Result, report::Report};
+use crate::{
+    error::{Error, Result},
+    report::Report,
+};
 use http::{Client, Patience};
 
 /// Verifies the source and gives its base image: from the cache where it is there, else made now. A
@@ -48,6 +51,29 @@ use http::{Client, Patience};
 /// * [`Kind::Host`](crate::error::Kind::Host): the network, the disk or the cache fails.
 pub fn fetch(cache: &Cache, source: &Source, report: &dyn Report) -> Result<BaseImage> {
     fetch_with(cache, &Client::new(Patience::default()), source, report)
+}
+
+/// Verifies a source that is to be changed where it is.
+///
+/// # Errors
+/// [`Kind::Usage`](crate::error::Kind::Usage) when it is not a local image, or packed; else as
+/// [`fetch`].
+pub fn verify_in_place(source: &Source, report: &dyn Report) -> Result<()> {
+    let Location::Path(path) = &source.location else {
+        return Err(
+            Error::usage(format!("{} is not a local image", source.location))
+                .hint("download it first, or leave out --write"),
+        );
+    };
+    let wanted = match source.checksum {
+        // Nobody has to say what an image should be that changes with every run.
+        Checksum::None | Checksum::Unspecified => None,
+        Checksum::Digest(_) | Checksum::File(_) => {
+            let client = Client::new(Patience::default());
+            source.checksum.resolve(&source.location, &client, report)?
+        }
+    };
+    local::verify_in_place(path, wanted.as_ref(), report)
 }
 
 fn fetch_with(

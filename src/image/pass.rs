@@ -161,6 +161,10 @@ fn read_error(input: &Input, error: io::Error) -> Error {
             ))
             .hint("get the image again");
         }
+        io::ErrorKind::InvalidInput => {
+            return Error::image(format!("{name}: {error}"))
+                .hint("unpack it, and name the image that you want");
+        }
         io::ErrorKind::OutOfMemory => {
             return Err::<(), _>(error)
                 .context(Kind::Host, || format!("cannot decompress {name}"))

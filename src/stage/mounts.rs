@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::mount::MsFlags;
+use nix::{errno::Errno, mount::MsFlags, sys::statvfs::fstatvfs};
 use sys_mount::MountFlags;
 
 use super::{
@@ -27,6 +27,9 @@ use crate::{
 /// Room for Ansible's own temporary files and our sockets, not for data.
 const TMPFS: &str = "mode=0711,size=512m";
 
+/// Less free space than this, in bytes, is a full disk: writes come in pieces of up to this size.
+const FULL: u64 = 2 << 20;
+
 /// The mounted image. To be ended by [`Mounts::close`]; the kernel does it if we are killed.
 #[derive(Debug)]
 pub struct Mounts {
@@ -34,6 +37,8 @@ pub struct Mounts {
     dir: PathBuf,
     /// Where the image's root is mounted.
     root: PathBuf,
+    /// The image's file.
+    image: File,
     mounted: Vec<Mounted>,
 }
 
@@ -49,7 +54,13 @@ struct Mounted {
 /// Who serves it.
 #[derive(Debug)]
 enum By {
-    Kernel { at: PathBuf, _device: LoopDevice },
+    Kernel {
+        at: PathBuf,
+        device: LoopDevice,
+        /// Its root directory, open since it was mounted: syncfs(2) tells each descriptor of the
+        /// writes that failed since it was opened (Linux 5.8).
+        watch: File,
+    },
     Ourselves(FatMount),
 }
 
@@ -79,6 +90,9 @@ impl Mounts {
         let mut mounts = Mounts {
             dir: dir.to_owned(),
             root,
+            image: image
+                .try_clone()
+                .context(Kind::Other, || "cannot share the image file".into())?,
             mounted: Vec::new(),
         };
         let layout = match layout {
@@ -169,6 +183,9 @@ impl Mounts {
                         entry.at.display(),
                         entry.partition
                     )
+                })
+                .map_err(|error| {
+                    error.hint("where pichroot.yml or the image's fstab names it, correct that")
                 })?;
             let real = std::fs::read_link(path_of(&handle)).context(Kind::Image, || {
                 format!("cannot reach {} in the image", entry.at.display())
@@ -186,10 +203,9 @@ impl Mounts {
             let kind = entry.kind.mount_type().unwrap_or("auto");
             mount::device(device.node(), kind, &at, flags, &options(entry))
                 .map_err(|error| error.hint(mount_hint(kind)))?;
-            By::Kernel {
-                at,
-                _device: device,
-            }
+            let watch =
+                File::open(&at).context(Kind::Image, || format!("cannot open {}", at.display()))?;
+            By::Kernel { at, device, watch }
         };
         self.mounted.push(Mounted {
             number: entry.partition,
@@ -204,8 +220,32 @@ impl Mounts {
             return Ok(());
         };
         match last.by {
-            By::Kernel { at, _device } => mount::unmount(&at),
+            By::Kernel { at, device, watch } => {
+                // An open file would keep it from being unmounted.
+                drop(watch);
+                mount::unmount(&at)?;
+                device.sync().map_err(|error| self.lost(last.number, error))
+            }
             By::Ourselves(fat) => fat.close(),
+        }
+    }
+
+    /// The error for data that did not get into partition `number`. The loop device makes an
+    /// I/O error of most that can happen to the image's file, so that is looked into.
+    fn lost(&self, number: u32, error: std::io::Error) -> Error {
+        let full = fstatvfs(&self.image)
+            .is_ok_and(|state| state.blocks_available() * state.fragment_size() < FULL);
+        let error = match full {
+            true => Errno::ENOSPC.into(),
+            false => error,
+        };
+        let lost: Result<()> = Err(error).context(Kind::Host, || {
+            format!("what was written to partition {number} did not all get into the image")
+        });
+        let error = lost.unwrap_err();
+        match full {
+            true => error.hint("free some space where the output goes, or name another --output"),
+            false => error.hint("see the kernel's log, `dmesg`, for what is wrong with the disk"),
         }
     }
 
@@ -222,22 +262,27 @@ impl Mounts {
             .collect()
     }
 
-    /// Zeroes what is free, so that nothing deleted stays in the image, and unmounts everything.
-    /// Returns warnings.
+    /// Writes everything out, zeroes what is free, so that nothing deleted stays in the image, and
+    /// unmounts everything. Returns warnings.
     ///
     /// # Errors
-    /// [`Kind::Teardown`]; what could be unmounted is.
+    /// [`Kind::Host`] when something that was written did not get into the image: the kernel takes
+    /// data before it knows of room for them. [`Kind::Teardown`] when something cannot be unmounted;
+    /// what could be is.
     pub fn close(mut self) -> Result<Vec<String>> {
         let mut warnings = Vec::new();
         let mut first_error = None;
         while let Some(last) = self.mounted.last() {
-            if let By::Kernel { at, .. } = &last.by
-                && let Err(error) = discard(at)
-            {
-                warnings.push(format!(
-                    "the free blocks of partition {} may still hold deleted data: {error}",
-                    last.number
-                ));
+            if let By::Kernel { watch, .. } = &last.by {
+                if let Err(errno) = nix::unistd::syncfs(watch) {
+                    let lost = self.lost(last.number, errno.into());
+                    first_error.get_or_insert(lost);
+                } else if let Err(error) = trim::free_blocks(watch) {
+                    warnings.push(format!(
+                        "the free blocks of partition {} may still hold deleted data: {error}",
+                        last.number
+                    ));
+                }
             }
             if let Err(error) = self.unmount_last() {
                 first_error.get_or_insert(error);
@@ -260,13 +305,6 @@ fn find(volumes: &[Volume], number: u32) -> Result<&Volume> {
         .iter()
         .find(|volume| volume.partition.number == number)
         .ok_or_else(|| Error::image(format!("the image has no partition {number}")))
-}
-
-/// Writes out everything, then punches holes where the file system is free.
-fn discard(at: &Path) -> std::io::Result<()> {
-    let dir = File::open(at)?;
-    nix::unistd::syncfs(&dir)?;
-    trim::free_blocks(&dir).map(drop)
 }
 
 /// Mount options: those of the fstab that decide what is seen, and what keeps a bad image from

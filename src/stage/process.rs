@@ -96,10 +96,15 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         .map(|(number, _)| number)
         .collect::<Vec<_>>();
     let used = use_image(supervisor, &plan, &mounts);
-    // Whatever happened: unmounted is unmounted. The first failure is the one to report.
-    let closed = mounts.close();
-    used?;
-    supervisor.warn(closed?)?;
+    // Whatever happened: unmounted is unmounted. The first failure is the one to report, except that
+    // writes which did not get into the image explain what failed before.
+    match (used, mounts.close()) {
+        (Err(_), Err(lost)) if lost.kind() == Kind::Host => return Err(lost),
+        (used, closed) => {
+            used?;
+            supervisor.warn(closed?)?;
+        }
+    }
     check::run(&plan.dir, image, &plan.volumes, &numbers)?;
     supervisor.tell(&Event::Closed)
 }
@@ -112,7 +117,9 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Resu
         .and_then(|executor| serve::until_close(supervisor, &plan.dir, &executor));
     // Nothing may run in the chroot when the placeholders go.
     end_everything()?;
-    let removed = placeholders.remove();
+    let removed = placeholders.remove().map_err(|error| {
+        error.hint("an error in the image's file system makes it read-only: see `dmesg`")
+    });
     served.and(removed)
 }
 

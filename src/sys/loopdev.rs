@@ -94,6 +94,14 @@ impl LoopDevice {
     pub fn file(&self) -> &File {
         &self.device
     }
+
+    /// Writes out what the device still buffers: what a file system wrote of itself.
+    ///
+    /// # Errors
+    /// Also for writes that failed since the device was attached, and that nobody was told of.
+    pub fn sync(&self) -> std::io::Result<()> {
+        self.device.sync_all()
+    }
 }
 
 fn open(path: &Path, write: bool) -> std::io::Result<File> {

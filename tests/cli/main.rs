@@ -1,4 +1,27 @@
-//! What bad input gets: its exit code, one error and one hint, and nothing left behind.
+//! What bad input gets: its exit code, one error and one hint, and nothing left behind. And the
+//! kinds of images that are not bad input.
+//!
+//! One file per theme; [`case`] has what they share, [`images`] makes their small images.
 
 #[path = "../support/mod.rs"]
 mod support;
+
+mod case;
+mod images;
+mod server;
+
+mod ansible;
+mod architecture;
+mod checksum;
+mod config;
+mod disk_full;
+mod fsck;
+mod help;
+mod in_use;
+mod kinds;
+mod network;
+mod output;
+mod packed;
+mod partitions;
+mod secrets;
+mod usage;

@@ -16,7 +16,8 @@ const LEAST_SIZE: u64 = 1 << 20;
 /// Finds the image in the archive `file` and calls `use_it` with its name, size and decoded bytes.
 ///
 /// # Errors
-/// The error of `use_it`, or through `bad` the reason why the archive cannot be used.
+/// The error of `use_it`, or through `bad` the reason why the archive cannot be used;
+/// [`io::ErrorKind::InvalidInput`] where it is sound and does not hold exactly one image.
 pub fn with_image<T, E>(
     file: &File,
     bad: impl Fn(io::Error) -> E,
@@ -55,7 +56,7 @@ fn find_image<R: Read + Seek>(archive: &mut ZipArchive<R>) -> Result<usize, ZipE
         }
     }
     let candidates = if named.is_empty() { large } else { named };
-    let invalid = |what: String| ZipError::from(io::Error::new(io::ErrorKind::InvalidData, what));
+    let invalid = |what: String| ZipError::from(io::Error::new(io::ErrorKind::InvalidInput, what));
     match candidates.as_slice() {
         [(index, _)] => Ok(*index),
         [] => Err(invalid("the zip archive holds no disk image".into())),

@@ -1,0 +1,102 @@
+//! Ansible itself, and playbooks.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use crate::{
+    case::{Case, play},
+    images,
+};
+
+const RUN: [&str; 6] = ["--image", "x.img", "--checksum", "none", "-o", "out.img"];
+
+fn case() -> Case {
+    let case = Case::new();
+    images::tiny(&case.path("x.img"));
+    case
+}
+
+#[test]
+fn no_ansible() {
+    let case = case();
+    let nothing = case.path("nothing");
+    fs::create_dir(&nothing).unwrap();
+    let mut run = case.ansible(&RUN);
+    run.env("PATH", &nothing).env("PICHROOT_DATA_DIR", &nothing);
+    case.refused(&mut run, 3, &["cannot find ansible-playbook"], "make demo");
+}
+
+#[test]
+fn an_ansible_that_is_configured_and_not_there() {
+    let case = case();
+    case.file("pichroot.yml", "ansible: {command: ./no-such-ansible}\n");
+    let error = ["no-such-ansible", "not a program"];
+    case.refused(&mut case.ansible(&RUN), 2, &error, "executed");
+}
+
+#[test]
+fn an_ansible_without_the_connection_plugin() {
+    let case = case();
+    let mut run = case.ansible(&RUN);
+    run.env("ANSIBLE_COLLECTIONS_PATH", "/none")
+        .env("ANSIBLE_COLLECTIONS_SCAN_SYS_PATH", "false");
+    let ended = case.refused(&mut run, 5, &["ansible-playbook ended"], "above");
+    let said = ended.stdout + &ended.stderr;
+    assert!(said.contains("community.general.chroot"), "{said}");
+}
+
+#[test]
+fn playbooks_that_cannot_be_read() {
+    let case = case();
+    fs::create_dir(case.path("folder.yml")).unwrap();
+    for name in ["missing.yml", "folder.yml", "./missing.yml"] {
+        let mut run = case.pichroot(["ansible", name]);
+        let hint = "give the playbook's path";
+        case.refused(run.args(RUN), 2, &[name.trim_start_matches("./")], hint);
+    }
+}
+
+#[test]
+fn playbooks_that_fail() {
+    let case = case();
+    let with = |script: &str| play(script);
+    for (what, text) in [
+        ("no YAML", "- hosts: [\n".to_owned()),
+        ("no playbook", "hosts: all\n".to_owned()),
+        (
+            "an unknown module",
+            "- hosts: all\n  tasks:\n    - no_such_module:\n".to_owned(),
+        ),
+        ("a failing task", with("exit 3")),
+        ("an undefined variable", with("echo {{ no_such_variable }}")),
+    ] {
+        case.file("play.yml", text);
+        let error = ["ansible-playbook ended with exit code"];
+        let ended = case.refused(&mut case.ansible(&RUN), 5, &error, "above");
+        let said = ended.stdout + &ended.stderr;
+        assert!(
+            said.contains("rror") || said.contains("fatal"),
+            "{what}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_failed_image_is_kept_on_demand() {
+    let case = case();
+    case.file("play.yml", play("echo half > /half; exit 3"));
+    let ended = case.run(case.ansible(&RUN).args(["--on-error", "keep"]));
+    assert_eq!(ended.code, Some(5), "{ended:#?}");
+    let kept = case.path("out.img.failed");
+    assert!(
+        ended.stderr.contains(&kept.display().to_string()),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(images::read_file(&kept, 4 * images::MIB, "/half"), "half\n");
+    assert_eq!(
+        fs::metadata(&kept).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert!(!case.path("out.img").exists());
+    case.unchanged();
+}

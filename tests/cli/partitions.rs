@@ -1,0 +1,87 @@
+//! Disks without a usable layout.
+
+use std::fs;
+
+use crate::{
+    case::Case,
+    images::{self, MIB, Part, Root},
+};
+
+#[test]
+fn bad_tables_and_disks_without_a_root() {
+    let case = Case::new();
+    let root = images::root(16, &Root::default());
+    case.file("whole.img", &root);
+    case.file("blank.img", vec![0; 4 * MIB as usize]);
+    images::disk(&case.path("empty.img"), "dos", &[]);
+    images::disk(
+        &case.path("fat.img"),
+        "dos",
+        &[Part::new("c", 2, images::fat(2, "boot"))],
+    );
+    images::disk(
+        &case.path("data.img"),
+        "dos",
+        &[Part::new("83", 8, images::no_root(8))],
+    );
+    images::disk(
+        &case.path("swap.img"),
+        "gpt",
+        &[Part::new("S", 2, Vec::new())],
+    );
+    images::tiny(&case.path("cut.img"));
+    let cut = fs::OpenOptions::new()
+        .write(true)
+        .open(case.path("cut.img"))
+        .unwrap();
+    cut.set_len(12 * MIB).unwrap();
+    // The super block is there, and nothing behind it.
+    let mut damaged = vec![0; 16 * MIB as usize];
+    damaged[1024..2048].copy_from_slice(&root[1024..2048]);
+    images::disk(
+        &case.path("damaged.img"),
+        "dos",
+        &[Part::new("83", 16, damaged)],
+    );
+    for (name, error, hint) in [
+        ("whole.img", "it is one ext4 file system", "partition table"),
+        ("blank.img", "has no partition table", "partition table"),
+        ("empty.img", "has an empty partition table", "SD card"),
+        ("cut.img", "partition 2 of", "download the image again"),
+        ("fat.img", "no partition has a Linux file system", "layout"),
+        (
+            "data.img",
+            "partition 1: no /etc, /usr and /bin/sh",
+            "layout",
+        ),
+        ("swap.img", "no partition has a Linux file system", "layout"),
+        ("damaged.img", "partition 1: ", "layout"),
+    ] {
+        let error = [name, error];
+        case.refused(
+            &mut case.exec(&["--checksum", "none", name]),
+            4,
+            &error,
+            hint,
+        );
+        let arguments = ["--image", name, "--checksum", "none", "-o", "out.img"];
+        case.refused(&mut case.ansible(&arguments), 4, &error, hint);
+    }
+}
+
+#[test]
+fn a_layout_that_does_not_fit_the_image() {
+    let case = Case::new();
+    images::tiny(&case.path("x.img"));
+    for (layout, code, error) in [
+        ("{7: /}", 2, "no partition 7"),
+        ("{1: /boot}", 2, "has no partition for /"),
+        ("{2: /, 1: /no/such/folder}", 4, "/no/such/folder"),
+        ("{2: /, 1: ../boot}", 2, "../boot"),
+        ("{1: /}", 4, ""),
+    ] {
+        let text = format!("image: {{source: x.img, checksum: none, layout: {layout}}}\n");
+        case.file("pichroot.yml", text);
+        case.refused(&mut case.ansible(&["-o", "out.img"]), code, &[error], "");
+    }
+}
