@@ -17,7 +17,7 @@ Examples:
   From a download, with its checksum:
     pichroot exec --checksum file:SHA256SUMS ubuntu.img.xz -- dpkg -l
 
-The exit code is 5 when the command fails.";
+The exit code is the command's own.";
 
 const SHELL_EXAMPLES: &str = "\
 Examples:
