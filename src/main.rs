@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         stage::process::NAME => stage::process::main(),
         chroot::executor::NAME => chroot::executor::main(),
         chroot::client::NAME => chroot::client::main(),
+        chroot::trial::NAME => chroot::trial::main(),
         _ => cli::main(),
     })
 }

@@ -17,13 +17,16 @@ use crate::{
     error::{Context, Error, Kind, Result},
     sys::{
         inroot::{Root, path_of},
-        mount,
+        kernel, mount,
     },
 };
 
 /// How many processes the chroot may have at once, its own PID namespace's pid_max (Linux 6.14):
 /// far more than a package installation needs, and a fork bomb ends soon.
 const PROCESS_LIMIT: u32 = 2048;
+
+/// The first Linux where each PID namespace has a limit of its own.
+pub const OWN_PROCESS_LIMIT: kernel::Version = kernel::Version(6, 14);
 
 /// The device nodes of the chroot, with major and minor number
 /// (Documentation/admin-guide/devices.txt).
@@ -115,22 +118,10 @@ fn dev(root: &Root) -> Result<()> {
 fn limit_processes(root: &Root) {
     let flags = nix::fcntl::OFlag::O_WRONLY;
     if let Ok(fd) = root.open_at("proc/sys/kernel/pid_max".as_ref(), flags, Mode::empty())
-        && kernel_at_least(6, 14)
+        && kernel::Version::running() >= OWN_PROCESS_LIMIT
     {
         let _ = nix::unistd::write(&fd, PROCESS_LIMIT.to_string().as_bytes());
     }
-}
-
-/// Whether the running kernel is `major.minor` or newer.
-fn kernel_at_least(major: u32, minor: u32) -> bool {
-    let Ok(names) = nix::sys::utsname::uname() else {
-        return false;
-    };
-    let release = names.release().to_string_lossy();
-    let mut numbers = release
-        .split(['.', '-'])
-        .map_while(|n| n.parse::<u32>().ok());
-    (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
 }
 
 fn mask_proc(root: &Root) -> Result<()> {

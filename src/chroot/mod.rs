@@ -2,7 +2,8 @@
 //!
 //! The stage starts the executor ([`executor::main`]) with a [`plan::ChrootPlan`]; the executor
 //! prepares ([`filesystems`], [`emulator`]), confines itself ([`confine`]) and serves
-//! ([`server`]). Programs on the host's side reach it as [`client`]s.
+//! ([`server`]). Programs on the host's side reach it as [`client`]s. A [`trial`] does the same with
+//! no image, for `pichroot doctor`.
 
 pub mod client;
 pub mod confine;
@@ -13,3 +14,4 @@ pub mod plan;
 pub mod protocol;
 pub mod server;
 pub mod services;
+pub mod trial;

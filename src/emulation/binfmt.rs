@@ -27,7 +27,7 @@ fn magic_and_mask(arch: Arch) -> (Vec<u8>, Vec<u8>) {
 
 /// The line to write to `register` so that `interpreter` runs programs for `arch`.
 ///
-/// Flags: P keeps argv[0], O passes the program as an open descriptor, C takes the credentials from
+/// Flags: P keeps `argv[0]`, O passes the program as an open descriptor, C takes the credentials from
 /// the program (without it sudo fails), F opens the interpreter now, so that the chroot need not
 /// contain it.
 pub fn registration(arch: Arch, interpreter: &Path) -> Vec<u8> {

@@ -60,8 +60,11 @@ pub fn run(dir: &Path, image: &File, volumes: &[Volume], numbers: &[u32]) -> Res
     Ok(())
 }
 
-/// The checker's path; /sbin is not on every user's PATH.
-fn find(name: &str) -> Result<std::path::PathBuf> {
+/// The path of the checker `name`; /sbin is not on every user's PATH.
+///
+/// # Errors
+/// [`Kind::Host`] when it is not installed.
+pub fn find(name: &str) -> Result<std::path::PathBuf> {
     let mut path = std::env::var_os("PATH").unwrap_or_default();
     path.push(":/usr/sbin:/sbin");
     which::which_in(name, Some(path), "/").map_err(|_| {

@@ -19,6 +19,7 @@ use crate::{
     error::{Context, Error, Kind, Result},
     sys::{
         inroot::{Root, path_of},
+        kernel,
         loopdev::{LoopDevice, Window},
         mount, trim,
     },
@@ -330,15 +331,9 @@ fn mount_hint(kind: &str) -> String {
 
 /// Whether the kernel has this file system, or can load it.
 fn kernel_has(kind: &str) -> bool {
-    let listed = || {
-        std::fs::read_to_string("/proc/filesystems").is_ok_and(|list| {
-            list.lines()
-                .any(|line| line.split_whitespace().last() == Some(kind))
-        })
-    };
-    listed() || {
+    kernel::has_file_system(kind) || {
         // mount(2) would load it, but only for a mount that then may fail for other reasons.
         let _ = crate::sys::command::output("modprobe".as_ref(), &["--quiet".into(), kind.into()]);
-        listed()
+        kernel::has_file_system(kind)
     }
 }

@@ -5,6 +5,7 @@ pub mod command;
 pub mod file;
 pub mod frame;
 pub mod inroot;
+pub mod kernel;
 pub mod landlock;
 pub mod loopdev;
 pub mod mount;

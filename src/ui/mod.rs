@@ -1,11 +1,13 @@
 //! The only printer: messages and progress on standard error, all of it without secrets.
 //!
 //! Readable without colour; `NO_COLOR` and pipes are respected. Data for other programs is the one
-//! thing that goes to standard output ([`document`]).
+//! thing that goes to standard output ([`document`], [`table()`]).
 
 mod relay;
+mod table;
 
 pub use relay::relay;
+pub use table::{Tone, table};
 
 use std::{
     io::{self, IsTerminal, Write},

@@ -1,0 +1,30 @@
+//! Whether it all works together: a run's first steps, with no image.
+
+use super::check::Check;
+use crate::{
+    chroot::trial,
+    emulation::{self, Mode, arch::Arch},
+};
+
+/// Tries it, as root.
+pub fn all_together(is_root: bool, host: Option<Arch>) -> Check {
+    const ID: &str = "trial";
+    if !is_root {
+        return Check::warning(ID, "not tried without root").run("sudo pichroot doctor".to_owned());
+    }
+    let Some(host) = host else {
+        return Check::missing(ID, "the architecture of this machine is unknown");
+    };
+    let Ok(emulator) = emulation::choose(Mode::Auto, Arch::Aarch64, host) else {
+        return Check::warning(ID, "not tried without qemu");
+    };
+    let tried = match &emulator {
+        Some(_) => "namespaces, a loop device, and an aarch64 program under qemu",
+        None => "namespaces and a loop device",
+    };
+    match trial::run(emulator.as_ref()) {
+        Ok(warnings) if warnings.is_empty() => Check::ok(ID, tried),
+        Ok(warnings) => Check::warning(ID, format!("{tried}; {}", warnings.join("; "))),
+        Err(error) => Check::missing(ID, error.to_string()),
+    }
+}

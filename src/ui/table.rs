@@ -1,0 +1,84 @@
+//! Tables on standard output.
+
+use std::io::{self, Write};
+
+use super::{GREEN, PLAIN, RED, YELLOW};
+
+/// What a line of a table means, shown as the colour of its first cell; words tell it as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Nothing in particular.
+    Plain,
+    /// All is well.
+    Good,
+    /// Something to know.
+    Caution,
+    /// Something is wrong.
+    Bad,
+}
+
+/// Writes lines of cells to standard output, each column as wide as its widest cell.
+///
+/// # Errors
+/// Those of writing; a reader that went away is none.
+pub fn table(lines: &[(Tone, Vec<String>)]) -> io::Result<()> {
+    let mut out = anstream::AutoStream::auto(io::stdout().lock());
+    match out
+        .write_all(layout(lines).as_bytes())
+        .and_then(|()| out.flush())
+    {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+fn layout(lines: &[(Tone, Vec<String>)]) -> String {
+    let mut widths: Vec<usize> = Vec::new();
+    for (_, cells) in lines {
+        widths.resize(widths.len().max(cells.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(cells) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for (tone, cells) in lines {
+        let mut line = String::new();
+        for (number, (cell, width)) in cells.iter().zip(&widths).enumerate() {
+            let padded = format!("{cell:width$}");
+            let colour = match tone {
+                _ if number > 0 => "",
+                Tone::Plain => "",
+                Tone::Good => GREEN,
+                Tone::Caution => YELLOW,
+                Tone::Bad => RED,
+            };
+            match colour {
+                "" => line.push_str(&padded),
+                _ => line.push_str(&format!("{colour}{padded}{PLAIN}")),
+            }
+            line.push_str("  ");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_below_each_other_and_lines_have_no_blanks_at_their_end() {
+        let line = |a: &str, b: &str, c: &str| (Tone::Plain, vec![a.into(), b.into(), c.into()]);
+        let text = layout(&[
+            line("ok", "e2fsck", "here"),
+            line("missing", "x", ""),
+            line("", "", "run"),
+        ]);
+        assert_eq!(
+            text,
+            "ok       e2fsck  here\nmissing  x\n                 run\n"
+        );
+    }
+}
