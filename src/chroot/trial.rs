@@ -81,7 +81,8 @@ pub fn run(emulator: Option<&Emulator>) -> Result<Vec<String>> {
             | CloneFlags::CLONE_NEWUTS
             | CloneFlags::CLONE_NEWIPC,
         confined: true,
-    })?;
+    })
+    .map_err(|error| error.hint("a container must be allowed to mount"))?;
     drop(theirs);
     let outcome = attend(&ours, pid, emulator);
     let _ = kill(pid, Signal::SIGKILL);
@@ -107,7 +108,13 @@ fn attend(
             }
             Some(Report::Warning(text)) => warnings.push(text),
             Some(Report::Ready) => return Ok(warnings),
-            Some(Report::Failed { kind, what, .. }) => return Err(Error::new(kind, what)),
+            Some(Report::Failed { kind, what, hint }) => {
+                let error = Error::new(kind, what);
+                return Err(match hint {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                });
+            }
             None => return Err(Error::host(gone())),
         }
     }
@@ -124,7 +131,7 @@ pub fn main() -> u8 {
         Err(error) => Report::Failed {
             kind: error.kind(),
             what: error.to_string(),
-            hint: None,
+            hint: error.hint_text().map(str::to_owned),
         },
     };
     // If the parent is gone there is nobody left to tell.

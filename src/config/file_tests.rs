@@ -96,3 +96,25 @@ fn wrong_values_and_broken_yaml_name_the_line() {
     );
     refused("secrets:\n  a-b: prompt\n", "not a variable name", "");
 }
+
+#[test]
+fn the_files_in_the_manual_are_read() {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (page, count) in [
+        ("README.md", 1),
+        ("docs/configuration.md", 1),
+        ("docs/from-packer.md", 1),
+    ] {
+        let text = fs::read_to_string(checkout.join(page)).unwrap();
+        let blocks = text.split("```").skip(1).step_by(2);
+        let files: Vec<_> = blocks
+            .filter_map(|block| block.strip_prefix("yaml\n"))
+            .filter(|block| block.contains("image:"))
+            .collect();
+        assert_eq!(files.len(), count, "{page}");
+        for file in files {
+            let file = File::parse(file, Path::new(page)).unwrap();
+            assert!(file.image.source.is_some(), "{page}");
+        }
+    }
+}

@@ -8,10 +8,17 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Output},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::Value;
 use support::{Host, pichroot, text};
+
+/// Held by each test: one of them compares the host before and after.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Runs `pichroot doctor --json`; its exit code and its checks.
 fn checks(command: &mut Command) -> (i32, Vec<Value>) {
@@ -41,6 +48,7 @@ fn fake_ansible(dir: &Path, version: &str) {
 
 #[test]
 fn a_machine_that_can_says_so_in_either_form_and_stays_as_it_is() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let before = Host::now();
     let (code, checks) = checks(&mut pichroot(dir.path()));
@@ -50,6 +58,14 @@ fn a_machine_that_can_says_so_in_either_form_and_stays_as_it_is() {
         let mut keys: Vec<_> = check.as_object().unwrap().keys().collect();
         keys.sort_unstable();
         assert_eq!(keys, ["found", "id", "run", "status"]);
+    }
+    let manual = fs::read_to_string(support::checkout().join("docs/doctor.md")).unwrap();
+    for check in &checks {
+        let id = check["id"].as_str().unwrap();
+        assert!(
+            manual.contains(&format!("`{id}`")),
+            "docs/doctor.md tells of {id}"
+        );
     }
     let output = pichroot(dir.path()).arg("doctor").output().unwrap();
     let (table, messages) = text(&output);
@@ -70,14 +86,15 @@ fn a_machine_that_can_says_so_in_either_form_and_stays_as_it_is() {
 
 #[test]
 fn without_ansible_the_exit_code_is_3_and_the_command_is_named() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
-    let alone = |command: &mut Command| {
+    let bare = |command: &mut Command| {
         command
             .env("PATH", "/usr/sbin:/sbin")
             .env("PICHROOT_DATA_DIR", "/nonexistent");
     };
     let mut command = pichroot(dir.path());
-    alone(&mut command);
+    bare(&mut command);
     let (code, checks) = checks(&mut command);
     assert_eq!(code, 3);
     let ansible = check(&checks, "ansible");
@@ -90,7 +107,7 @@ fn without_ansible_the_exit_code_is_3_and_the_command_is_named() {
     );
 
     let mut command = pichroot(dir.path());
-    alone(&mut command);
+    bare(&mut command);
     let output: Output = command.arg("doctor").output().unwrap();
     let (table, messages) = text(&output);
     assert_eq!(output.status.code(), Some(3));
@@ -101,6 +118,7 @@ fn without_ansible_the_exit_code_is_3_and_the_command_is_named() {
 
 #[test]
 fn ansible_is_judged_by_its_version_and_its_collections() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let path = format!("{}:/usr/bin:/bin", dir.path().display());
     for (version, status) in [
@@ -123,6 +141,7 @@ fn ansible_is_judged_by_its_version_and_its_collections() {
 
 #[test]
 fn the_configured_ansible_is_the_one_that_is_judged() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("own")).unwrap();
     fake_ansible(&dir.path().join("own"), "ansible-playbook [core 2.17.1]");
@@ -138,6 +157,7 @@ fn the_configured_ansible_is_the_one_that_is_judged() {
 
 #[test]
 fn without_root_it_still_looks_and_says_what_needs_root() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     // The build may be in a folder that only root can enter.

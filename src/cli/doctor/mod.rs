@@ -66,7 +66,7 @@ pub fn run(args: &DoctorArgs) -> Result<u8> {
     Err(Error::host(format!(
         "this machine lacks {missing} of what it takes{warned}"
     ))
-    .hint("run the commands that stand below the lines marked missing, then this again"))
+    .hint("see to the lines marked missing, by the command below each, and run this again"))
 }
 
 /// Everything there is to look at, in the order in which a run needs it.

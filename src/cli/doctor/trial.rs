@@ -25,6 +25,9 @@ pub fn all_together(is_root: bool, host: Option<Arch>) -> Check {
     match trial::run(emulator.as_ref()) {
         Ok(warnings) if warnings.is_empty() => Check::ok(ID, tried),
         Ok(warnings) => Check::warning(ID, format!("{tried}; {}", warnings.join("; "))),
-        Err(error) => Check::missing(ID, error.to_string()),
+        Err(error) => {
+            let hint = error.hint_text().map(|hint| format!("; {hint}"));
+            Check::missing(ID, format!("{error}{}", hint.unwrap_or_default()))
+        }
     }
 }
