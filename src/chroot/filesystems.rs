@@ -163,7 +163,7 @@ fn mount_point(root: &Root, name: &str) -> Result<std::os::fd::OwnedFd> {
             .context(Kind::Image, || format!("cannot reach /{name}"));
     }
     Err(Error::image(format!("the image has no directory /{name}"))
-        .hint("is the partition with the root file system the right one? see `layout` in pichroot.yml"))
+        .hint("is the partition with the root file system the right one? see image.layout in pichroot.yml"))
 }
 
 fn mkdir(root: &Root, path: &str, mode: u32) -> Result<()> {

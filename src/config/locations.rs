@@ -10,18 +10,12 @@ pub fn absolute(path: &str, base: &Path, home: Option<&Path>) -> PathBuf {
     }
 }
 
-/// The location of an image: a URL and the name of a preset stay as they are, a path becomes
-/// absolute. A name without a slash is a path where such a file exists, or where it looks like one.
+/// The location of an image: a URL stays as it is, a path becomes absolute.
 pub fn image(text: &str, base: &Path, home: Option<&Path>) -> String {
     if text.contains("://") {
         return text.to_owned();
     }
-    let path = absolute(text, base, home);
-    if text.contains('/') || text.contains(".img") || path.exists() {
-        path.to_string_lossy().into_owned()
-    } else {
-        text.to_owned()
-    }
+    absolute(text, base, home).to_string_lossy().into_owned()
 }
 
 /// A checksum: `file:PATH` becomes absolute, everything else stays as it is.
@@ -51,7 +45,6 @@ mod tests {
         let (base, home) = (Path::new("/b"), Some(Path::new("/h")));
         let image = |text| image(text, base, home);
         assert_eq!(image("https://x/a.img.xz"), "https://x/a.img.xz");
-        assert_eq!(image("ubuntu-22.04-raspi"), "ubuntu-22.04-raspi");
         assert_eq!(image("a.img.xz"), "/b/a.img.xz");
         assert_eq!(image("d/a"), "/b/d/a");
         assert_eq!(image("~/a.img"), "/h/a.img");

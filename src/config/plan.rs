@@ -25,7 +25,7 @@ use crate::{
 pub struct AnsiblePlan {
     /// The playbook.
     pub playbook: PathBuf,
-    /// The image's location: an absolute path, a URL, or a preset's name.
+    /// The image's location: an absolute path or a URL.
     pub image: String,
     /// Its checksum as written, with `file:` paths absolute.
     pub checksum: Option<String>,

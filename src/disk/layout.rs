@@ -278,7 +278,7 @@ pub fn explicit(volumes: &[Volume], layout: &BTreeMap<u32, PathBuf>) -> Result<L
             Error::usage(format!(
                 "layout: partition {number} holds no file system to mount"
             ))
-            .hint("`pichroot inspect IMAGE` shows what each partition holds")
+            .hint("`blkid -p` on a loop device of it tells what the partition holds")
         })?;
         let at = normal(path).ok_or_else(|| {
             Error::usage(format!(

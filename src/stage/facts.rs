@@ -68,7 +68,7 @@ pub fn arch(root: &Root) -> Result<Arch> {
         "cannot tell the image's architecture: {}",
         reasons.join("; ")
     ))
-    .hint("is the partition with the root file system the right one? see `layout` in pichroot.yml"))
+    .hint("is the partition with the root file system the right one? see image.layout in pichroot.yml"))
 }
 
 /// The text of the image's fstab; empty without one.

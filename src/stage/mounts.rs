@@ -145,7 +145,7 @@ impl Mounts {
             "no Linux root in the image: {}",
             refused.join("; ")
         ))
-        .hint("if one of its partitions is the root, name it in pichroot.yml: `layout: {2: /}`"))
+        .hint("if one of its partitions is the root, name it in pichroot.yml, as in `image: {layout: {2: /}}`"))
     }
 
     fn mount_root(&mut self, image: &File, volumes: &[Volume], number: u32) -> Result<()> {

@@ -11,7 +11,6 @@ use std::{
 
 use nix::{
     errno::Errno,
-    mount::MsFlags,
     sys::{
         signal::{Signal, kill},
         wait::{WaitPidFlag, WaitStatus, waitpid},
@@ -77,13 +76,7 @@ impl Supervisor {
 
 fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
     mount::make_all_private()?;
-    // The host's /proc numbers processes otherwise than this PID namespace.
-    mount::virtual_fs(
-        "proc",
-        "/proc".as_ref(),
-        MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC,
-        "",
-    )?;
+    mount::fresh_proc()?;
     let first = frame::receive(&supervisor.0).context(Kind::Other, || "no orders".into())?;
     let Some((Order::Open(plan), _)) = first else {
         return Err(Error::other("no orders"));

@@ -11,7 +11,7 @@ use std::{
 };
 
 use nix::{
-    fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat2},
+    fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2},
     sys::stat::{Mode, SFlag, fstat},
 };
 
@@ -106,16 +106,6 @@ impl Root {
 /// The path by which this process reaches an open descriptor, for calls that want a path.
 pub fn path_of(fd: &impl AsRawFd) -> PathBuf {
     format!("/proc/self/fd/{}", fd.as_raw_fd()).into()
-}
-
-/// Opens the host directory at `path` as a handle.
-pub fn host_dir(path: &Path) -> nix::Result<OwnedFd> {
-    nix::fcntl::openat(
-        AT_FDCWD,
-        path,
-        OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )
 }
 
 #[cfg(test)]

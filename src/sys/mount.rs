@@ -2,10 +2,21 @@
 
 use std::path::Path;
 
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::{
+    fcntl::{OFlag, open},
+    mount::{MntFlags, MsFlags, mount, umount2},
+    sys::{
+        stat::Mode,
+        statfs::{FsType, fstatfs},
+    },
+};
 use sys_mount::{Mount, MountFlags};
 
+use super::inroot::path_of;
 use crate::error::{Context, Kind, Result};
+
+/// include/uapi/linux/magic.h
+const BINFMTFS_MAGIC: FsType = FsType(0x4249_4e4d);
 
 /// Cuts every mount of this namespace off from the others: nothing propagates, in or out.
 pub fn make_all_private() -> Result<()> {
@@ -14,6 +25,29 @@ pub fn make_all_private() -> Result<()> {
         MsFlags::MS_REC | MsFlags::MS_PRIVATE,
         "cannot make / private",
     )
+}
+
+/// Where Linux shows binfmt_misc.
+const BINFMT_TABLE: &str = "/proc/sys/fs/binfmt_misc";
+
+/// Mounts the proc of this PID namespace over the host's, which numbers processes otherwise.
+///
+/// The host's binfmt_misc stays in sight below it, where it is mounted: kernels without one for
+/// user namespaces (before 6.7) need it. It is not asked for, as that would make systemd mount it.
+pub fn fresh_proc() -> Result<()> {
+    let table = open(
+        BINFMT_TABLE,
+        OFlag::O_PATH | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )
+    .ok()
+    .filter(|table| fstatfs(table).is_ok_and(|fs| fs.filesystem_type() == BINFMTFS_MAGIC));
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    virtual_fs("proc", "/proc".as_ref(), flags, "")?;
+    match table {
+        Some(table) => bind(&path_of(&table), BINFMT_TABLE.as_ref(), false),
+        None => Ok(()),
+    }
 }
 
 /// Mounts `source` of type `kind` on `at`.

@@ -28,7 +28,7 @@ pub struct AnsibleArgs {
     /// The playbook: a path, else a name in ./playbooks, else one that comes with pichroot
     pub playbook: PathBuf,
 
-    /// The image to start from: a path or URL, or a preset's name; compressed or not; never changed
+    /// The image to start from: a path or URL; compressed or not; never changed
     ///
     /// Default: image.source of the configuration file.
     #[arg(long, value_name = "SOURCE")]
