@@ -9,7 +9,7 @@ use std::path::Path;
 
 use nix::{
     mount::MsFlags,
-    sys::stat::{Mode, SFlag, makedev, mknodat},
+    sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, makedev, mknodat},
     unistd::symlinkat,
 };
 
@@ -85,6 +85,8 @@ fn dev(root: &Root) -> Result<()> {
         mknodat(&dev, name, SFlag::S_IFCHR, mode, makedev(major, minor))
             .context(Kind::Host, failed)
             .map_err(|e| e.hint("a container must allow mknod for the devices of /dev"))?;
+        // mknod's mode passes the umask, and /dev/null is for every user: apt's is not root.
+        fchmodat(&dev, name, mode, FchmodatFlags::FollowSymlink).context(Kind::Host, failed)?;
     }
     for (target, name) in [
         ("/proc/self/fd", "fd"),

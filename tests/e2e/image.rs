@@ -52,9 +52,9 @@ impl Image {
             rest.split_whitespace().next().unwrap().to_owned()
         };
         Inode {
-            mode: after(" Mode:"),
-            user: after(" User:").parse().unwrap(),
-            group: after(" Group:").parse().unwrap(),
+            mode: after("Mode:"),
+            user: after("User:").parse().unwrap(),
+            group: after("Group:").parse().unwrap(),
             modified: after(" mtime:"),
         }
     }

@@ -11,6 +11,7 @@ mod terminal;
 mod vault;
 
 // The tests.
+mod bootstrap;
 mod exec;
 mod failure;
 mod interactive;
