@@ -1,6 +1,10 @@
 //! The file system check after unmounting: no output appears that is not clean.
 
-use std::{ffi::OsString, fs::File, path::Path};
+use std::{
+    ffi::OsString,
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use super::mounts::nodes;
 use crate::{
@@ -22,37 +26,63 @@ fn checker(kind: FsKind) -> Option<(&'static str, &'static [&'static str])> {
     }
 }
 
-/// Checks each of the partitions `numbers` of `image` that has a checker.
+/// The partitions `numbers` that have a checker, with its path and arguments.
 ///
 /// # Errors
-/// [`Kind::Image`] with the checker's findings; [`Kind::Host`] when the checker is missing, or killed.
-pub fn run(dir: &Path, image: &File, volumes: &[Volume], numbers: &[u32]) -> Result<()> {
-    for volume in volumes
+/// [`Kind::Host`] when a checker is missing: to be found out before any work begins.
+pub fn plan<'a>(volumes: &'a [Volume], numbers: &[u32]) -> Result<Vec<Check<'a>>> {
+    let wanted = volumes
         .iter()
-        .filter(|v| numbers.contains(&v.partition.number))
-    {
-        let Some((name, options)) = volume.fs.as_ref().and_then(|fs| checker(fs.kind)) else {
-            continue;
+        .filter(|v| numbers.contains(&v.partition.number));
+    let checks = wanted.filter_map(|volume| {
+        let (name, options) = checker(volume.fs.as_ref()?.kind)?;
+        let check = |program| Check {
+            volume,
+            name,
+            program,
+            options,
         };
+        Some(find(name).map(check))
+    });
+    checks.collect()
+}
+
+/// One check that is to be made.
+#[derive(Debug)]
+pub struct Check<'a> {
+    volume: &'a Volume,
+    name: &'static str,
+    program: PathBuf,
+    options: &'static [&'static str],
+}
+
+/// Makes the checks of `image`.
+///
+/// # Errors
+/// [`Kind::Image`] with the checker's findings; [`Kind::Host`] when the checker was killed.
+pub fn run(dir: &Path, image: &File, checks: &[Check]) -> Result<()> {
+    for check in checks {
+        let partition = &check.volume.partition;
         let window = Window {
-            start: volume.partition.start,
-            size: volume.partition.size,
+            start: partition.start,
+            size: partition.size,
             read_only: true,
         };
         let device = LoopDevice::attach(image, window, &nodes(dir))?;
-        let program = find(name)?;
-        let mut args = options.iter().map(OsString::from).collect::<Vec<_>>();
-        args.push(device.node().into());
-        let output = command::output(&program, &args)?;
+        let options = check.options.iter().map(OsString::from);
+        let args = options
+            .chain([device.node().into()])
+            .collect::<Vec<OsString>>();
+        let output = command::output(&check.program, &args)?;
         if output.status.code().is_none() {
-            return Err(command::failure(Kind::Host, &program, &args, &output)
+            return Err(command::failure(Kind::Host, &check.program, &args, &output)
                 .hint("did the host run out of memory? see the kernel's log"));
         }
         if !output.status.success() {
             return Err(
-                command::failure(Kind::Image, &program, &args, &output).hint(format!(
-                    "partition {} is damaged or too new for this {name}; nothing was published",
-                    volume.partition.number
+                command::failure(Kind::Image, &check.program, &args, &output).hint(format!(
+                    "partition {} is damaged or too new for this {}; nothing was published",
+                    partition.number, check.name
                 )),
             );
         }
@@ -64,7 +94,7 @@ pub fn run(dir: &Path, image: &File, volumes: &[Volume], numbers: &[u32]) -> Res
 ///
 /// # Errors
 /// [`Kind::Host`] when it is not installed.
-pub fn find(name: &str) -> Result<std::path::PathBuf> {
+pub fn find(name: &str) -> Result<PathBuf> {
     let mut path = std::env::var_os("PATH").unwrap_or_default();
     path.push(":/usr/sbin:/sbin");
     which::which_in(name, Some(path), "/").map_err(|_| {

@@ -88,6 +88,7 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         .into_iter()
         .map(|(number, _)| number)
         .collect::<Vec<_>>();
+    let checks = check::plan(&plan.volumes, &numbers)?;
     let used = use_image(supervisor, &plan, &mounts);
     // Whatever happened: unmounted is unmounted. The first failure is the one to report, except that
     // writes which did not get into the image explain what failed before.
@@ -98,7 +99,7 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
             supervisor.warn(closed?)?;
         }
     }
-    check::run(&plan.dir, image, &plan.volumes, &numbers)?;
+    check::run(&plan.dir, image, &checks)?;
     supervisor.tell(&Event::Closed)
 }
 

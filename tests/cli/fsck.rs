@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::{
-    case::Case,
+    case::{Case, in_private_mounts},
     images::{self, MIB, Part, Root},
 };
 
@@ -81,6 +81,20 @@ fn a_fat_that_was_not_unmounted() {
         &["x.img", "fsck.vfat"],
         "partition 1 is damaged",
     );
+}
+
+/// Told at once, and not after half an hour of a playbook whose result is then thrown away.
+#[test]
+fn no_checker() {
+    let case = Case::new();
+    images::tiny(&case.path("x.img"));
+    let hide = "for f in /usr/sbin/e2fsck /sbin/e2fsck /usr/local/sbin/e2fsck; do \
+                [ ! -e $f ] || mount --bind /dev/null $f; done";
+    let run = case.ansible(&["--image", "x.img", "--checksum", "none", "-o", "out.img"]);
+    let mut run = in_private_mounts(hide, &run);
+    let error = ["e2fsck is not installed"];
+    let ended = case.refused(&mut run, 3, &error, "e2fsprogs");
+    assert!(!ended.stdout.contains("TASK"), "{ended:#?}");
 }
 
 /// What is written in place is checked too, and the reader is told.

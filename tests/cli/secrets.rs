@@ -51,8 +51,8 @@ fn vault() {
         path if path.contains("found") => answer("200 OK", br#"{"data":{"other":"x"}}"#),
         _ => answer("404 Not Found", br#"{"errors":[]}"#),
     });
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = format!("http://{}", closed.local_addr().unwrap());
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+    let closed = format!("http://{}", closed.unwrap());
     let home = case.path("home");
     fs::create_dir(&home).unwrap();
     let one = |address: &str, token: Option<&str>, path: &str| {
