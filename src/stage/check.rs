@@ -26,6 +26,34 @@ fn checker(kind: FsKind) -> Option<(&'static str, &'static [&'static str])> {
     }
 }
 
+/// Makes sure that partition `number`, on `device`, can be mounted, as a boot of the image would:
+/// with the checker that repairs what is safe to repair. Says so if there was something.
+///
+/// A clean ext4 is only asked for its state; a card that was pulled out leaves a FAT that is not
+/// clean, and would stay so until the final check.
+///
+/// # Errors
+/// [`Kind::Image`] when it cannot be repaired without a person's decisions.
+pub fn at_boot(device: &Path, kind: FsKind, number: u32) -> Result<Option<String>> {
+    let Some((name, _)) = checker(kind) else {
+        return Ok(None);
+    };
+    let program = find(name)?;
+    let repair = if kind.is_fat() { "-a" } else { "-p" };
+    let args = [OsString::from(repair), device.into()];
+    let output = command::output(&program, &args)?;
+    match output.status.code() {
+        Some(0) => Ok(None),
+        // fsck's manual: errors corrected (1), and the system should be rebooted (2).
+        Some(1..=3) => Ok(Some(format!(
+            "the file system of partition {number} was not clean and has been repaired"
+        ))),
+        _ => Err(command::failure(Kind::Image, &program, &args, &output).hint(format!(
+            "partition {number} is damaged or too new for this {name}; repair a copy of the image"
+        ))),
+    }
+}
+
 /// The partitions `numbers` that have a checker, with its path and arguments.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use nix::{errno::Errno, mount::MsFlags, sys::statvfs::fstatvfs};
 use sys_mount::MountFlags;
 
 use super::{
-    facts,
+    check, facts,
     fat::{self, FatMount},
 };
 use crate::{
@@ -41,6 +41,8 @@ pub struct Mounts {
     /// The image's file.
     image: File,
     mounted: Vec<Mounted>,
+    /// What the user should know of the file systems.
+    notes: Vec<String>,
 }
 
 /// One mounted partition.
@@ -95,6 +97,7 @@ impl Mounts {
                 .try_clone()
                 .context(Kind::Other, || "cannot share the image file".into())?,
             mounted: Vec::new(),
+            notes: Vec::new(),
         };
         let layout = match layout {
             Some(given) => {
@@ -107,15 +110,15 @@ impl Mounts {
         for entry in &layout.mounts[1..] {
             mounts.mount(image, volumes, entry)?;
         }
-        let warnings = layout.skipped.iter().filter(|s| s.warn);
-        let warnings = warnings
-            .map(|s| {
-                format!(
-                    "the image's fstab line {}, {} on {}, is not mounted: {}",
-                    s.line, s.source, s.at, s.reason
-                )
-            })
-            .collect();
+        let skipped = layout.skipped.iter().filter(|s| s.warn);
+        let skipped = skipped.map(|s| {
+            format!(
+                "the image's fstab line {}, {} on {}, is not mounted: {}",
+                s.line, s.source, s.at, s.reason
+            )
+        });
+        mounts.notes.extend(skipped);
+        let warnings = std::mem::take(&mut mounts.notes);
         Ok((mounts, warnings))
     }
 
@@ -125,10 +128,11 @@ impl Mounts {
         for number in layout::root_candidates(volumes) {
             match self.mount_root(image, volumes, number) {
                 Ok(()) => {}
-                Err(error) => {
+                Err(error) if error.kind() == Kind::Image => {
                     refused.push(format!("partition {number}: {error}"));
                     continue;
                 }
+                Err(error) => return Err(error),
             }
             let root = Root::open(&self.root)?;
             if facts::is_linux_root(&root) {
@@ -193,13 +197,15 @@ impl Mounts {
             })?;
             (real, Some(handle))
         };
+        let device = LoopDevice::attach(image, window, &nodes(&self.dir))?;
+        self.notes
+            .extend(check::at_boot(device.node(), entry.kind, entry.partition)?);
         let by = if entry.kind.is_fat() && !kernel_has("vfat") {
             let file = image
                 .try_clone()
                 .context(Kind::Other, || "cannot share the image file".into())?;
             By::Ourselves(fat::mount(file, window.start, window.size, &at)?)
         } else {
-            let device = LoopDevice::attach(image, window, &nodes(&self.dir))?;
             let flags = MountFlags::NODEV | MountFlags::NOATIME;
             let kind = entry.kind.mount_type().unwrap_or("auto");
             mount::device(device.node(), kind, &at, flags, &options(entry))
