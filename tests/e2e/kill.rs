@@ -1,24 +1,25 @@
-//! `kill -9` of each process at each phase: the kernel alone cleans up, and no output appears.
+//! `kill -9` of the supervisor at each phase: the kernel alone cleans up, and no output appears.
 
 use std::{fs, process::Command};
 
 use nix::sys::signal::{Signal::SIGKILL, kill};
 
 use crate::{
-    live::{Ended, Live},
+    ended::Ended,
+    live::Live,
     scene::Scene,
     support::{base_image, pichroot, raw_image, run},
 };
 
-const LONG: &str = "- raw: sleep 600\n";
-const SHORT: &str = "- raw: \"true\"\n";
-const STAGE: &str = "pichroot-stage";
-const EXECUTOR: &str = "pichroot-executor";
+pub const LONG: &str = "- raw: sleep 600\n";
+pub const SHORT: &str = "- raw: \"true\"\n";
+pub const STAGE: &str = "pichroot-stage";
+pub const EXECUTOR: &str = "pichroot-executor";
 /// The check of the unmounted file systems: the last thing before the output appears.
-const FINISHING: &str = "e2fsck";
+pub const FINISHING: &str = "e2fsck";
 
 /// Kills `victim` as soon as there is a process called `phase`; returns how the run ended.
-fn kill_at(scene: &Scene, tasks: &str, phase: &str, victim: &str) -> Ended {
+pub fn kill_at(scene: &Scene, tasks: &str, phase: &str, victim: &str) -> Ended {
     scene.write_play(tasks);
     let mut live = Live::start(&mut scene.ansible());
     live.wait_for_process(phase);
@@ -99,67 +100,4 @@ fn the_supervisor_during_a_task() {
 #[test]
 fn the_supervisor_while_finishing() {
     kill_the_supervisor_at(SHORT, FINISHING);
-}
-
-fn kill_a_part_at(tasks: &str, phase: &str, victim: &str, code: i32, message: &str) {
-    let scene = Scene::new();
-    let ended = kill_at(&scene, tasks, phase, victim);
-    ended.assert_error(code, message);
-    scene.assert_left(&[]);
-}
-
-#[test]
-fn the_stage_while_mounting() {
-    kill_a_part_at(LONG, STAGE, STAGE, 1, "the stage was killed");
-}
-
-#[test]
-fn the_stage_during_a_task() {
-    kill_a_part_at(LONG, "sleep", STAGE, 1, "the stage was killed");
-}
-
-#[test]
-fn the_stage_while_finishing() {
-    kill_a_part_at(SHORT, FINISHING, STAGE, 1, "the stage was killed");
-}
-
-#[test]
-fn the_executor_while_it_starts() {
-    kill_a_part_at(LONG, EXECUTOR, EXECUTOR, 3, "the executor");
-}
-
-#[test]
-fn the_executor_during_a_task() {
-    kill_a_part_at(
-        LONG,
-        "sleep",
-        EXECUTOR,
-        1,
-        "the executor of the image was killed",
-    );
-}
-
-#[test]
-fn ansible_while_it_starts() {
-    let phase = "ansible-playbook";
-    kill_a_part_at(LONG, phase, phase, 5, "killed by signal 9");
-}
-
-#[test]
-fn ansible_during_a_task() {
-    kill_a_part_at(LONG, "sleep", "ansible-playbook", 5, "killed by signal 9");
-}
-
-#[test]
-fn the_file_system_check() {
-    kill_a_part_at(SHORT, FINISHING, FINISHING, 3, "e2fsck");
-}
-
-/// Ansible is told, and so is the user; the task's other processes are gone.
-#[test]
-fn the_client_of_a_command() {
-    let scene = Scene::new();
-    let ended = kill_at(&scene, LONG, "sleep", "chroot");
-    ended.assert_error(5, "ansible-playbook ended with exit code");
-    scene.assert_left(&[]);
 }

@@ -1,8 +1,6 @@
 //! A run in progress: what it has said so far, its processes, and killing them.
 
 use std::{
-    collections::VecDeque,
-    fs,
     io::Read,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
@@ -15,6 +13,8 @@ use nix::{
     unistd::Pid,
 };
 
+use crate::{ended::Ended, processes::descendants};
+
 /// Longest wait for anything: an emulated Ansible module on a busy machine takes seconds.
 const LIMIT: Duration = Duration::from_secs(90);
 
@@ -22,15 +22,6 @@ pub struct Live {
     child: Child,
     out: Stream,
     err: Stream,
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// `None`: by a signal.
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
 }
 
 struct Stream {
@@ -140,63 +131,4 @@ impl Drop for Live {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-impl Ended {
-    /// It ended with `code`, one `error:` that holds `part`, and at most one hint.
-    pub fn assert_error(&self, code: i32, part: &str) {
-        assert_eq!(self.code, Some(code), "{self:?}");
-        let errors: Vec<_> = self
-            .err
-            .lines()
-            .filter(|l| l.starts_with("error: "))
-            .collect();
-        assert!(errors.len() == 1 && errors[0].contains(part), "{self:?}");
-        let hints = self.err.lines().filter(|l| l.starts_with("hint: "));
-        assert!(hints.count() <= 1, "{self:?}");
-    }
-}
-
-/// One process of a run.
-pub struct Process {
-    pub pid: Pid,
-    /// Its arguments, the program's name first.
-    pub argv: Vec<String>,
-}
-
-impl Process {
-    /// Whether this is its name; scripts are named second, after their interpreter.
-    pub fn is(&self, name: &str) -> bool {
-        let base = |arg: &String| arg.rsplit('/').next() == Some(name);
-        self.argv.iter().take(2).any(base)
-    }
-}
-
-/// What `top` started, the nearest first.
-pub fn descendants(top: Pid) -> Vec<Process> {
-    let all: Vec<(Pid, Pid)> = fs::read_dir("/proc")
-        .expect("/proc")
-        .flatten()
-        .filter_map(|entry| {
-            let pid = entry.file_name().to_str()?.parse().ok()?;
-            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-            // After the name, which may hold anything: state, parent.
-            let parent = stat.rsplit(") ").next()?.split(' ').nth(1)?.parse().ok()?;
-            Some((Pid::from_raw(pid), Pid::from_raw(parent)))
-        })
-        .collect();
-    let (mut found, mut queue) = (Vec::new(), VecDeque::from([top]));
-    while let Some(next) = queue.pop_front() {
-        for (pid, _) in all.iter().filter(|(_, parent)| *parent == next) {
-            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line);
-            let argv = line.trim_end_matches('\0').split('\0').map(str::to_owned);
-            found.push(Process {
-                pid: *pid,
-                argv: argv.collect(),
-            });
-            queue.push_back(*pid);
-        }
-    }
-    found
 }

@@ -4,11 +4,14 @@
 mod support;
 
 // What the tests are made of.
+mod ended;
 mod image;
 mod live;
+mod processes;
 mod scene;
 mod terminal;
 mod vault;
+mod watcher;
 
 // The tests.
 mod bootstrap;
@@ -17,6 +20,8 @@ mod failure;
 mod interactive;
 mod inventory;
 mod kill;
+mod kill_parts;
+mod netboot;
 mod parallel;
 mod secrets;
 mod shell;

@@ -1,18 +1,6 @@
 //! Secrets: in no argument list, environment, output, temporary file or free block.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    process::Command,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-    time::Duration,
-};
-
-use nix::unistd::Pid;
+use std::{fs, process::Command};
 
 use crate::{
     image::Image,
@@ -20,6 +8,7 @@ use crate::{
     scene::Scene,
     support::{run, with_input},
     vault,
+    watcher::Watcher,
 };
 
 /// Each by another source. With characters that JSON, YAML, shells and templates treat specially.
@@ -49,32 +38,6 @@ const TASKS: &str = r#"
 - shell: {cmd: "read x; sleep 0.5; echo $x", stdin: "{{ by_cmd }}"}
 "#;
 
-/// Looks at all processes, again and again, until told to stop; who had which secret where.
-fn watch(own: Pid, stop: Arc<AtomicBool>) -> thread::JoinHandle<BTreeSet<String>> {
-    thread::spawn(move || {
-        let mut seen = BTreeSet::new();
-        while !stop.load(Ordering::Relaxed) {
-            for entry in fs::read_dir("/proc").unwrap().flatten() {
-                let name = entry.file_name().into_string().unwrap();
-                if !name.bytes().all(|b| b.is_ascii_digit()) || name == own.to_string() {
-                    continue;
-                }
-                for what in ["cmdline", "environ"] {
-                    let bytes = fs::read(entry.path().join(what)).unwrap_or_default();
-                    let text = String::from_utf8_lossy(&bytes);
-                    for secret in ALL.iter().filter(|s| text.contains(**s)) {
-                        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-                        let line = String::from_utf8_lossy(&line).replace('\0', " ");
-                        seen.insert(format!("{secret} in {what} of {name}: {line}"));
-                    }
-                }
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        seen
-    })
-}
-
 /// Files below the host's temporary directories that hold a secret.
 fn temporary_files(scene: &Scene) -> String {
     let mut grep = Command::new("grep");
@@ -92,7 +55,6 @@ fn secrets_are_only_where_the_playbook_puts_them() {
     let (file, for_cmd) = (mine.path().join("file"), mine.path().join("cmd"));
     fs::write(&file, format!("{FILE}\n")).unwrap();
     fs::write(&for_cmd, format!("{CMD}\n")).unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
     let mut command = scene.ansible();
     command
         .env("VAULT_ADDR", vault::serve(KV1, KV2))
@@ -106,19 +68,26 @@ fn secrets_are_only_where_the_playbook_puts_them() {
         .args(["--secret", "by_kv1=vault:old/ceph#key"])
         .args(["--secret", "by_kv2=vault:secret/ceph#key"]);
     let mut live = Live::start(&mut command);
-    let watcher = watch(live.pid(), stop.clone());
+    // The user put two of them into the environment of pichroot itself.
+    let watcher = Watcher::start(&ALL, live.pid());
     // While the last task runs, every temporary file that there will be is there.
     live.wait_for_process("sleep");
     assert_eq!(temporary_files(&scene), "");
     let ended = live.end();
-    stop.store(true, Ordering::Relaxed);
-    // The user's own command has the user's own environment.
-    let seen = watcher.join().unwrap();
-    let of_others: Vec<_> = seen
-        .iter()
-        .filter(|s| !s.contains(": /bin/sh -c cat /") && !s.contains(": cat /"))
-        .collect();
-    assert!(of_others.is_empty(), "{of_others:#?}");
+    let seen = watcher.end();
+    for name in [
+        "pichroot-stage",
+        "pichroot-executor",
+        "ansible-playbook",
+        "e2fsck",
+    ] {
+        let is_there = seen.commands.iter().any(|command| command.contains(name));
+        assert!(is_there, "{name} was not looked at");
+    }
+    // The user's own command, `cat`, has the user's own environment.
+    let users = |found: &&String| found.contains(": /bin/sh -c cat /") || found.contains(": cat /");
+    let others: Vec<_> = seen.found.iter().filter(|f| !users(f)).collect();
+    assert!(others.is_empty(), "{others:#?}");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_printed_masked(&ended.out, &ended.err);
 

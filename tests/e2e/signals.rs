@@ -3,7 +3,8 @@
 use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGTERM};
 
 use crate::{
-    live::{Live, descendants},
+    live::Live,
+    processes::descendants,
     scene::Scene,
     support::{base_image, wait_for},
     terminal::Terminal,
