@@ -69,9 +69,7 @@ fn run(orders: &UnixStream) -> Result<()> {
     for text in warning.into_iter().chain(other) {
         tell(orders, &Report::Warning(text))?;
     }
-    server::serve(listener, environment(&plan), || {
-        tell(orders, &Report::Ready)
-    })
+    server::serve(listener, environment(&plan), |report| tell(orders, report))
 }
 
 fn next(orders: &UnixStream) -> Result<Order> {

@@ -45,6 +45,8 @@ pub enum Report {
     Warning(String),
     /// The socket is served.
     Ready,
+    /// The first client has come.
+    Used,
     /// It cannot.
     Failed {
         /// The kind, which decides the exit code.

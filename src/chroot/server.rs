@@ -13,6 +13,7 @@ use nix::{
 };
 use tokio::net::{UnixListener, UnixStream};
 
+use super::plan::Report;
 use super::protocol::{Reply, Request, VERSION};
 use crate::{
     error::{Context, Kind, Result},
@@ -22,12 +23,12 @@ use crate::{
 /// How long a command whose client went away has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Serves `listener` for ever; commands get `environment` and nothing else. Calls `ready` when the
-/// first client can come.
+/// Serves `listener` for ever; commands get `environment` and nothing else. Tells `tell` when clients
+/// can come, and when the first one has.
 pub fn serve(
     listener: StdListener,
     environment: Vec<(String, String)>,
-    ready: impl FnOnce() -> Result<()>,
+    tell: impl Fn(&Report) -> Result<()>,
 ) -> Result<()> {
     let failed = || "cannot serve the executor's socket".to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -38,9 +39,13 @@ pub fn serve(
         listener.set_nonblocking(true).context(Kind::Host, failed)?;
         let listener = UnixListener::from_std(listener).context(Kind::Host, failed)?;
         let children = Children::reap()?;
-        ready()?;
+        tell(&Report::Ready)?;
+        let mut used = false;
         loop {
             let (client, _) = listener.accept().await.context(Kind::Host, failed)?;
+            if !std::mem::replace(&mut used, true) {
+                tell(&Report::Used)?;
+            }
             let (children, environment) = (children.clone(), environment.clone());
             tokio::spawn(async move {
                 // A client that breaks off has nobody to be told about it.

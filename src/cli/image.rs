@@ -71,7 +71,7 @@ fn run(args: ImageArgs, command: Vec<String>, ui: &Ui) -> Result<u8> {
         // What is changed in place is left unmounted and checked, whatever happened; a copy that is
         // thrown away need not be taken apart.
         let closed = match image {
-            Opened::InPlace(_) => session.close().await,
+            Opened::InPlace(_) => session.close().await.map(drop),
             Opened::Copy(_) => Ok(()),
         };
         let code = ended?.shell_code();

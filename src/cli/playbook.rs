@@ -161,7 +161,7 @@ impl Run {
         let stopped = matches!(&ended, Err(error) if matches!(error.kind(), Kind::Signal(_)));
         let closed = if stopped && plan.on_error == OnError::Cleanup {
             drop(session);
-            Ok(())
+            Ok(true)
         } else {
             session.close().await
         };
@@ -171,7 +171,14 @@ impl Run {
         if let (Err(_), Err(error)) = (&ended, &closed) {
             ui.warning(&error.to_string());
         }
-        ended.and(closed)
+        ended?;
+        if !closed? && !plan.changes_nothing {
+            ui.warning(&format!(
+                "the playbook ran nothing in the image; does a play of it match {}?",
+                plan.host_name
+            ));
+        }
+        Ok(())
     }
 
     /// The ansible-playbook command with its files.

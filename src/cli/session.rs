@@ -75,11 +75,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Unmounts, and checks the file systems.
-    pub async fn close(mut self) -> Result<()> {
+    /// Unmounts, and checks the file systems; whether any program was run in the image.
+    pub async fn close(mut self) -> Result<bool> {
         self.handle.order(&Order::Close)?;
         match self.event().await? {
-            Event::Closed => Ok(()),
+            Event::Closed { used } => Ok(used),
             other => Err(out_of_step(&other)),
         }
     }

@@ -22,7 +22,19 @@ use crate::{
 pub struct Executor {
     /// Its process, as the stage sees it.
     pub pid: Pid,
-    _orders: UnixStream,
+    orders: UnixStream,
+}
+
+impl Executor {
+    /// Whether any program was run in the chroot until now.
+    pub fn was_used(&self) -> bool {
+        let mut incoming = frame::Incoming::default();
+        let arrived = self
+            .orders
+            .set_nonblocking(true)
+            .and_then(|()| incoming.fill(&self.orders));
+        arrived.is_ok() && matches!(incoming.take(), Ok(Some((Report::Used, _))))
+    }
 }
 
 /// Starts the executor for `plan` and waits until it serves. Returns its warnings, too.
@@ -58,7 +70,9 @@ pub fn start(plan: ChrootPlan) -> Result<(Executor, Vec<String>)> {
                 send(&ours, &Order::Mapped)?;
             }
             Some(Report::Warning(text)) => warnings.push(text),
-            Some(Report::Ready) => return Ok((Executor { pid, _orders: ours }, warnings)),
+            // No client knows of the socket yet.
+            Some(Report::Used) => {}
+            Some(Report::Ready) => return Ok((Executor { pid, orders: ours }, warnings)),
             Some(Report::Failed { kind, what, hint }) => {
                 return Err(Failure::new(kind, what, hint).into());
             }

@@ -92,29 +92,33 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
     let used = use_image(supervisor, &plan, &mounts);
     // Whatever happened: unmounted is unmounted. The first failure is the one to report, except that
     // writes which did not get into the image explain what failed before.
-    match (used, mounts.close()) {
+    let used = match (used, mounts.close()) {
         (Err(_), Err(lost)) if lost.kind() == Kind::Host => return Err(lost),
         (used, closed) => {
-            used?;
+            let used = used?;
             supervisor.warn(closed?)?;
+            used
         }
-    }
+    };
     check::run(&plan.dir, image, &checks)?;
-    supervisor.tell(&Event::Closed)
+    supervisor.tell(&Event::Closed { used })
 }
 
-/// From mounted to ready to be unmounted.
-fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Result<()> {
+/// From mounted to ready to be unmounted; whether any program was run in the image.
+fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Result<bool> {
     let root = Root::open(mounts.root())?;
     let placeholders = Placeholders::make(&root)?;
-    let served = start(supervisor, plan, mounts, &root)
-        .and_then(|executor| serve::until_close(supervisor, &plan.dir, &executor));
+    let served = start(supervisor, plan, mounts, &root).and_then(|executor| {
+        serve::until_close(supervisor, &plan.dir, &executor)?;
+        Ok(executor.was_used())
+    });
     // Nothing may run in the chroot when the placeholders go.
     end_everything()?;
     let removed = placeholders.remove().map_err(|error| {
         error.hint("an error in the image's file system makes it read-only: see `dmesg`")
     });
-    served.and(removed)
+    let used = served?;
+    removed.map(|()| used)
 }
 
 fn start(

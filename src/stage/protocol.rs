@@ -69,7 +69,10 @@ pub enum Event {
     /// The job ended.
     Ended(Ending),
     /// Everything is unmounted and clean.
-    Closed,
+    Closed {
+        /// Whether any program was run in the image.
+        used: bool,
+    },
     /// Something the user should know.
     Warning(String),
     /// Something for `-v`.
