@@ -10,5 +10,6 @@ pub mod loopdev;
 pub mod mount;
 pub mod network;
 pub mod process;
+pub mod seccomp;
 pub mod terminal;
 pub mod trim;
