@@ -49,7 +49,10 @@ struct Mounted {
 /// Who serves it.
 #[derive(Debug)]
 enum By {
-    Kernel { at: PathBuf, _device: LoopDevice },
+    Kernel {
+        mount: mount::Mounted,
+        _device: LoopDevice,
+    },
     Ourselves(FatMount),
 }
 
@@ -169,6 +172,9 @@ impl Mounts {
                         entry.at.display(),
                         entry.partition
                     )
+                })
+                .map_err(|e| {
+                    e.hint("make it in the image, or give the mount points as `layout` in pichroot.yml")
                 })?;
             let real = std::fs::read_link(path_of(&handle)).context(Kind::Image, || {
                 format!("cannot reach {} in the image", entry.at.display())
@@ -187,7 +193,7 @@ impl Mounts {
             mount::device(device.node(), kind, &at, flags, &options(entry))
                 .map_err(|error| error.hint(mount_hint(kind)))?;
             By::Kernel {
-                at,
+                mount: mount::Mounted::at(&at)?,
                 _device: device,
             }
         };
@@ -204,7 +210,10 @@ impl Mounts {
             return Ok(());
         };
         match last.by {
-            By::Kernel { at, _device } => mount::unmount(&at),
+            By::Kernel { mount, _device } => match mount.place()? {
+                Some(at) => mount::unmount(&at),
+                None => Ok(()),
+            },
             By::Ourselves(fat) => fat.close(),
         }
     }
@@ -231,8 +240,8 @@ impl Mounts {
         let mut warnings = Vec::new();
         let mut first_error = None;
         while let Some(last) = self.mounted.last() {
-            if let By::Kernel { at, .. } = &last.by
-                && let Err(error) = discard(at)
+            if let By::Kernel { mount, .. } = &last.by
+                && let Err(error) = discard(mount)
             {
                 warnings.push(format!(
                     "the free blocks of partition {} may still hold deleted data: {error}",
@@ -263,7 +272,10 @@ fn find(volumes: &[Volume], number: u32) -> Result<&Volume> {
 }
 
 /// Writes out everything, then punches holes where the file system is free.
-fn discard(at: &Path) -> std::io::Result<()> {
+fn discard(mount: &mount::Mounted) -> std::io::Result<()> {
+    let Some(at) = mount.place().map_err(std::io::Error::other)? else {
+        return Ok(());
+    };
     let dir = File::open(at)?;
     nix::unistd::syncfs(&dir)?;
     trim::free_blocks(&dir).map(drop)
