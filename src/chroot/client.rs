@@ -1,8 +1,8 @@
 //! A client of the executor: runs one command in the chroot with our own streams.
 //!
 //! This is what Ansible's chroot connection starts in place of chroot(8), and what `exec` and
-//! `shell` run. Of our descriptors only pipes are handed in: a file of the host that root in the
-//! chroot holds open could be reopened for writing there, and its mode changed. The rest is copied.
+//! `shell` run. None of our own descriptors is handed in: what root in the chroot holds open it can
+//! reopen for writing, and change its mode. See [`streams`].
 
 use std::{
     ffi::OsStr,
@@ -16,14 +16,12 @@ use std::{
     thread,
 };
 
-use nix::sys::{
-    signal::{SigSet, Signal},
-    stat::{SFlag, fstat},
-};
+use nix::sys::signal::{SigSet, Signal};
 
 use super::{
     plan::ChrootPlan,
     protocol::{Reply, Request, VERSION},
+    streams,
 };
 use crate::{
     error::{Context, Error, Kind, Result},
@@ -119,15 +117,11 @@ fn in_terminal(server: &UnixStream, argv: Vec<String>) -> io::Result<i32> {
     ended(reply)
 }
 
-/// With pipes: ours as they are, and copied ones for all else.
+/// With pipes of the command's own, joined to our streams.
 fn with_streams(server: &UnixStream, argv: Vec<String>) -> io::Result<i32> {
-    let mut copies = Vec::new();
-    let streams = [
-        input(io::stdin().as_fd().try_clone_to_owned()?)?,
-        output(io::stdout().as_fd().try_clone_to_owned()?, &mut copies)?,
-        output(io::stderr().as_fd().try_clone_to_owned()?, &mut copies)?,
-    ];
-    let fds = streams.each_ref().map(AsRawFd::as_raw_fd);
+    let stdin = streams::input(io::stdin().as_fd().try_clone_to_owned()?)?;
+    let (stdout, shown) = streams::output(io::stdout().as_fd().try_clone_to_owned()?)?;
+    let (stderr, told) = streams::output(io::stderr().as_fd().try_clone_to_owned()?)?;
     frame::send(
         server,
         &Request {
@@ -135,47 +129,13 @@ fn with_streams(server: &UnixStream, argv: Vec<String>) -> io::Result<i32> {
             argv,
             terminal: None,
         },
-        &fds,
+        &[&stdin, &stdout, &stderr].map(AsRawFd::as_raw_fd),
     )?;
-    drop(streams);
+    drop((stdin, stdout, stderr));
     let (reply, _) = answer(server)?;
-    for copy in &copies {
-        wait_briefly(copy);
-    }
+    shown.finish();
+    told.finish();
     ended(reply)
-}
-
-/// A descriptor that may be handed in, with what stands on our standard input.
-fn input(ours: OwnedFd) -> io::Result<OwnedFd> {
-    if is_pipe(&ours) {
-        return Ok(ours);
-    }
-    let (theirs, mut to) = io::pipe()?;
-    let mut from = File::from(ours);
-    thread::spawn(move || io::copy(&mut from, &mut to));
-    Ok(theirs.into())
-}
-
-/// A descriptor that may be handed in, and whose content ends in `ours`.
-fn output(ours: OwnedFd, copies: &mut Vec<thread::JoinHandle<()>>) -> io::Result<OwnedFd> {
-    if is_pipe(&ours) {
-        return Ok(ours);
-    }
-    let (mut from, theirs) = io::pipe()?;
-    let mut to = File::from(ours);
-    copies.push(thread::spawn(move || {
-        // A reader that went away ends the copy; the command then gets SIGPIPE as usual.
-        let _ = copy_at_once(&mut from, &mut to);
-    }));
-    Ok(theirs.into())
-}
-
-/// Whether `fd` is a pipe without a name.
-fn is_pipe(fd: &OwnedFd) -> bool {
-    fstat(fd).is_ok_and(|stat| {
-        SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFIFO
-    }) && std::fs::read_link(crate::sys::inroot::path_of(fd))
-        .is_ok_and(|name| name.to_string_lossy().starts_with("pipe:"))
 }
 
 /// Copies without a buffer that waits for more.
@@ -191,9 +151,9 @@ fn copy_at_once(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// Waits for a copy to end, but not for a daemon that keeps its pipe open.
+/// Waits for a copy to end, but not for a daemon that keeps its terminal open.
 fn wait_briefly<T>(copy: &thread::JoinHandle<T>) {
-    /// Long enough to pass on what a full pipe holds.
+    /// Long enough to pass on what a terminal holds.
     const STEPS: u32 = 100;
     for _ in 0..STEPS {
         if copy.is_finished() {

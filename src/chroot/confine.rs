@@ -10,18 +10,23 @@ use nix::{
 use super::plan::Network;
 use crate::{
     error::{Context, Kind, Result},
-    sys::{landlock, mount, network, process},
+    sys::{landlock, mount, network, process, seccomp},
 };
+
+/// How readily the kernel ends programs of the image when memory is short: before the host's. They
+/// cannot lower it.
+const OOM_SCORE: &str = "500";
 
 /// Enters a new user namespace with copies of the mounts, all of them locked. Its id maps are then
 /// to be written from outside.
 pub fn leave_host(network: Network) -> Result<()> {
     process::leave_keyring();
+    std::fs::write("/proc/self/oom_score_adj", OOM_SCORE)
+        .context(Kind::Host, || "cannot set /proc/self/oom_score_adj".into())?;
     let mut namespaces = CloneFlags::CLONE_NEWUSER
         | CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWUTS
-        | CloneFlags::CLONE_NEWIPC
-        | CloneFlags::CLONE_NEWCGROUP;
+        | CloneFlags::CLONE_NEWIPC;
     if network == Network::None {
         namespaces |= CloneFlags::CLONE_NEWNET;
     }
@@ -30,9 +35,10 @@ pub fn leave_host(network: Network) -> Result<()> {
     process::hide()
 }
 
-/// Makes the mounted image the root and drops what is left of the host. Returns a warning for what
+/// Makes the mounted image the root and drops what is left of the host. Returns warnings of what
 /// this kernel cannot close off.
-pub fn enter_image(root: &Path, hostname: &str, network: Network) -> Result<Option<String>> {
+pub fn enter_image(root: &Path, hostname: &str, network: Network) -> Result<Vec<String>> {
+    deny_cgroups()?;
     mount::pivot_into(root)?;
     nix::unistd::sethostname(hostname).context(Kind::Host, || {
         format!("cannot set the host name {hostname:?} in the chroot")
@@ -40,14 +46,33 @@ pub fn enter_image(root: &Path, hostname: &str, network: Network) -> Result<Opti
     if network == Network::None {
         network::set_loopback_up()?;
     }
-    // 1 and not 0: the kernel then does not start the host's core_pattern program either.
+    // 1 and not 0: the kernel then does not start the host's core_pattern program either. The filter
+    // below keeps it at 1.
     setrlimit(Resource::RLIMIT_CORE, 1, 1)
         .context(Kind::Host, || "cannot forbid core dumps".into())?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
-    let closed = landlock::deny_abstract_sockets() || network == Network::None;
-    Ok((!closed).then(|| {
-        "this kernel has no Landlock scopes (Linux 6.12): programs of the image can reach the \
-         host's abstract sockets; --network none closes them"
-            .to_owned()
-    }))
+    let mut warnings = Vec::new();
+    if !landlock::deny_abstract_sockets() && network != Network::None {
+        warnings.push(
+            "this kernel has no Landlock scopes (Linux 6.12): programs of the image can reach the \
+             host's abstract sockets; --network none closes them"
+                .to_owned(),
+        );
+    }
+    if !seccomp::deny_what_namespaces_do_not() {
+        warnings.push(
+            "this kernel has no seccomp filters: programs of the image can reach the keyring of the \
+             host's root, and start the host's handler of core dumps"
+                .to_owned(),
+        );
+    }
+    Ok(warnings)
+}
+
+/// Whoever owns a cgroup namespace can mount the host's cgroups, and their files belong to user 0,
+/// which root in the chroot is: it could freeze, kill or starve what runs beside us. The one we are in
+/// is not owned by our user namespace, and from here on nobody in that makes another.
+fn deny_cgroups() -> Result<()> {
+    let limit = "/proc/sys/user/max_cgroup_namespaces";
+    std::fs::write(limit, "0").context(Kind::Host, || format!("cannot write {limit}"))
 }

@@ -2,16 +2,17 @@
 
 use std::{
     fs::File,
+    io::Write,
     path::{Path, PathBuf},
 };
 
-use nix::mount::MsFlags;
+use nix::{fcntl::OFlag, mount::MsFlags, sys::stat::Mode};
 
 use crate::{
     emulation::{Emulator, arch::Arch, binfmt},
     error::{Context, Error, Kind, Result},
     sys::{
-        inroot::path_of,
+        inroot::{Root, path_of},
         mount,
         process::{open, sealed_copy},
     },
@@ -48,18 +49,32 @@ impl Loaded {
     /// # Errors
     /// When there is no such entry either, or it would not work in a chroot.
     pub fn register(&self, root: &Path) -> Result<Option<String>> {
-        let table = root.join(TABLE);
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-        if mount::virtual_fs("binfmt_misc", &table, flags, "").is_err() {
+        // The image's /proc may be a link.
+        let root = Root::open(root)?;
+        let mounted = root.locate(TABLE.as_ref()).is_ok_and(|table| {
+            mount::virtual_fs("binfmt_misc", &path_of(&table), flags, "").is_ok()
+        });
+        if !mounted {
             return self.rely_on_host().map(Some);
         }
-        let line = binfmt::registration(self.arch, &path_of(&self.copy));
-        std::fs::write(table.join("register"), line).context(Kind::Host, || {
+        let refused = || {
             format!(
                 "the kernel refuses {} for the image's programs",
                 self.program.display()
             )
-        })?;
+        };
+        let line = binfmt::registration(self.arch, &path_of(&self.copy));
+        let register = root
+            .open_at(
+                &Path::new(TABLE).join("register"),
+                OFlag::O_WRONLY,
+                Mode::empty(),
+            )
+            .context(Kind::Host, refused)?;
+        File::from(register)
+            .write_all(&line)
+            .context(Kind::Host, refused)?;
         Ok(None)
     }
 

@@ -65,8 +65,8 @@ fn run(orders: &UnixStream) -> Result<()> {
         .map(|e| e.register(&plan.root))
         .transpose()?
         .flatten();
-    let other = confine::enter_image(&plan.root, &plan.hostname, plan.network)?;
-    for text in warning.into_iter().chain(other) {
+    let others = confine::enter_image(&plan.root, &plan.hostname, plan.network)?;
+    for text in warning.into_iter().chain(others) {
         tell(orders, &Report::Warning(text))?;
     }
     server::serve(listener, environment(&plan), |report| tell(orders, report))

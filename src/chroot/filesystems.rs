@@ -5,16 +5,17 @@
 //! can neither unmount a mask nor make a read-only mount writable. Root in there has the host's
 //! user id 0, so what is not masked and belongs to root can be written, whatever the capabilities.
 
-use std::path::Path;
+use std::{os::fd::OwnedFd, path::Path};
 
 use nix::{
+    fcntl::OFlag,
     mount::MsFlags,
     sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, makedev, mknodat},
     unistd::symlinkat,
 };
 
 use crate::{
-    error::{Context, Error, Kind, Result},
+    error::{Context, Kind, Result},
     sys::{
         inroot::{Root, path_of},
         kernel, mount,
@@ -39,16 +40,17 @@ const DEVICES: [(&str, u64, u64); 6] = [
     ("tty", 5, 0),
 ];
 
-/// Below /proc: what root by user id alone could use to change the host.
-const PROC_READ_ONLY: [&str; 7] = ["acpi", "bus", "fs", "irq", "mtrr", "sys", "sysrq-trigger"];
-
 /// Below /proc: what tells secrets of the host's kernel.
-const PROC_HIDDEN: [&str; 5] = [
+const PROC_HIDDEN: [&str; 9] = [
     "kcore",
     "keys",
+    "kmsg",
+    "kpagecgroup",
+    "kpagecount",
+    "kpageflags",
     "latency_stats",
-    "timer_list",
     "sched_debug",
+    "timer_list",
 ];
 
 /// Mounts all of it below `root`.
@@ -59,6 +61,7 @@ pub fn mount_all(root: &Root) -> Result<()> {
     mount::virtual_fs("proc", &path_of(&at), no_suid_dev | MsFlags::MS_NOEXEC, "")?;
     limit_processes(root);
     mask_proc(root)?;
+    mount_point(root, "sys")?;
     bind_read_only(root, "sys", "/sys".as_ref())?;
     let at = mount_point(root, "run")?;
     mount::virtual_fs("tmpfs", &path_of(&at), no_suid_dev, "mode=0755")?;
@@ -118,7 +121,7 @@ fn dev(root: &Root) -> Result<()> {
 
 /// Best effort: a kernel before 6.14 has one limit for all, which is not ours to set.
 fn limit_processes(root: &Root) {
-    let flags = nix::fcntl::OFlag::O_WRONLY;
+    let flags = OFlag::O_WRONLY;
     if let Ok(fd) = root.open_at("proc/sys/kernel/pid_max".as_ref(), flags, Mode::empty())
         && kernel::Version::running() >= OWN_PROCESS_LIMIT
     {
@@ -126,9 +129,22 @@ fn limit_processes(root: &Root) {
     }
 }
 
+/// Makes everything of the kernel's below /proc read-only, as opposed to what is of a process:
+/// which of it can be used to change the host depends on the kernel and its modules. (/proc/net is a
+/// link to the process' own.)
 fn mask_proc(root: &Root) -> Result<()> {
-    for name in PROC_READ_ONLY {
+    let proc = mount_point(root, "proc")?;
+    let entries = std::fs::read_dir(path_of(&proc));
+    for entry in entries.context(Kind::Host, || "cannot list /proc".into())? {
+        let entry = entry.context(Kind::Host, || "cannot list /proc".into())?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let of_process = name.bytes().all(|b| b.is_ascii_digit());
+        let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        if of_process || link || PROC_HIDDEN.contains(&&*name) {
+            continue;
+        }
         let name = format!("proc/{name}");
+        // Some are gone by now, with the module that made them.
         if let Ok(at) = root.locate(name.as_ref()) {
             bind_read_only(root, &name, &path_of(&at))?;
         }
@@ -154,18 +170,26 @@ fn bind_read_only(root: &Root, name: &str, what: &Path) -> Result<()> {
     mount::make_read_only(&path_of(&covered))
 }
 
-/// The directory `name` of the image, as a handle to mount on.
+/// The directory `name` of the image, as a handle to mount on. Only /run and /tmp may be links, as a
+/// few systems have them: with the others one could be put on top of what hides parts of another.
 ///
 /// # Errors
 /// [`Kind::Image`] when there is no such directory: every Linux root has these.
-fn mount_point(root: &Root, name: &str) -> Result<std::os::fd::OwnedFd> {
-    if root.is_dir(name.as_ref()) {
-        return root
-            .locate(name.as_ref())
-            .context(Kind::Image, || format!("cannot reach /{name}"));
+fn mount_point(root: &Root, name: &str) -> Result<OwnedFd> {
+    let mut flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
+    if !["run", "tmp"].contains(&name) {
+        flags |= OFlag::O_NOFOLLOW;
     }
-    Err(Error::image(format!("the image has no directory /{name}"))
-        .hint("is the partition with the root file system the right one? see image.layout in pichroot.yml"))
+    root.open_at(name.as_ref(), flags, Mode::empty())
+        .context(Kind::Image, || {
+            format!("the image has no directory /{name}")
+        })
+        .map_err(|e| {
+            e.hint(
+                "is the partition with the root file system the right one? see image.layout in \
+                 pichroot.yml",
+            )
+        })
 }
 
 fn mkdir(root: &Root, path: &str, mode: u32) -> Result<()> {

@@ -14,4 +14,5 @@ pub mod plan;
 pub mod protocol;
 pub mod server;
 pub mod services;
+pub mod streams;
 pub mod trial;

@@ -8,7 +8,7 @@ use std::{
     ffi::OsString,
     io::Write,
     os::fd::OwnedFd,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use nix::{
@@ -21,7 +21,7 @@ use nix::{
 };
 
 use crate::{
-    error::{Context, Kind, Result},
+    error::{Context, Error, Kind, Result},
     sys::{
         inroot::{Root, path_of},
         mount,
@@ -35,6 +35,7 @@ const POLICY_TEXT: &str =
     "#!/bin/sh\n# Put here by pichroot while it provisions the image.\nexit 101\n";
 /// What programs of the chroot look names up with.
 const RESOLVER: &str = "etc/resolv.conf";
+const RESOLVER_HINT: &str = "make it a file, or a link to one below /run";
 
 /// Empty files in the image that something is bound over while the image is in use.
 #[derive(Debug, Default)]
@@ -139,6 +140,7 @@ fn exists(root: &Root, path: &str) -> bool {
 /// mounted, so that a link into it is made to lead somewhere.
 pub fn cover(root: &Root, with_network: bool) -> Result<()> {
     if let Ok(at) = root.locate(POLICY.as_ref()) {
+        not_a_directory(root, POLICY)?;
         let file = run_file(root, "pichroot-policy-rc.d", POLICY_TEXT.as_bytes(), 0o755)?;
         mount::bind(&path_of(&file), &path_of(&at), false)?;
     }
@@ -151,13 +153,31 @@ pub fn cover(root: &Root, with_network: bool) -> Result<()> {
 fn resolver(root: &Root) -> Result<()> {
     let host = std::fs::read("/etc/resolv.conf").unwrap_or_default();
     if let Some(target) = target_in_run(root) {
-        return run_file(root, &target, &host, 0o644).map(drop);
+        return run_file(root, &target, &host, 0o644)
+            .map(drop)
+            .map_err(|error| {
+                Error::image(format!(
+                    "cannot follow /{RESOLVER} of the image, a link to /run/{target}: {error}"
+                ))
+                .hint(RESOLVER_HINT)
+            });
     }
     let Ok(at) = root.locate(RESOLVER.as_ref()) else {
         return Ok(());
     };
+    not_a_directory(root, RESOLVER)?;
     let file = run_file(root, "pichroot-resolv.conf", &host, 0o644)?;
     mount::bind(&path_of(&file), &path_of(&at), false)
+}
+
+/// A file cannot be shown in a directory's place.
+fn not_a_directory(root: &Root, path: &str) -> Result<()> {
+    if root.is_dir(path.as_ref()) {
+        return Err(
+            Error::image(format!("/{path} of the image is a directory")).hint(RESOLVER_HINT)
+        );
+    }
+    Ok(())
 }
 
 /// Where below /run the image's resolv.conf leads, if it is a link there.
@@ -171,7 +191,9 @@ fn target_in_run(root: &Root) -> Option<String> {
     let target = text
         .strip_prefix("var/run/")
         .or_else(|| text.strip_prefix("run/"))?;
-    Some(target.to_owned())
+    let plain = |part| matches!(part, Component::Normal(_));
+    let inside = !target.is_empty() && Path::new(target).components().all(plain);
+    inside.then(|| target.to_owned())
 }
 
 /// A new file below the chroot's /run, with its directories; returns a handle on it.

@@ -53,7 +53,10 @@ pub fn start(plan: ChrootPlan) -> Result<(Executor, Vec<String>)> {
             (null.as_raw_fd(), 2),
             (theirs.as_raw_fd(), ORDERS),
         ],
-        namespaces: CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID,
+        // The cgroup namespace belongs to the host's user namespace: see confine.
+        namespaces: CloneFlags::CLONE_NEWNS
+            | CloneFlags::CLONE_NEWPID
+            | CloneFlags::CLONE_NEWCGROUP,
         confined: true,
     })?;
     drop(theirs);

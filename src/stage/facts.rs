@@ -75,7 +75,9 @@ pub fn arch(root: &Root) -> Result<Arch> {
 pub fn fstab(root: &Root) -> Result<String> {
     match root.read("etc/fstab".as_ref(), MAX_TEXT) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        text => text.context(Kind::Image, || "cannot read /etc/fstab of the image".into()),
+        text => text
+            .context(Kind::Image, || "cannot read /etc/fstab of the image".into())
+            .map_err(|e| e.hint("make it a file, or take it away: pichroot.yml can say `layout`")),
     }
 }
 

@@ -58,7 +58,7 @@ struct Mounted {
 #[derive(Debug)]
 enum By {
     Kernel {
-        at: PathBuf,
+        mount: mount::Mounted,
         device: LoopDevice,
         /// Its root directory, open since it was mounted: syncfs(2) tells each descriptor of the
         /// writes that failed since it was opened (Linux 5.8).
@@ -210,9 +210,12 @@ impl Mounts {
             let kind = entry.kind.mount_type().unwrap_or("auto");
             mount::device(device.node(), kind, &at, flags, &options(entry))
                 .map_err(|error| error.hint(mount_hint(kind)))?;
-            let watch =
-                File::open(&at).context(Kind::Image, || format!("cannot open {}", at.display()))?;
-            By::Kernel { at, device, watch }
+            By::Kernel {
+                mount: mount::Mounted::at(&at)?,
+                device,
+                watch: File::open(&at)
+                    .context(Kind::Image, || format!("cannot open {}", at.display()))?,
+            }
         };
         self.mounted.push(Mounted {
             number: entry.partition,
@@ -227,10 +230,16 @@ impl Mounts {
             return Ok(());
         };
         match last.by {
-            By::Kernel { at, device, watch } => {
+            By::Kernel {
+                mount,
+                device,
+                watch,
+            } => {
                 // An open file would keep it from being unmounted.
                 drop(watch);
-                mount::unmount(&at)?;
+                if let Some(at) = mount.place()? {
+                    mount::unmount(&at)?;
+                }
                 device.sync().map_err(|error| self.lost(last.number, error))
             }
             By::Ourselves(fat) => fat.close(),

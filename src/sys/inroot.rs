@@ -108,6 +108,12 @@ pub fn path_of(fd: &impl AsRawFd) -> PathBuf {
     format!("/proc/self/fd/{}", fd.as_raw_fd()).into()
 }
 
+/// Opens the host directory at `path` as a handle.
+pub fn host_dir(path: &Path) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    open(path, flags, Mode::empty())
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;

@@ -12,5 +12,6 @@ pub mod mount;
 pub mod network;
 pub mod private_files;
 pub mod process;
+pub mod seccomp;
 pub mod terminal;
 pub mod trim;

@@ -1,6 +1,10 @@
 //! Mounting: by an explicit type, with the flags that make a stranger's file system harmless.
 
-use std::path::Path;
+use std::{
+    ffi::OsString,
+    os::unix::ffi::OsStringExt,
+    path::{Path, PathBuf},
+};
 
 use nix::{
     fcntl::{OFlag, open},
@@ -12,8 +16,8 @@ use nix::{
 };
 use sys_mount::{Mount, MountFlags};
 
-use super::inroot::path_of;
-use crate::error::{Context, Kind, Result};
+use super::inroot::{host_dir, path_of};
+use crate::error::{Context, Error, Kind, Result};
 
 /// include/uapi/linux/magic.h
 const BINFMTFS_MAGIC: FsType = FsType(0x4249_4e4d);
@@ -109,6 +113,61 @@ pub fn unmount(at: &Path) -> Result<()> {
     })
 }
 
+/// A mount of this namespace, found by its number and not by its path: a program of the image can move
+/// the directory it is on, and put a link to some place of the host there instead.
+#[derive(Debug)]
+pub struct Mounted(String);
+
+impl Mounted {
+    /// What is now mounted at `at`, a directory.
+    pub fn at(at: &Path) -> Result<Self> {
+        let failed = || format!("cannot find the mount {}", at.display());
+        let dir = host_dir(at).context(Kind::Host, failed)?;
+        let info = format!(
+            "/proc/thread-self/fdinfo/{}",
+            std::os::fd::AsRawFd::as_raw_fd(&dir)
+        );
+        let text = std::fs::read_to_string(info).context(Kind::Host, failed)?;
+        let number = text.lines().find_map(|l| l.strip_prefix("mnt_id:"));
+        number
+            .map(|number| Mounted(number.trim().to_owned()))
+            .ok_or_else(|| Error::host(failed()))
+    }
+
+    /// Where it is mounted now, a path without links; `None` when it is not mounted any more.
+    pub fn place(&self) -> Result<Option<PathBuf>> {
+        let list = std::fs::read("/proc/thread-self/mountinfo").context(Kind::Host, || {
+            "cannot read /proc/thread-self/mountinfo".into()
+        })?;
+        Ok(list
+            .split(|&byte| byte == b'\n')
+            .map(|line| line.split(|&byte| byte == b' ').collect::<Vec<_>>())
+            // proc(5): number, parent, device, root, mount point.
+            .find(|fields| fields.len() > 4 && fields[0] == self.0.as_bytes())
+            .map(|fields| OsString::from_vec(unescape(fields[4])).into()))
+    }
+}
+
+/// Replaces a backslash and three octal digits by their byte.
+fn unescape(text: &[u8]) -> Vec<u8> {
+    let mut rest = text;
+    let mut out = Vec::with_capacity(text.len());
+    while let Some((&first, after)) = rest.split_first() {
+        let octal = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok();
+        match (first, after.get(..3).and_then(octal)) {
+            (b'\\', Some(byte)) => {
+                out.push(byte);
+                rest = &after[3..];
+            }
+            _ => {
+                out.push(first);
+                rest = after;
+            }
+        }
+    }
+    out
+}
+
 /// Makes `root`, a mount point, this process' root, with nothing of the old root left in reach.
 pub fn pivot_into(root: &Path) -> Result<()> {
     let failed = || format!("cannot make {} the root", root.display());
@@ -120,4 +179,21 @@ pub fn pivot_into(root: &Path) -> Result<()> {
     nix::unistd::pivot_root(".", ".").context(Kind::Host, failed)?;
     umount2(".", MntFlags::MNT_DETACH).context(Kind::Host, failed)?;
     nix::unistd::chdir("/").context(Kind::Host, failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_is_found_by_its_number() {
+        let proc = Mounted::at("/proc".as_ref()).unwrap();
+        assert_eq!(proc.place().unwrap(), Some("/proc".into()));
+        assert_eq!(Mounted("none".into()).place().unwrap(), None);
+    }
+
+    #[test]
+    fn odd_names_are_read_as_they_are() {
+        assert_eq!(unescape(b"/a\\040b\\134040\\9"), b"/a b\\040\\9");
+    }
 }

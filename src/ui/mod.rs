@@ -10,6 +10,7 @@ pub use relay::relay;
 pub use table::{Tone, table};
 
 use std::{
+    borrow::Cow,
     io::{self, IsTerminal, Write},
     sync::{Arc, RwLock},
     time::Duration,
@@ -64,37 +65,38 @@ impl Ui {
 
     /// The end of a run that failed: what happened, and what to do.
     pub fn error(&self, error: &Error) {
-        self.line(&format!("{RED}error:{PLAIN} {error}"));
+        self.line(&format!("{RED}error:{PLAIN} "), &error.to_string());
         if let Some(hint) = error.hint_text() {
-            self.line(&format!("{BOLD}hint:{PLAIN} {hint}"));
+            self.line(&format!("{BOLD}hint:{PLAIN} "), hint);
         }
     }
 
-    fn line(&self, text: &str) {
+    fn line(&self, prefix: &str, text: &str) {
         let mut redactor = self.redactor();
-        let mut shown = Vec::new();
-        redactor.push(text.as_bytes(), &mut shown);
-        redactor.finish(&mut shown);
-        shown.push(b'\n');
+        let mut clean = Vec::new();
+        redactor.push(text.as_bytes(), &mut clean);
+        redactor.finish(&mut clean);
+        let text = String::from_utf8_lossy(&clean);
+        let shown = format!("{prefix}{}\n", printable(&text));
         // Standard error may be closed; the exit code still tells.
         self.bars.suspend(|| {
-            let _ = AutoStream::new(io::stderr(), ColorChoice::Auto).write_all(&shown);
+            let _ = AutoStream::new(io::stderr(), ColorChoice::Auto).write_all(shown.as_bytes());
         });
     }
 }
 
 impl Report for Ui {
     fn step(&self, text: &str) {
-        self.line(&format!("{GREEN}==>{PLAIN} {text}"));
+        self.line(&format!("{GREEN}==>{PLAIN} "), text);
     }
 
     fn warning(&self, text: &str) {
-        self.line(&format!("{YELLOW}warning:{PLAIN} {text}"));
+        self.line(&format!("{YELLOW}warning:{PLAIN} "), text);
     }
 
     fn detail(&self, text: &str) {
         if self.verbose {
-            self.line(&format!("    {text}"));
+            self.line("    ", text);
         }
     }
 
@@ -115,6 +117,23 @@ impl Report for Ui {
         bar.enable_steady_tick(Duration::from_millis(200));
         Box::new(Bar(self.bars.add(bar)))
     }
+}
+
+/// `text` without what a terminal would obey: labels, paths and lines of the image are in messages.
+fn printable(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !text.contains(obeyed) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if obeyed(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown.into()
 }
 
 struct Bar(ProgressBar);
@@ -138,5 +157,19 @@ pub fn document(text: &str) -> io::Result<()> {
         // Whoever read it has what it wants.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_and_not_done() {
+        assert_eq!(printable("a \u{e9}\n\tb"), "a \u{e9}\n\tb");
+        assert_eq!(
+            printable("\x1b]0;x\x07 \r\u{9b}2J"),
+            r"\u{1b}]0;x\u{7} \r\u{9b}2J"
+        );
     }
 }

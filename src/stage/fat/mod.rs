@@ -45,7 +45,10 @@ use nix::{
     mount::{MntFlags, MsFlags, mount as mount_syscall, umount2},
 };
 
-use crate::error::{Context, Error, Kind, Result};
+use crate::{
+    error::{Context, Error, Kind, Result},
+    sys::mount::Mounted,
+};
 use device::Device;
 use serve::Server;
 use volume::Volume;
@@ -62,6 +65,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[must_use = "dropping it unmounts and cannot report errors"]
 pub struct FatMount {
     at: PathBuf,
+    mount: Option<Mounted>,
     volume: Arc<Mutex<Volume>>,
     session: Option<BackgroundSession>,
 }
@@ -115,6 +119,7 @@ pub fn mount(device: File, offset: u64, size: u64, at: &Path) -> Result<FatMount
     .map_err(hint)?;
     let mut mounted = FatMount {
         at: at.to_owned(),
+        mount: None,
         volume,
         session: None,
     };
@@ -129,6 +134,8 @@ pub fn mount(device: File, offset: u64, size: u64, at: &Path) -> Result<FatMount
         let _ = umount2(at, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
     }
     mounted.session = Some(session?);
+    // Asks the server, which runs by now.
+    mounted.mount = Some(Mounted::at(at)?);
     Ok(mounted)
 }
 
@@ -202,9 +209,17 @@ impl FatMount {
     }
 
     fn unmount(&self) -> Result<()> {
+        // Not where it was mounted: see Mounted.
+        let place = match &self.mount {
+            Some(mount) => mount.place()?,
+            None => Some(self.at.clone()),
+        };
+        let Some(at) = place else {
+            return Ok(());
+        };
         let mut outcome = Err(Errno::EBUSY);
         for _ in 0..TRIES {
-            outcome = umount2(&self.at, MntFlags::UMOUNT_NOFOLLOW);
+            outcome = umount2(&at, MntFlags::UMOUNT_NOFOLLOW);
             if outcome != Err(Errno::EBUSY) {
                 break;
             }
@@ -212,10 +227,10 @@ impl FatMount {
         }
         if outcome.is_err() {
             // Best effort; the failure that counts is the one above.
-            let _ = umount2(&self.at, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
+            let _ = umount2(&at, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
         }
         outcome
-            .context(Kind::Teardown, || format!("unmount {}", self.at.display()))
+            .context(Kind::Teardown, || format!("unmount {}", at.display()))
             .map_err(|error| {
                 error.hint("a process of the run still uses it; nothing is left once it ends")
             })

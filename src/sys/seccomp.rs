@@ -1,0 +1,224 @@
+//! A seccomp filter for the few calls that no namespace and no capability keeps from a program of the
+//! image, whose root has the host's user id 0.
+//!
+//! * Keys: user 0's keyring on the host grants everything to user 0. Its serial number can be found
+//!   by trying all of them, and what it holds (passwords of disks and shares) linked and read.
+//! * The limit of core dumps: only at exactly 1 does the kernel not start the program in the host's
+//!   core_pattern, as root on the host, for a crash of the image's. So the limit must stay.
+//!
+//! A list of what is refused, not of what is allowed: everything else is confined by namespaces.
+
+#![allow(unsafe_code)]
+
+use nix::libc;
+
+/// What the kernel calls a set of system call numbers (include/uapi/linux/audit.h), and the numbers
+/// in it. A host runs programs of two or three such sets, and so may an image.
+struct Table {
+    arch: u32,
+    /// add_key, request_key, keyctl.
+    keys: [u32; 3],
+    setrlimit: u32,
+    prlimit: u32,
+}
+
+const TABLES: [Table; 5] = [
+    // x86_64; x32 has the same numbers with a bit set, which is masked away below.
+    Table {
+        arch: 0xc000_003e,
+        keys: [248, 249, 250],
+        setrlimit: 160,
+        prlimit: 302,
+    },
+    // i386
+    Table {
+        arch: 0x4000_0003,
+        keys: [286, 287, 288],
+        setrlimit: 75,
+        prlimit: 340,
+    },
+    // aarch64
+    Table {
+        arch: 0xc000_00b7,
+        keys: [217, 218, 219],
+        setrlimit: 164,
+        prlimit: 261,
+    },
+    // 32-bit ARM
+    Table {
+        arch: 0x4000_0028,
+        keys: [309, 310, 311],
+        setrlimit: 75,
+        prlimit: 369,
+    },
+    // 64-bit RISC-V
+    Table {
+        arch: 0xc000_00f3,
+        keys: [217, 218, 219],
+        setrlimit: 164,
+        prlimit: 261,
+    },
+];
+
+/// RLIMIT_CORE, the same on all of these.
+const LIMIT_OF_CORES: u32 = 4;
+
+/// The bit that tells x32's numbers from x86_64's.
+const X32: u32 = 0x4000_0000;
+
+// struct seccomp_data: nr, arch, instruction_pointer, args[6].
+const NUMBER: u32 = 0;
+const ARCH: u32 = 4;
+const ARGS: u32 = 16;
+
+// Operations of classic BPF, as in include/uapi/linux/bpf_common.h.
+const LOAD: u16 = 0x20;
+const AND: u16 = 0x54;
+const JUMP_IF_EQUAL: u16 = 0x15;
+const RETURN: u16 = 0x06;
+
+const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+/// With 0 for errno: sudo and others lower the limit of core dumps and complain when they cannot.
+const PRETEND: u32 = libc::SECCOMP_RET_ERRNO;
+/// As on a kernel without keyrings.
+const NO_KEYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+
+fn op(code: u16, k: u32) -> libc::sock_filter {
+    libc::sock_filter {
+        code,
+        jt: 0,
+        jf: 0,
+        k,
+    }
+}
+
+/// Goes on with the next operation if what was loaded is `k`, else leaves out `skip` of them.
+fn unless_equal(k: u32, skip: u8) -> libc::sock_filter {
+    libc::sock_filter {
+        jf: skip,
+        ..op(JUMP_IF_EQUAL, k)
+    }
+}
+
+/// Low half of argument `index`; all machines here are little-endian.
+fn low(index: u32) -> u32 {
+    ARGS + 8 * index
+}
+
+/// The part of the program for one table: leaves out its own rest where the arch is another.
+fn rules(table: &Table) -> Vec<libc::sock_filter> {
+    let mut rules = vec![op(LOAD, NUMBER)];
+    if table.arch == TABLES[0].arch {
+        rules.push(op(AND, !X32));
+    }
+    for number in table.keys {
+        rules.extend([unless_equal(number, 1), op(RETURN, NO_KEYS)]);
+    }
+    // setrlimit(RLIMIT_CORE, ..)
+    rules.extend([
+        unless_equal(table.setrlimit, 4),
+        op(LOAD, low(0)),
+        unless_equal(LIMIT_OF_CORES, 1),
+        op(RETURN, PRETEND),
+        op(RETURN, ALLOW),
+    ]);
+    // prlimit(.., RLIMIT_CORE, new limit or null, ..)
+    rules.extend([
+        unless_equal(table.prlimit, 7),
+        op(LOAD, low(1)),
+        unless_equal(LIMIT_OF_CORES, 5),
+        op(LOAD, low(2)),
+        unless_equal(0, 2),
+        op(LOAD, low(2) + 4),
+        libc::sock_filter {
+            jt: 1,
+            ..op(JUMP_IF_EQUAL, 0)
+        },
+        op(RETURN, PRETEND),
+    ]);
+    rules.push(op(RETURN, ALLOW));
+    rules
+}
+
+fn program() -> Vec<libc::sock_filter> {
+    let mut program = Vec::new();
+    for table in &TABLES {
+        let rules = rules(table);
+        program.extend([op(LOAD, ARCH), unless_equal(table.arch, rules.len() as u8)]);
+        program.extend(rules);
+    }
+    program.push(op(RETURN, ALLOW));
+    program
+}
+
+/// Sets the filter for this process and its children; whether the kernel took it.
+///
+/// Needs CAP_SYS_ADMIN in the own user namespace, so that no_new_privs, which breaks sudo, can stay
+/// off. Must be called before there is another thread.
+pub fn deny_what_namespaces_do_not() -> bool {
+    let mut program = program();
+    let filter = libc::sock_fprog {
+        len: program.len() as u16,
+        filter: program.as_mut_ptr(),
+    };
+    // SAFETY: the filter and its program live across the call, which copies them.
+    unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            0,
+            &raw const filter,
+        ) == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the filter says to a call, by a small interpreter.
+    fn verdict(arch: u32, number: u32, args: [u64; 3]) -> u32 {
+        let mut data = Vec::new();
+        data.extend(number.to_le_bytes());
+        data.extend(arch.to_le_bytes());
+        data.extend(0u64.to_le_bytes());
+        args.iter().for_each(|a| data.extend(a.to_le_bytes()));
+        let (program, mut at, mut loaded) = (program(), 0, 0);
+        loop {
+            let op = program[at];
+            at += 1;
+            match op.code {
+                LOAD => {
+                    let bytes = &data[op.k as usize..][..4];
+                    loaded = u32::from_le_bytes(bytes.try_into().unwrap());
+                }
+                AND => loaded &= op.k,
+                JUMP_IF_EQUAL => at += usize::from(if loaded == op.k { op.jt } else { op.jf }),
+                RETURN => return op.k,
+                code => panic!("operation {code}"),
+            }
+        }
+    }
+
+    #[test]
+    fn keys_and_the_limit_of_core_dumps_are_out_of_reach_on_every_arch() {
+        let core = u64::from(LIMIT_OF_CORES);
+        for table in &TABLES {
+            let of = |number, args| verdict(table.arch, number, args);
+            for number in table.keys {
+                assert_eq!(of(number, [0; 3]), NO_KEYS);
+            }
+            assert_eq!(of(table.setrlimit, [core, 1, 0]), PRETEND);
+            assert_eq!(of(table.setrlimit, [7, 1, 0]), ALLOW);
+            for new_limit in [1, 1 << 32, u64::MAX] {
+                assert_eq!(of(table.prlimit, [0, core, new_limit]), PRETEND);
+                assert_eq!(of(table.prlimit, [0, 7, new_limit]), ALLOW);
+            }
+            assert_eq!(of(table.prlimit, [0, core, 0]), ALLOW, "reading it");
+            assert_eq!(of(0, [0; 3]), ALLOW);
+            assert_eq!(of(9999, [core, core, core]), ALLOW);
+        }
+        assert_eq!(verdict(TABLES[0].arch, X32 | 250, [0; 3]), NO_KEYS);
+        assert_eq!(verdict(0x1234, 250, [0; 3]), ALLOW);
+    }
+}
