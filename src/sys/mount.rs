@@ -103,8 +103,9 @@ impl Mounted {
 
     /// Where it is mounted now, a path without links; `None` when it is not mounted any more.
     pub fn place(&self) -> Result<Option<PathBuf>> {
-        let list = std::fs::read("/proc/thread-self/mountinfo")
-            .context(Kind::Host, || "cannot read /proc/thread-self/mountinfo".into())?;
+        let list = std::fs::read("/proc/thread-self/mountinfo").context(Kind::Host, || {
+            "cannot read /proc/thread-self/mountinfo".into()
+        })?;
         Ok(list
             .split(|&byte| byte == b'\n')
             .map(|line| line.split(|&byte| byte == b' ').collect::<Vec<_>>())
