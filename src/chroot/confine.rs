@@ -15,14 +15,13 @@ use crate::{
 
 /// How readily the kernel ends programs of the image when memory is short: before the host's. They
 /// cannot lower it.
-const OOM_SCORE: &str = "500";
+const OOM_SCORE: i32 = 500;
 
 /// Enters a new user namespace with copies of the mounts, all of them locked. Its id maps are then
 /// to be written from outside.
 pub fn leave_host(network: Network) -> Result<()> {
     process::leave_keyring();
-    std::fs::write("/proc/self/oom_score_adj", OOM_SCORE)
-        .context(Kind::Host, || "cannot set /proc/self/oom_score_adj".into())?;
+    go_first_without_memory()?;
     let mut namespaces = CloneFlags::CLONE_NEWUSER
         | CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWUTS
@@ -67,6 +66,17 @@ pub fn enter_image(root: &Path, hostname: &str, network: Network) -> Result<Vec<
         );
     }
     Ok(warnings)
+}
+
+fn go_first_without_memory() -> Result<()> {
+    let file = "/proc/self/oom_score_adj";
+    let failed = || format!("cannot set {file}");
+    let now = std::fs::read_to_string(file).context(Kind::Host, failed)?;
+    // We may be in a container that goes before others.
+    if now.trim().parse().is_ok_and(|now: i32| now >= OOM_SCORE) {
+        return Ok(());
+    }
+    std::fs::write(file, OOM_SCORE.to_string()).context(Kind::Host, failed)
 }
 
 /// Whoever owns a cgroup namespace can mount the host's cgroups, and their files belong to user 0,

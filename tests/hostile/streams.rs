@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{Read, Write},
-    os::unix::fs::PermissionsExt,
+    os::{fd::AsFd, unix::fs::PermissionsExt},
     process::Stdio,
     time::Duration,
 };
@@ -123,4 +123,35 @@ fn a_slow_reader_gets_all_of_the_output() {
     child.stdout.take().unwrap().read_to_end(&mut all).unwrap();
     assert_eq!(all.len(), 500_000);
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn the_terminal_of_a_command_is_not_its_callers() {
+    let dir = tempfile::tempdir().unwrap();
+    let image = raw_copy(dir.path(), "x.img");
+    let pty = nix::pty::openpty(None, None).unwrap();
+    let end = || Stdio::from(pty.slave.as_fd().try_clone_to_owned().unwrap());
+    // Types ahead for whoever reads the terminal next, and looks at what the terminal is.
+    let attack = "import fcntl, os, termios
+for fd in 0, os.open('/dev/tty', os.O_RDWR):
+    for byte in b'id\\n':
+        try: fcntl.ioctl(fd, termios.TIOCSTI, bytes([byte]))
+        except OSError: pass
+print(os.path.samefile('/proc/self/fd/0', os.ttyname(0)), os.ttyname(0)); os.fchmod(0, 0o666)";
+    let mut command = exec(&image, &["python3", "-c", attack]);
+    command.stdin(end()).stdout(end()).stderr(end());
+    let mode = nix::sys::stat::fstat(&pty.slave).unwrap().st_mode;
+    let mut child = command.spawn().unwrap();
+    assert!(child.wait().unwrap().success());
+    let mut said = vec![0; 4096];
+    let count = File::from(pty.master.try_clone().unwrap())
+        .read(&mut said)
+        .unwrap();
+    let said = String::from_utf8_lossy(&said[..count]);
+    assert!(said.contains("True /dev/pts/0"), "{said}");
+    assert_eq!(nix::sys::stat::fstat(&pty.slave).unwrap().st_mode, mode);
+    let nothing = nix::fcntl::OFlag::O_NONBLOCK;
+    nix::fcntl::fcntl(&pty.slave, nix::fcntl::FcntlArg::F_SETFL(nothing)).unwrap();
+    let next = File::from(pty.slave).read(&mut [0; 64]);
+    assert_eq!(next.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
