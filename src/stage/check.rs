@@ -1,4 +1,5 @@
-//! The file system check after unmounting: no output appears that is not clean.
+//! File system checks: before mounting, as at a boot, and after unmounting: no output appears that is
+//! not clean.
 
 use std::{
     ffi::OsString,
@@ -6,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::mounts::nodes;
+use super::directory::nodes;
 use crate::{
     disk::{FsKind, Volume},
     error::{Error, Kind, Result},
@@ -33,89 +34,79 @@ fn checker(kind: FsKind) -> Option<(&'static str, &'static [&'static str])> {
 /// clean, and would stay so until the final check.
 ///
 /// # Errors
-/// [`Kind::Image`] when it cannot be repaired without a person's decisions.
+/// [`Kind::Image`] when it cannot be repaired without a person's decisions; [`Kind::Host`] when the
+/// checker is missing, or was killed.
 pub fn at_boot(device: &Path, kind: FsKind, number: u32) -> Result<Option<String>> {
     let Some((name, _)) = checker(kind) else {
         return Ok(None);
     };
-    let program = find(name)?;
     let repair = if kind.is_fat() { "-a" } else { "-p" };
-    let args = [OsString::from(repair), device.into()];
-    let output = command::output(&program, &args)?;
-    match output.status.code() {
-        Some(0) => Ok(None),
-        // fsck's manual: errors corrected (1), and the system should be rebooted (2).
-        Some(1..=3) => Ok(Some(format!(
+    match look(name, &[repair], device)? {
+        Found::Nothing => Ok(None),
+        Found::Repaired => Ok(Some(format!(
             "the file system of partition {number} was not clean and has been repaired"
         ))),
-        _ => Err(command::failure(Kind::Image, &program, &args, &output).hint(format!(
+        Found::Damage(error) => Err(error.hint(format!(
             "partition {number} is damaged or too new for this {name}; repair a copy of the image"
         ))),
     }
 }
 
-/// The partitions `numbers` that have a checker, with its path and arguments.
-///
-/// # Errors
-/// [`Kind::Host`] when a checker is missing: to be found out before any work begins.
-pub fn plan<'a>(volumes: &'a [Volume], numbers: &[u32]) -> Result<Vec<Check<'a>>> {
-    let wanted = volumes
-        .iter()
-        .filter(|v| numbers.contains(&v.partition.number));
-    let checks = wanted.filter_map(|volume| {
-        let (name, options) = checker(volume.fs.as_ref()?.kind)?;
-        let check = |program| Check {
-            volume,
-            name,
-            program,
-            options,
-        };
-        Some(find(name).map(check))
-    });
-    checks.collect()
-}
-
-/// One check that is to be made.
-#[derive(Debug)]
-pub struct Check<'a> {
-    volume: &'a Volume,
-    name: &'static str,
-    program: PathBuf,
-    options: &'static [&'static str],
-}
-
-/// Makes the checks of `image`.
+/// Checks each of the partitions `numbers` of `image` that has a checker.
 ///
 /// # Errors
 /// [`Kind::Image`] with the checker's findings; [`Kind::Host`] when the checker was killed.
-pub fn run(dir: &Path, image: &File, checks: &[Check]) -> Result<()> {
-    for check in checks {
-        let partition = &check.volume.partition;
+pub fn at_end(dir: &Path, image: &File, volumes: &[Volume], numbers: &[u32]) -> Result<()> {
+    for Volume { partition, fs } in volumes {
+        let Some((name, options)) = fs.as_ref().and_then(|fs| checker(fs.kind)) else {
+            continue;
+        };
+        if !numbers.contains(&partition.number) {
+            continue;
+        }
         let window = Window {
             start: partition.start,
             size: partition.size,
             read_only: true,
         };
         let device = LoopDevice::attach(image, window, &nodes(dir))?;
-        let options = check.options.iter().map(OsString::from);
-        let args = options
-            .chain([device.node().into()])
-            .collect::<Vec<OsString>>();
-        let output = command::output(&check.program, &args)?;
-        if output.status.code().is_none() {
-            return Err(command::failure(Kind::Host, &check.program, &args, &output)
-                .hint("did the host run out of memory? see the kernel's log"));
-        }
-        if !output.status.success() {
-            return Err(
-                command::failure(Kind::Image, &check.program, &args, &output).hint(format!(
-                    "partition {} is damaged or too new for this {}; nothing was published",
-                    partition.number, check.name
-                )),
-            );
+        if let Found::Damage(error) = look(name, options, device.node())? {
+            return Err(error.hint(format!(
+                "partition {} is damaged or too new for this {name}; nothing was published",
+                partition.number
+            )));
         }
     }
     Ok(())
+}
+
+/// What a checker found.
+enum Found {
+    Nothing,
+    Repaired,
+    Damage(Error),
+}
+
+/// Runs the checker `name` on `device`.
+fn look(name: &str, options: &[&str], device: &Path) -> Result<Found> {
+    let program = find(name)?;
+    let options = options.iter().map(OsString::from);
+    let args = options.chain([device.into()]).collect::<Vec<_>>();
+    let output = command::output(&program, &args)?;
+    match output.status.code() {
+        Some(0) => Ok(Found::Nothing),
+        // fsck's manual: errors corrected (1), and the system should be rebooted (2). With -n
+        // fsck.vfat says 1 for what it would correct.
+        Some(1..=3) if !args.contains(&"-n".into()) => Ok(Found::Repaired),
+        Some(_) => Ok(Found::Damage(command::failure(
+            Kind::Image,
+            &program,
+            &args,
+            &output,
+        ))),
+        None => Err(command::failure(Kind::Host, &program, &args, &output)
+            .hint("did the host run out of memory? see the kernel's log")),
+    }
 }
 
 /// The path of the checker `name`; /sbin is not on every user's PATH.

@@ -54,6 +54,11 @@ impl Drop for Directory {
     }
 }
 
+/// Where the nodes of the stage's loop devices are made, below its directory `dir`.
+pub fn nodes(dir: &Path) -> PathBuf {
+    dir.join("dev")
+}
+
 fn lock(path: &Path) -> std::io::Result<Flock<File>> {
     Flock::lock(File::open(path)?, FlockArg::LockExclusiveNonblock)
         .map_err(|(_, errno)| errno.into())

@@ -2,7 +2,7 @@
 //!
 //! The supervisor starts the stage process ([`process::main`]) and talks to it through a
 //! [`handle::Handle`]; [`protocol`] is what they say. In the stage, [`mounts`] attaches and mounts
-//! the image and takes it apart again, [`facts`] looks at what it is, and [`executor`] starts the
+//! the image and takes it apart again, [`partition`] by partition, [`facts`] looks at what it is, and [`executor`] starts the
 //! process inside the chroot.
 
 pub mod check;
@@ -13,6 +13,7 @@ pub mod fat;
 pub mod handle;
 pub mod job;
 pub mod mounts;
+pub mod partition;
 pub mod process;
 pub mod protocol;
 mod serve;

@@ -88,7 +88,6 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         .into_iter()
         .map(|(number, _)| number)
         .collect::<Vec<_>>();
-    let checks = check::plan(&plan.volumes, &numbers)?;
     let used = use_image(supervisor, &plan, &mounts);
     // Whatever happened: unmounted is unmounted. The first failure is the one to report, except that
     // writes which did not get into the image explain what failed before.
@@ -100,7 +99,7 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
             used
         }
     };
-    check::run(&plan.dir, image, &checks)?;
+    check::at_end(&plan.dir, image, &plan.volumes, &numbers)?;
     supervisor.tell(&Event::Closed { used })
 }
 

@@ -1,0 +1,184 @@
+//! One partition of the image: mounted, written out, unmounted.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use nix::{errno::Errno, sys::statvfs::fstatvfs, unistd::syncfs};
+use sys_mount::MountFlags;
+
+use super::{
+    check,
+    fat::{self, FatMount},
+};
+use crate::{
+    disk::{FsKind, Mount, Volume},
+    error::{Context, Error, Kind, Result},
+    sys::{
+        command, kernel,
+        loopdev::{LoopDevice, Window},
+        mount, trim,
+    },
+};
+
+/// Less free space than this, in bytes, is a full disk: writes come in pieces of up to this size.
+const FULL: u64 = 2 << 20;
+
+/// A mounted partition. To be ended by [`Mounted::unmount`]; the kernel does it if we are killed.
+#[derive(Debug)]
+pub struct Mounted {
+    /// The number of the partition.
+    pub number: u32,
+    /// Its mount point in the image.
+    pub place: PathBuf,
+    by: By,
+}
+
+/// Who serves it.
+#[derive(Debug)]
+enum By {
+    Kernel {
+        mount: mount::Mounted,
+        device: LoopDevice,
+        /// Its root directory, open since it was mounted: syncfs(2) tells each descriptor of the
+        /// writes that failed since it was opened (Linux 5.8).
+        watch: File,
+    },
+    Ourselves(FatMount),
+}
+
+impl Mounted {
+    /// Mounts `volume` of `image`, as `entry` says, on the directory `at`, after a check as at a
+    /// boot; says what that has repaired. Nodes of loop devices are made in `nodes`.
+    ///
+    /// # Errors
+    /// [`Kind::Image`] when the file system is damaged or unknown to the kernel.
+    pub fn mount(
+        image: &File,
+        volume: &Volume,
+        entry: &Mount,
+        at: &Path,
+        nodes: &Path,
+    ) -> Result<(Self, Option<String>)> {
+        let window = Window {
+            start: volume.partition.start,
+            size: volume.partition.size,
+            read_only: false,
+        };
+        let device = LoopDevice::attach(image, window, nodes)?;
+        let repaired = check::at_boot(device.node(), entry.kind, entry.partition)?;
+        let by = if entry.kind.is_fat() && !kernel_has("vfat") {
+            let file = image
+                .try_clone()
+                .context(Kind::Other, || "cannot share the image file".into())?;
+            By::Ourselves(fat::mount(file, window.start, window.size, at)?)
+        } else {
+            let flags = MountFlags::NODEV | MountFlags::NOATIME;
+            let kind = entry.kind.mount_type().unwrap_or("auto");
+            mount::device(device.node(), kind, at, flags, &options(entry))
+                .map_err(|error| error.hint(mount_hint(kind)))?;
+            By::Kernel {
+                mount: mount::Mounted::at(at)?,
+                device,
+                watch: File::open(at)
+                    .context(Kind::Image, || format!("cannot open {}", at.display()))?,
+            }
+        };
+        let mounted = Mounted {
+            number: entry.partition,
+            place: entry.at.clone(),
+            by,
+        };
+        Ok((mounted, repaired))
+    }
+
+    /// Writes everything out and zeroes what is free, so that nothing deleted stays in `image`.
+    /// Returns a warning when it cannot do the latter. Our own FAT does both when it is unmounted.
+    ///
+    /// # Errors
+    /// [`Kind::Host`] when something that was written did not get into the image: the kernel takes
+    /// data before it knows of room for them.
+    pub fn write_out(&self, image: &File) -> Result<Option<String>> {
+        let By::Kernel { watch, .. } = &self.by else {
+            return Ok(None);
+        };
+        syncfs(watch).map_err(|errno| lost(self.number, image, errno.into()))?;
+        let number = self.number;
+        Ok(trim::free_blocks(watch).err().map(|error| {
+            format!("the free blocks of partition {number} may still hold deleted data: {error}")
+        }))
+    }
+
+    /// Unmounts it.
+    ///
+    /// # Errors
+    /// [`Kind::Teardown`] when it is still in use; [`Kind::Host`] as in [`Mounted::write_out`].
+    pub fn unmount(self, image: &File) -> Result<()> {
+        let number = self.number;
+        match self.by {
+            By::Kernel {
+                mount,
+                device,
+                watch,
+            } => {
+                // An open file would keep it from being unmounted.
+                drop(watch);
+                if let Some(at) = mount.place()? {
+                    mount::unmount(&at)?;
+                }
+                device.sync().map_err(|error| lost(number, image, error))
+            }
+            By::Ourselves(fat) => fat.close(),
+        }
+    }
+}
+
+/// The error for data that did not get into partition `number`. The loop device makes an
+/// I/O error of most that can happen to the image's file, so that is looked into.
+fn lost(number: u32, image: &File, error: std::io::Error) -> Error {
+    let full =
+        fstatvfs(image).is_ok_and(|state| state.blocks_available() * state.fragment_size() < FULL);
+    let error = match full {
+        true => Errno::ENOSPC.into(),
+        false => error,
+    };
+    let lost: Result<()> = Err(error).context(Kind::Host, || {
+        format!("what was written to partition {number} did not all get into the image")
+    });
+    let error = lost.unwrap_err();
+    match full {
+        true => error.hint("free some space where the output goes, or name another --output"),
+        false => error.hint("see the kernel's log, `dmesg`, for what is wrong with the disk"),
+    }
+}
+
+/// Mount options: those of the fstab that decide what is seen, and what keeps a bad image from
+/// doing harm: an ext4 may ask the kernel to panic when it finds an error.
+fn options(entry: &Mount) -> String {
+    let mut options = entry.options.clone();
+    match entry.kind {
+        FsKind::Ext2 | FsKind::Ext3 | FsKind::Ext4 => options.push("errors=remount-ro".into()),
+        // A copy has the UUID of its original, which may be mounted on this host.
+        FsKind::Xfs => options.push("nouuid".into()),
+        _ => {}
+    }
+    options.join(",")
+}
+
+fn mount_hint(kind: &str) -> String {
+    if kernel_has(kind) {
+        format!("the {kind} may be damaged: run its fsck on a copy of the image")
+    } else {
+        format!("this kernel has no {kind}: load it with `modprobe {kind}`")
+    }
+}
+
+/// Whether the kernel has this file system, or can load it.
+fn kernel_has(kind: &str) -> bool {
+    kernel::has_file_system(kind) || {
+        // mount(2) would load it, but only for a mount that then may fail for other reasons.
+        let _ = command::output("modprobe".as_ref(), &["--quiet".into(), kind.into()]);
+        kernel::has_file_system(kind)
+    }
+}
