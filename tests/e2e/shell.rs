@@ -17,19 +17,25 @@ fn a_shell_has_a_prompt_a_terminal_its_size_and_an_exit_code() {
     let mut terminal = Terminal::run(&command);
     let before = terminal.mode();
     // debian_chroot in the prompt tells it from the host's.
-    terminal.wait_for("(pichroot)root@pichroot:");
+    terminal.wait_for_prompt();
     // Split in the question, so that what is waited for is the answer and not the echo.
     terminal.type_keys("tty; stty size; echo te''rm=$TERM\r");
     terminal.wait_for("/dev/pts/");
     terminal.wait_for("33 101");
     terminal.wait_for("term=xterm-256color");
-    // What curses programs react to.
-    terminal.type_keys("trap 'echo resi''zed $(stty size)' WINCH\r");
+    // A program that is told of a new size, as editors are. Each line is typed at a prompt: a shell
+    // that is busy may throw away what was typed ahead.
+    terminal.wait_for_prompt();
+    let on_resize = r#"trap "echo resi""zed \$(stty size)" WINCH"#;
+    let program = format!("{on_resize}; echo re\"\"ady; while :; do sleep 1; done");
+    terminal.type_keys(&format!("sh -c '{program}'\r"));
+    terminal.wait_for("ready");
     terminal.resize(40, 120);
     terminal.wait_for("resized 40 120");
-    // Ctrl-C is the shell's affair, not the end of everything.
-    terminal.type_keys("sleep 600\r");
+    // Ctrl-C ends that program, and not everything.
     terminal.type_keys("\x03");
+    terminal.wait_for("^C");
+    terminal.wait_for_prompt();
     terminal.type_keys("echo st''ill here\r");
     terminal.wait_for("still here");
     terminal.type_keys("exit 42\r");

@@ -2,13 +2,7 @@
 
 use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGTERM};
 
-use crate::{
-    live::Live,
-    processes::descendants,
-    scene::Scene,
-    support::{base_image, wait_for},
-    terminal::Terminal,
-};
+use crate::{live::Live, scene::Scene, support::base_image, terminal::Terminal};
 
 /// Far longer than any test waits.
 const LONG: &str = "- raw: sleep 600\n";
@@ -92,10 +86,7 @@ fn ctrl_c_in_a_terminal_ends_the_run_and_leaves_the_terminal_sane() {
     let scene = Scene::with_tasks(LONG);
     let mut terminal = Terminal::run(&scene.ansible());
     let mode = terminal.mode();
-    wait_for("the task", std::time::Duration::from_secs(60), || {
-        let mut all = descendants(terminal.pid()).into_iter();
-        all.find(|p| p.is("sleep"))
-    });
+    terminal.wait_for_process("sleep");
     terminal.type_keys("\x03");
     assert_eq!(terminal.end(), Some(130), "{}", terminal.screen());
     assert!(terminal.screen().contains("stopped by SIGINT"));

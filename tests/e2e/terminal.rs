@@ -18,7 +18,7 @@ use nix::{
     unistd::{Pid, ttyname},
 };
 
-use crate::support::wait_for;
+use crate::{processes::descendants, support::wait_for};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -94,6 +94,24 @@ impl Terminal {
             assert!(!late, "no {part:?} on the screen: {}", self.screen());
             thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Waits until a shell in an image has nothing to do: its prompt ends the screen.
+    /// `debian_chroot` in it tells it from a shell of the host.
+    pub fn wait_for_prompt(&self) {
+        wait_for("a prompt", LIMIT, || {
+            let screen = self.screen();
+            let last = screen.rsplit('\n').next().unwrap_or_default();
+            (last.contains("(pichroot)root@pichroot:") && last.ends_with("# ")).then_some(())
+        });
+    }
+
+    /// Waits until a process of this name runs in it.
+    pub fn wait_for_process(&self, name: &str) {
+        wait_for(name, LIMIT, || {
+            let mut all = descendants(self.pid()).into_iter();
+            all.find(|process| process.is(name))
+        });
     }
 
     pub fn type_keys(&mut self, keys: &str) {
