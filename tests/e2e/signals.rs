@@ -88,7 +88,10 @@ fn ctrl_c_in_a_terminal_ends_the_run_and_leaves_the_terminal_sane() {
     let mode = terminal.mode();
     terminal.wait_for_process("sleep");
     terminal.type_keys("\x03");
+    let begun = std::time::Instant::now();
     assert_eq!(terminal.end(), Some(130), "{}", terminal.screen());
+    // By itself, and not killed after the time it is given.
+    assert!(begun.elapsed().as_secs() < 9, "{}", terminal.screen());
     assert!(terminal.screen().contains("stopped by SIGINT"));
     assert_eq!(terminal.mode(), mode);
     // Not even for a moment may the cursor stay hidden.
