@@ -4,12 +4,11 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH=$PWD/.venv/bin:$PATH
 
-# The tests mount and make namespaces, so they run as root; what builds them does not.
-if [ "$(id -u)" != 0 ]; then
-    scripts/as-root.sh true # asks for a password now, rather than in the middle
-    host=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
-    export "CARGO_TARGET_${host}_RUNNER=$PWD/scripts/as-root.sh"
-fi
+# The tests mount and make namespaces, so they run as root, and apart from what else runs here; what
+# builds them does not.
+scripts/as-root.sh true # asks for a password now, rather than in the middle
+host=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+export "CARGO_TARGET_${host}_RUNNER=$PWD/scripts/own-namespace.sh"
 
 # The base image takes minutes the first time, and one core: it is made while the other one compiles.
 # Job control gives it a process group of its own, so that it can be stopped as a whole.

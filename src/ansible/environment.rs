@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    ansible_cfg::{Env, variable},
+    ansible_cfg::{Env, setting, variable},
     user_inventory,
 };
 
@@ -17,15 +17,23 @@ pub struct Setting<'a> {
     pub cwd: &'a Path,
     /// A folder on the run's tmpfs for Ansible's local temporary files; Ansible makes it.
     pub local_temp: &'a Path,
+    /// Whether the play has secrets at all.
+    pub secrets: bool,
     /// Names of variables that hold a secret (`env:` sources), which Ansible need not see.
     pub secret_names: &'a [String],
     /// Whether our own standard output is a terminal; Ansible's is a pipe, for the redactor.
     pub terminal: bool,
 }
 
+/// The log file that the user has Ansible write, which passes no redactor.
+pub fn log_path(caller: &Env, cwd: &Path) -> Option<String> {
+    setting(caller, cwd, "ANSIBLE_LOG_PATH", "defaults", "log_path").map(|(path, _)| path)
+}
+
 /// The caller's environment as ansible-playbook gets it: without secrets, and with what makes
-/// Ansible behave behind a pipe. What the user set stays as it is, with one exception: Ansible's
-/// local temporary folder, which may hold secrets and so is always on the tmpfs.
+/// Ansible behave behind a pipe. What the user set stays as it is, with two exceptions: Ansible's
+/// local temporary folder, which may hold secrets and so is always on the tmpfs, and, when there are
+/// secrets, its log, which would hold them too.
 pub fn environment(caller: &Env, setting: &Setting) -> Env {
     let mut env = caller.clone();
     env.remove(OsStr::new("VAULT_TOKEN"));
@@ -33,6 +41,9 @@ pub fn environment(caller: &Env, setting: &Setting) -> Env {
         env.remove(OsStr::new(name));
     }
     env.insert("ANSIBLE_LOCAL_TEMP".into(), setting.local_temp.into());
+    if setting.secrets && log_path(caller, setting.cwd).is_some() {
+        env.insert("ANSIBLE_LOG_PATH".into(), "/dev/null".into());
+    }
     if let Some(plugins) = user_inventory::enabled_plugins(caller, setting.cwd) {
         env.insert("ANSIBLE_INVENTORY_ENABLED".into(), plugins.into());
     }
@@ -79,6 +90,7 @@ mod tests {
         let setting = Setting {
             cwd: Path::new("/"),
             local_temp: Path::new("/t"),
+            secrets: true,
             secret_names: &["IMHOTEP_PW".into()],
             terminal,
         };
@@ -99,6 +111,13 @@ mod tests {
         assert_eq!(get(&env, "IMHOTEP_PW"), None);
         assert_eq!(get(&env, "PATH"), Some("/bin"));
         assert_eq!(get(&env, "ANSIBLE_LOCAL_TEMP"), Some("/t"));
+    }
+
+    #[test]
+    fn no_log_is_written_of_a_play_with_secrets() {
+        let env = run(&[("ANSIBLE_LOG_PATH", "/var/log/ansible.log")], false);
+        assert_eq!(get(&env, "ANSIBLE_LOG_PATH"), Some("/dev/null"));
+        assert_eq!(get(&run(&[], false), "ANSIBLE_LOG_PATH"), None);
     }
 
     #[test]

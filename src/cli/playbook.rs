@@ -74,6 +74,13 @@ pub fn run(args: AnsibleArgs, ui: &Ui) -> Result<()> {
             ));
         }
     }
+    if let Some(log) =
+        environment::log_path(&around.env, &around.cwd).filter(|_| !secrets.is_empty())
+    {
+        ui.warning(&format!(
+            "Ansible's log {log} is not written: it would hold the secrets"
+        ));
+    }
     ui.keep_secret(secrets.iter().map(|(_, value)| value.clone()));
     let run = Run {
         plan,
@@ -214,6 +221,7 @@ impl Run {
             &Setting {
                 cwd: &self.around.cwd,
                 local_temp: &folder.join("tmp"),
+                secrets: !self.secrets.is_empty(),
                 secret_names: &plan.secret_variables(),
                 terminal: io::stdout().is_terminal(),
             },

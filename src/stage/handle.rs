@@ -98,4 +98,5 @@ impl Drop for Handle {
 
 fn lost() -> Error {
     Error::other("the stage was killed; the kernel has undone its mounts")
+        .hint("did the host run out of memory? see the kernel's log, `dmesg`")
 }

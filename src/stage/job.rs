@@ -18,12 +18,18 @@ use crate::{
 /// task end and prints a recap.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long it may take to end by the terminal's own SIGINT, before it gets one from us: somebody may
+/// have sent it to pichroot alone.
+const AFTER_CTRL_C: Duration = Duration::from_secs(3);
+
 /// A running job.
 #[derive(Debug)]
 pub struct Running {
     pid: Pid,
     ending: oneshot::Receiver<Ending>,
-    /// When it is killed, once it was asked to stop.
+    /// The signal it is to have when the deadline comes.
+    next: Signal,
+    /// When it has that, once it was asked to stop.
     deadline: Option<Instant>,
 }
 
@@ -45,6 +51,7 @@ impl Running {
         Ok(Running {
             pid,
             ending: children.ending_of(pid),
+            next: Signal::SIGKILL,
             deadline: None,
         })
     }
@@ -52,13 +59,19 @@ impl Running {
     /// Asks it to end, and kills it when it does not within [`GRACE`], or at once the second time.
     ///
     /// On Ctrl-C it has had its SIGINT from the terminal, as we are in the terminal's foreground
-    /// together; another one would make Ansible drop everything.
+    /// together, and another one makes Ansible drop everything: so that one comes only if it goes on.
     pub fn stop(&mut self, signal: Signal) {
-        if self.deadline.is_some() {
-            self.kill();
-        } else if signal != Signal::SIGINT || !std::io::stdin().is_terminal() {
-            let _ = kill(self.pid, signal);
+        let asked_before = self.deadline.is_some();
+        if asked_before {
+            self.send(Signal::SIGKILL);
+        } else if signal == Signal::SIGINT && std::io::stdin().is_terminal() {
+            self.next = signal;
+            self.deadline = Some(Instant::now() + AFTER_CTRL_C);
+            return;
+        } else {
+            self.send(signal);
         }
+        self.next = Signal::SIGKILL;
         self.deadline = Some(Instant::now() + GRACE);
     }
 
@@ -70,16 +83,18 @@ impl Running {
                     return ended.map_err(|_| Error::other("the job's end was lost"));
                 }
                 () = until(self.deadline) => {
-                    self.kill();
-                    self.deadline = None;
+                    self.send(self.next);
+                    let more = self.next != Signal::SIGKILL;
+                    self.next = Signal::SIGKILL;
+                    self.deadline = more.then(|| Instant::now() + GRACE);
                 }
             }
         }
     }
 
-    fn kill(&self) {
+    fn send(&self, signal: Signal) {
         // ESRCH: it has ended meanwhile.
-        let _ = kill(self.pid, Signal::SIGKILL);
+        let _ = kill(self.pid, signal);
     }
 }
 

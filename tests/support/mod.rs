@@ -176,21 +176,11 @@ impl Host {
         });
     }
 
-    /// Whether `now` is the same, but for processes and loop devices that are gone: those were
-    /// somebody else's and have ended by themselves.
-    fn is_kept_by(&self, now: &Host) -> bool {
-        now.mounts == self.mounts
-            && now.binfmt == self.binfmt
-            && now.temporary == self.temporary
-            && now.processes.is_subset(&self.processes)
-            && now.loops.is_subset(&self.loops)
-    }
-
     fn assert_same(&self, now: impl Fn() -> Host) {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             let now = now();
-            if self.is_kept_by(&now) {
+            if now == *self {
                 return;
             }
             if Instant::now() > deadline {
