@@ -5,21 +5,30 @@
 set -euo pipefail
 
 self=$(readlink -f "${BASH_SOURCE[0]}")
-[ "$(id -u)" = 0 ] || exec "$(dirname "$self")/as-root.sh" "$self" "$@"
+top=$(dirname "$(dirname "$self")")
+[ "$(id -u)" = 0 ] || exec "$top/scripts/as-root.sh" "$self" "$@"
 
 # On the disk of the checkout and not on a tmpfs: the tests copy images.
-mkdir -p "$(dirname "$self")/../target/tmp"
-place=$(mktemp -d "$(dirname "$self")/../target/tmp/ns.XXXXXX")
+mkdir -p "$top/target/tmp"
+place=$(mktemp -d "$top/target/tmp/ns.XXXXXX")
 trap 'rm -rf "$place"' EXIT
 mkdir -m 1777 "$place/tmp" "$place/var-tmp"
 export TMPDIR=/tmp
 
 # shellcheck disable=SC2016 # expanded by the inner shell
 unshare --mount --pid --fork --kill-child --mount-proc bash -c '
-    place=$1
-    shift
-    mount --bind "$place/tmp" /tmp
-    mount --bind "$place/var-tmp" /var/tmp
+    top=$1 place=$2 here=$PWD
+    shift 2
+    exec 9<"$top" 8<"$place/tmp" 7<"$place/var-tmp"
+    cover() { mount --no-canonicalize --bind "/proc/$$/fd/$1" "$2"; }
+    cover 8 /tmp
+    cover 7 /var/tmp
     mount -t tmpfs -o mode=755 tmpfs /run
     mount -t tmpfs -o mode=1777 tmpfs /dev/shm
-    exec "$@"' bash "$place" "$@"
+    # A checkout below one of these is put back where it was.
+    if [ ! -e "$top/scripts" ]; then
+        mkdir -p "$top"
+        cover 9 "$top"
+    fi
+    cd "$here"
+    exec "$@" 9<&- 8<&- 7<&-' bash "$top" "$place" "$@"
