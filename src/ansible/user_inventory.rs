@@ -88,14 +88,14 @@ mod tests {
             ("HOME", "/home/me"),
             ("V", "/v"),
         ]);
-        let cwd = Path::new("/work");
+        let cwd = Path::new("/home/me");
         let from_file = folder.path().join("hosts").display().to_string();
         assert_eq!(
             sources(&[], &env, cwd),
             [from_file.as_str(), "/home/me/x", "/v/y", "/v/z"]
         );
         env.insert("ANSIBLE_INVENTORY".into(), "a,b".into());
-        assert_eq!(sources(&[], &env, cwd), ["/work/a", "/work/b"]);
+        assert_eq!(sources(&[], &env, cwd), ["/home/me/a", "/home/me/b"]);
         assert_eq!(sources(&["c".into()], &env, cwd), ["c"]);
     }
 
