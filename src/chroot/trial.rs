@@ -80,6 +80,7 @@ pub fn run(emulator: Option<&Emulator>) -> Result<Vec<String>> {
             | CloneFlags::CLONE_NEWPID
             | CloneFlags::CLONE_NEWUTS
             | CloneFlags::CLONE_NEWIPC,
+        outlives_us: false,
         confined: true,
     })
     .map_err(|error| error.hint("a container must be allowed to mount"))?;

@@ -1,18 +1,32 @@
 //! The stage's directory: an empty one on the host, on which the stage mounts a tmpfs of its own.
 //!
-//! The mount is in the stage's namespace only, so that the host sees an empty directory, which is
-//! removed at the end. After `kill -9` of the supervisor it stays, empty; the next run removes it.
+//! The mount is in the stage's namespace only, so that the host sees an empty directory. A small
+//! process of its own removes it at the end ([`sweeper`]), also after `kill -9` of everything else.
 
 use std::{
     fs::{File, Permissions},
-    os::unix::fs::PermissionsExt,
+    io::{self, PipeWriter, Read, Write},
+    os::{fd::AsRawFd, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::{
+    fcntl::{Flock, FlockArg},
+    sched::CloneFlags,
+    sys::wait::waitpid,
+    unistd::Pid,
+};
 
-use crate::error::{Context, Kind, Result};
+use crate::{
+    error::{Context, Kind, Result},
+    sys::process::{self, Program, own_executable},
+};
 
+/// The name the sweeper is started by.
+pub const SWEEPER: &str = "pichroot-sweeper";
+/// The descriptor from which the sweeper reads the directory's path, and whose end is our end.
+const WATCHED: i32 = 3;
 /// Where such directories are made.
 const PLACE: &str = "/run";
 /// How their names begin.
@@ -22,7 +36,11 @@ const PREFIX: &str = "pichroot-";
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
-    _lock: Flock<File>,
+    /// Given up before the sweeper is told.
+    lock: Option<Flock<File>>,
+    /// The other end is the sweeper's.
+    watched: Option<PipeWriter>,
+    sweeper: Pid,
 }
 
 impl Directory {
@@ -38,7 +56,24 @@ impl Directory {
             .context(Kind::Host, failed)?;
         let path = made.keep();
         let lock = lock(&path).context(Kind::Host, failed)?;
-        Ok(Directory { path, _lock: lock })
+        let (theirs, mut watched) = io::pipe().context(Kind::Host, failed)?;
+        let sweeper = process::spawn(&Program {
+            executable: &own_executable()?,
+            name: SWEEPER,
+            fds: &[(theirs.as_raw_fd(), WATCHED)],
+            namespaces: CloneFlags::empty(),
+            outlives_us: true,
+            confined: true,
+        })?;
+        watched
+            .write_all(path.as_os_str().as_encoded_bytes())
+            .context(Kind::Host, failed)?;
+        Ok(Directory {
+            path,
+            lock: Some(lock),
+            watched: Some(watched),
+            sweeper,
+        })
     }
 
     /// Its path.
@@ -49,9 +84,31 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // Only ever an empty directory; if this fails the next run sweeps it.
-        let _ = std::fs::remove_dir(&self.path);
+        drop(self.lock.take());
+        drop(self.watched.take());
+        // What it cannot remove, the next run sweeps.
+        let _ = waitpid(self.sweeper, None);
     }
+}
+
+/// The sweeper's `main`: waits for the end of the process that started it, whatever the reason, and
+/// removes the directory.
+pub fn sweeper() -> u8 {
+    /// How often it tries, a moment apart: a killed run takes some to let go.
+    const TRIES: usize = 200;
+    let mut path = String::new();
+    let read = process::adopt(WATCHED).map(|fd| File::from(fd).read_to_string(&mut path));
+    if !matches!(read, Ok(Ok(_))) {
+        return Kind::Usage.exit_code();
+    }
+    for _ in 0..TRIES {
+        let removed = lock(Path::new(&path)).and_then(|_lock| std::fs::remove_dir(&path));
+        if removed.is_ok() || !Path::new(&path).exists() {
+            return 0;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Kind::Teardown.exit_code()
 }
 
 /// Where the nodes of the stage's loop devices are made, below its directory `dir`.

@@ -57,6 +57,7 @@ pub fn start(plan: ChrootPlan) -> Result<(Executor, Vec<String>)> {
         namespaces: CloneFlags::CLONE_NEWNS
             | CloneFlags::CLONE_NEWPID
             | CloneFlags::CLONE_NEWCGROUP,
+        outlives_us: false,
         confined: true,
     })?;
     drop(theirs);

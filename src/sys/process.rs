@@ -33,12 +33,14 @@ pub struct Program<'a> {
     pub fds: &'a [(RawFd, RawFd)],
     /// Namespaces that the new process is the first member of.
     pub namespaces: CloneFlags,
+    /// Whether it goes on when this process ends.
+    pub outlives_us: bool,
     /// Whether it gets nothing of ours but `fds`: no other descriptor, and a session of its own, so
     /// that the terminal is out of its reach.
     pub confined: bool,
 }
 
-/// Starts `program` in new namespaces; it is killed when this process ends.
+/// Starts `program` in new namespaces; it is killed when this process ends, unless it is to outlive it.
 ///
 /// Of our environment it gets `PATH` and no more: the user may have put secrets there.
 ///
@@ -86,7 +88,7 @@ pub fn spawn(program: &Program<'_>) -> Result<Pid> {
     let pid = unsafe {
         let pid = libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0);
         if pid == 0 {
-            let error = in_child(&executable, &moved, program.confined, &argv, &envp);
+            let error = in_child(&executable, &moved, program, &argv, &envp);
             let code = error.to_ne_bytes();
             libc::write(reporting.as_raw_fd(), code.as_ptr().cast(), code.len());
             libc::_exit(127);
@@ -116,15 +118,16 @@ pub fn spawn(program: &Program<'_>) -> Result<Pid> {
 unsafe fn in_child(
     executable: &OwnedFd,
     fds: &[(OwnedFd, RawFd)],
-    confined: bool,
+    program: &Program<'_>,
     argv: &[*const libc::c_char],
     envp: &[*const libc::c_char],
 ) -> i32 {
     unsafe {
-        if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) < 0 {
+        let dies_with_us = !program.outlives_us;
+        if dies_with_us && libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) < 0 {
             return *libc::__errno_location();
         }
-        if confined {
+        if program.confined {
             libc::setsid();
             // What the caller's shell left open, too; the copies made below are open again.
             let cloexec = libc::CLOSE_RANGE_CLOEXEC as i32;

@@ -164,22 +164,9 @@ impl Host {
     /// Panics unless the host becomes as it was within some seconds: the kernel ends the
     /// namespaces of a killed run on its own, after the run itself is gone.
     pub fn assert_unchanged(&self) {
-        self.assert_same(Host::now);
-    }
-
-    /// The same, but for the file or directory `new`.
-    pub fn assert_unchanged_but(&self, new: &Path) {
-        self.assert_same(|| {
-            let mut now = Host::now();
-            now.temporary.remove(&new.display().to_string());
-            now
-        });
-    }
-
-    fn assert_same(&self, now: impl Fn() -> Host) {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
-            let now = now();
+            let now = Host::now();
             if now == *self {
                 return;
             }
