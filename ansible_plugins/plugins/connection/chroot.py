@@ -162,7 +162,8 @@ class ExecutorRequest:
         try:
             self.socket.connect(path)
             sent = socket.send_fds(self.socket, [frame], fds)
-            self.socket.sendall(frame[sent:])
+            if sent < len(frame):  # else the executor may have answered and closed already
+                self.socket.sendall(frame[sent:])
             self.socket.settimeout(None)
         except OSError as error:
             self.socket.close()
