@@ -196,6 +196,21 @@ class ChrootCommand:
         except (OSError, ValueError) as error:
             raise AnsibleError(f"cannot run {argv[0]}: {error}") from error
         self.pidfd = os.pidfd_open(self.process.pid)
+        # When Ansible is stopped, it passes the signal to its own process group. The command has another one.
+        self.handlers = {}
+        with contextlib.suppress(ValueError):  # not the main thread
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.handlers[number] = signal.signal(number, self._stop) or signal.SIG_DFL
+
+    def _stop(self, number, frame):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+        self._restore_handlers()
+        signal.raise_signal(number)
+
+    def _restore_handlers(self):
+        while self.handlers:
+            signal.signal(*self.handlers.popitem())
 
     def fileno(self):
         return self.pidfd
@@ -205,6 +220,7 @@ class ChrootCommand:
         return {"ended": {"how": {"code": code} if code >= 0 else {"signal": -code}, "left": []}}
 
     def close(self):
+        self._restore_handlers()
         if self.process.returncode is None:
             # Until it is waited for, its process group can be no other's.
             for number in (signal.SIGTERM, signal.SIGKILL):
@@ -249,7 +265,7 @@ def carry(request, sinks, stdin, chunks, seconds):
             stdin = None
         events = poll.poll(1000)
         if deadline and time.monotonic() > deadline:
-            raise AnsibleError(f"ended, as it took longer than {seconds} s (command_timeout)")
+            raise AnsibleError(f"the command took longer than {seconds} s (command_timeout) and was ended")
         for fd, event in events:
             if fd == request.fileno():
                 answered = True

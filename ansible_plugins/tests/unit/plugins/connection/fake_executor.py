@@ -45,7 +45,7 @@ def session(leader):
     names = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as file:
-            name, _, rest = file.read().partition("(")[2].rpartition(")")
+            name, rest = file.read().partition("(")[2].rsplit(")", 1)
             if int(rest.split()[3]) == leader and int(pid) != leader:
                 names.append(name)
     return names
@@ -68,7 +68,7 @@ def execute(client, argv, fds):
         os.close(fd)
     fds.clear()
     end = os.pidfd_open(process.pid)
-    ready, _, _ = select.select([end, client], [], [])
+    ready = select.select([end, client], [], [])[0]
     os.close(end)
     if client in ready:  # closed, as the plugin sends nothing more
         os.killpg(process.pid, signal.SIGTERM)

@@ -124,6 +124,21 @@ class Behaviour:
             self.connect().exec_command(f"trap 'touch {mark}; exit' TERM; sleep 20 & wait")
         self.await_file(mark)
 
+    def test_a_signal_ends_the_command(self):
+        mark = self.directory / "mark"
+        started = self.directory / "started"
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            try:
+                self.connect().exec_command(f"trap 'touch {mark}; exit' TERM; sleep 20 & touch {started}; wait")
+            finally:
+                os._exit(1)
+        self.await_file(started)
+        os.kill(pid, signal.SIGTERM)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), -signal.SIGTERM)
+        self.await_file(mark)
+
     def await_file(self, path):
         for _try in range(50):
             if path.exists():
