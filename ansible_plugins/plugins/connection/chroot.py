@@ -158,11 +158,11 @@ class ExecutorRequest:
             raise AnsibleError(f"cannot ask the executor for what is not UTF-8: {error}") from error
         frame = struct.pack("<I", len(frame)) + frame
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout)
+        self.socket.settimeout(timeout or None)
         try:
             self.socket.connect(path)
             sent = socket.send_fds(self.socket, [frame], fds)
-            if sent < len(frame):  # else the executor may have answered and closed already
+            if sent < len(frame):  # or else it may be closed already, with the answer in it
                 self.socket.sendall(frame[sent:])
             self.socket.settimeout(None)
         except OSError as error:
@@ -263,7 +263,7 @@ def carry(request, sinks, stdin, chunks, seconds):
             poll.unregister(stdin)
             stdin.close()
             stdin = None
-        events = poll.poll(1000)
+        events = poll.poll(1000)  # not for ever: `chunks` has a deadline of its own
         if deadline and time.monotonic() > deadline:
             raise AnsibleError(f"the command took longer than {seconds} s (command_timeout) and was ended")
         for fd, event in events:
