@@ -11,6 +11,7 @@ CONFORMANCE_SCRATCH     an empty folder for this run
 CONFORMANCE_VARS        a JSON object of host variables that win over those given; may be left out
 """
 
+import itertools
 import json
 import os
 import pathlib
@@ -45,7 +46,7 @@ def host_vars(arguments):
     """The variables of the only host in the last inventory, which is pichroot's own."""
     folder = [
         value
-        for option, value in zip(arguments, arguments[1:])
+        for option, value in itertools.pairwise(arguments)
         if option == "--inventory"
     ][-1]
     inventory = json.loads(pathlib.Path(folder, "hosts.json").read_text())
@@ -132,7 +133,8 @@ def main():
         command, cwd = connection(place, inventory, scratch, variables)
     else:
         command, cwd = target(place, inventory, scratch, variables, name)
-    sys.exit(subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL).returncode)
+    done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, check=False)
+    sys.exit(done.returncode)
 
 
 if __name__ == "__main__":
