@@ -93,8 +93,9 @@ def neutral(value, scratch):
 def differing(name, result):
     """Further things that differ, by task."""
     if name == "Find files":
-        # In the order of the folder's list of names. Folders count their size in blocks.
-        result["files"] = sorted(result["files"], key=lambda file: file["path"])
+        # In the order of the folder's list of names, and backups have the same one here.
+        # Folders count their size in blocks.
+        result["files"].sort(key=lambda file: (file["path"], file.get("checksum")))
         for file in result["files"]:
             if file["isdir"]:
                 file.pop("size", None)
@@ -201,6 +202,9 @@ def walk(root):
                     if re.fullmatch(pattern, name):
                         content = re.sub(what, instead, content)
                 entry["sha256"] = hashlib.sha256(content).hexdigest()
+                if key != name:
+                    # Several backups of a file.
+                    key += " " + entry["sha256"][:8]
                 if len(content) < 4000:
                     entry["content"] = repr(content)
                 if status.st_nlink > 1:
