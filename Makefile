@@ -6,16 +6,19 @@ CARGO ?= cargo
 CARGO_TARGET_DIR ?= target
 TEST_ARGS ?=
 
-.PHONY: help demo test build lint bench install clean setup-demo setup-test
+.PHONY: help demo test conformance build lint bench install clean setup-demo setup-test
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 10
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 13
 
 demo: setup-demo build ## set up, make or reuse a base image, and provision it to mypi.img
 	@scripts/demo.sh
 
 test: setup-test ## set up, lint, and run every test; TEST_ARGS="..." goes to the test runner
 	@scripts/test.sh $(TEST_ARGS)
+
+conformance: setup-test build ## Ansible's own tests on an image, and one playbook in two ways; takes long
+	@scripts/conformance.sh
 
 build: ## the release binary
 	$(CARGO) build --locked --release
