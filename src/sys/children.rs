@@ -62,7 +62,7 @@ impl Children {
     }
 
     /// The end of `pid`, a child that was started without an await since, so that it cannot have
-    /// been reaped yet.
+    /// been reaped yet; or a process that becomes our child when its own parent ends.
     pub fn ending_of(&self, pid: Pid) -> oneshot::Receiver<Ending> {
         let (sender, receiver) = oneshot::channel();
         self.0
@@ -70,6 +70,14 @@ impl Children {
             .expect("no panic while locked")
             .insert(pid, sender);
         receiver
+    }
+
+    /// Tells the end of a process that its own parent has reaped.
+    pub fn reaped_elsewhere(&self, pid: Pid, ending: Ending) {
+        if let Some(waiter) = self.0.lock().expect("no panic while locked").remove(&pid) {
+            // Nobody may be waiting any more.
+            let _ = waiter.send(ending);
+        }
     }
 
     fn collect(&self) {
@@ -80,10 +88,7 @@ impl Children {
                 Ok(WaitStatus::StillAlive) | Err(_) => return,
                 Ok(_) => continue,
             };
-            if let Some(waiter) = self.0.lock().expect("no panic while locked").remove(&pid) {
-                // Nobody may be waiting any more; the child is reaped all the same.
-                let _ = waiter.send(ending);
-            }
+            self.reaped_elsewhere(pid, ending);
         }
     }
 }

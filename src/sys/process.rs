@@ -13,14 +13,14 @@ use std::{
 };
 
 use nix::{
-    fcntl::{FcntlArg, FdFlag, SealFlag, fcntl},
+    fcntl::{FcntlArg, FdFlag, fcntl},
     libc,
     sched::{CloneFlags, unshare},
-    sys::memfd::{MFdFlags, memfd_create},
     unistd::Pid,
 };
 
-use crate::error::{Context, Error, Kind, Result};
+use super::memory;
+use crate::error::{Context, Kind, Result};
 
 /// The program to start, all prepared before the clone, after which nothing may allocate.
 #[derive(Debug)]
@@ -164,21 +164,11 @@ pub fn own_executable() -> Result<File> {
 /// finds there must not be the host's own program (CVE-2019-5736).
 pub fn sealed_copy(name: &str, file: &mut File) -> Result<File> {
     let failed = || format!("cannot copy {name} into memory");
-    let name = CString::new(name).map_err(|_| Error::other("a NUL in a program's name"))?;
-    let fd = memfd_create(
-        name.as_c_str(),
-        MFdFlags::MFD_ALLOW_SEALING | MFdFlags::MFD_CLOEXEC,
-    )
-    .context(Kind::Host, failed)?;
-    let mut copy = File::from(fd);
+    let mut copy = memory::create(name).context(Kind::Host, failed)?;
     io::copy(file, &mut copy).context(Kind::Host, failed)?;
     nix::sys::stat::fchmod(&copy, nix::sys::stat::Mode::from_bits_truncate(0o555))
         .context(Kind::Host, failed)?;
-    let seals = SealFlag::F_SEAL_WRITE
-        | SealFlag::F_SEAL_GROW
-        | SealFlag::F_SEAL_SHRINK
-        | SealFlag::F_SEAL_SEAL;
-    fcntl(&copy, FcntlArg::F_ADD_SEALS(seals)).context(Kind::Host, failed)?;
+    memory::seal(&copy).context(Kind::Host, failed)?;
     Ok(copy)
 }
 
