@@ -20,7 +20,7 @@ use nix::sys::signal::{SigSet, Signal};
 
 use super::{
     plan::ChrootPlan,
-    protocol::{Reply, Request, VERSION},
+    protocol::{Ask, Exec, Reply},
     streams,
 };
 use crate::{
@@ -86,15 +86,15 @@ fn in_terminal(server: &UnixStream, argv: Vec<String>) -> io::Result<i32> {
     let size = terminal::size(&io::stdin())?;
     frame::send(
         server,
-        &Request {
-            version: VERSION,
+        &Ask::Exec(Exec {
             argv,
             terminal: Some(size),
-        },
+        })
+        .request(),
         &[],
     )?;
     let (reply, fds) = answer(server)?;
-    let Reply::Terminal = reply else {
+    let Reply::Terminal {} = reply else {
         return ended(reply);
     };
     let theirs = File::from(fds.into_iter().next().ok_or(io::ErrorKind::InvalidData)?);
@@ -124,11 +124,11 @@ fn with_streams(server: &UnixStream, argv: Vec<String>) -> io::Result<i32> {
     let (stderr, told) = streams::output(io::stderr().as_fd().try_clone_to_owned()?)?;
     frame::send(
         server,
-        &Request {
-            version: VERSION,
+        &Ask::Exec(Exec {
             argv,
             terminal: None,
-        },
+        })
+        .request(),
         &[&stdin, &stdout, &stderr].map(AsRawFd::as_raw_fd),
     )?;
     drop((stdin, stdout, stderr));
@@ -169,11 +169,11 @@ fn answer(server: &UnixStream) -> io::Result<(Reply, Vec<OwnedFd>)> {
 
 fn ended(reply: Reply) -> io::Result<i32> {
     match reply {
-        Reply::Ended(ending) => Ok(ending.shell_code()),
+        Reply::Ended { how, .. } => Ok(how.shell_code()),
         Reply::Refused { code, why } => {
             writeln!(io::stderr(), "chroot: {why}")?;
             Ok(code)
         }
-        Reply::Terminal => Err(io::ErrorKind::InvalidData.into()),
+        Reply::Terminal {} | Reply::Done {} => Err(io::ErrorKind::InvalidData.into()),
     }
 }

@@ -69,7 +69,14 @@ fn run(orders: &UnixStream) -> Result<()> {
     for text in warning.into_iter().chain(others) {
         tell(orders, &Report::Warning(text))?;
     }
-    server::serve(listener, environment(&plan), |report| tell(orders, report))
+    // What programs take PID 1 for: by this Ansible looks for the image's real init, /sbin/init.
+    let _ = nix::sys::prctl::set_name(c"init");
+    let orders = orders
+        .try_clone()
+        .context(Kind::Other, || "cannot keep the stage's socket".into())?;
+    server::serve(listener, environment(&plan), move |report| {
+        tell(&orders, report)
+    })
 }
 
 fn next(orders: &UnixStream) -> Result<Order> {

@@ -2,17 +2,22 @@
 //!
 //! The stage starts the executor ([`executor::main`]) with a [`plan::ChrootPlan`]; the executor
 //! prepares ([`filesystems`], [`emulator`]), confines itself ([`confine`]) and serves
-//! ([`server`]). Programs on the host's side reach it as [`client`]s. A [`trial`] does the same with
+//! ([`server`]): commands ([`exec`]), modules of Ansible's ([`zygote`]), a few shell lines that need no
+//! shell ([`shell_lines`]), and [`files`]. Programs on the host's side reach it as [`client`]s. A [`trial`] does the same with
 //! no image, for `pichroot doctor`.
 
 pub mod client;
 pub mod confine;
 pub mod emulator;
+pub mod exec;
 pub mod executor;
+pub mod files;
 pub mod filesystems;
 pub mod plan;
 pub mod protocol;
 pub mod server;
 pub mod services;
+pub mod shell_lines;
 pub mod streams;
 pub mod trial;
+pub mod zygote;

@@ -18,6 +18,8 @@ pub struct ChrootPlan {
     pub hostname: String,
     /// What runs the image's programs; `None` if this host does.
     pub emulator: Option<Emulator>,
+    /// The release of the image's own kernel, if it has one.
+    pub kernel: Option<String>,
     /// Which network they see.
     pub network: Network,
     /// The `TERM` of the user's terminal.
@@ -45,8 +47,10 @@ pub enum Report {
     Warning(String),
     /// The socket is served.
     Ready,
-    /// The first client has come.
+    /// The first command is run.
     Used,
+    /// A command has ended and left these processes running, by name.
+    Left(Vec<String>),
     /// It cannot.
     Failed {
         /// The kind, which decides the exit code.
@@ -75,6 +79,9 @@ impl ChrootPlan {
     }
 }
 
+/// The home directory that commands in the chroot have.
+pub const HOME: &str = "/root";
+
 /// The environment of every command in the chroot: nothing of the caller's but `TERM`.
 pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
     let mut environment = vec![
@@ -82,7 +89,7 @@ pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
             "PATH",
             "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         ),
-        ("HOME", "/root"),
+        ("HOME", HOME),
         ("LANG", "C.UTF-8"),
         ("TERM", &plan.term),
         ("DEBIAN_FRONTEND", "noninteractive"),
@@ -93,6 +100,10 @@ pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
     ];
     if let Some(cpu) = plan.emulator.as_ref().and_then(|e| e.arch.qemu_cpu()) {
         environment.push(("QEMU_CPU", cpu));
+    }
+    // What `uname -r` says under qemu: roles and packages ask it for the kernel to prepare.
+    if let (Some(_), Some(kernel)) = (&plan.emulator, &plan.kernel) {
+        environment.push(("QEMU_UNAME", kernel));
     }
     environment
         .into_iter()

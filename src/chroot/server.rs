@@ -1,34 +1,31 @@
-//! Serving commands: one connection, one command; a client that goes away takes its command along.
+//! Serving clients: one connection, one request at a time; a client that goes away takes its command
+//! along.
 
 use std::{
     io,
     os::{fd::OwnedFd, unix::net::UnixListener as StdListener},
-    process::{Command, Stdio},
-    time::Duration,
+    sync::Arc,
 };
 
-use nix::{
-    sys::signal::{Signal, killpg},
-    unistd::Pid,
-};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::plan::Report;
-use super::protocol::{Reply, Request, VERSION};
+use super::{
+    exec::{self, Chroot},
+    files,
+    plan::Report,
+    protocol::{Ask, Reply, Request, VERSION},
+};
 use crate::{
     error::{Context, Kind, Result},
-    sys::{children::Children, frame, process, terminal},
+    sys::{children::Children, frame},
 };
 
-/// How long a command whose client went away has between SIGTERM and SIGKILL.
-const GRACE: Duration = Duration::from_secs(2);
-
 /// Serves `listener` for ever; commands get `environment` and nothing else. Tells `tell` when clients
-/// can come, and when the first one has.
+/// can come, when the first one has, and what commands left running.
 pub fn serve(
     listener: StdListener,
     environment: Vec<(String, String)>,
-    tell: impl Fn(&Report) -> Result<()>,
+    tell: impl Fn(&Report) -> Result<()> + Send + Sync + 'static,
 ) -> Result<()> {
     let failed = || "cannot serve the executor's socket".to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -38,134 +35,84 @@ pub fn serve(
     runtime.block_on(async {
         listener.set_nonblocking(true).context(Kind::Host, failed)?;
         let listener = UnixListener::from_std(listener).context(Kind::Host, failed)?;
-        let children = Children::reap()?;
-        tell(&Report::Ready)?;
-        let mut used = false;
+        let chroot = Arc::new(Chroot::new(environment, Children::reap()?, Box::new(tell)));
+        chroot.tell(&Report::Ready);
         loop {
             let (client, _) = listener.accept().await.context(Kind::Host, failed)?;
-            if !std::mem::replace(&mut used, true) {
-                tell(&Report::Used)?;
-            }
-            let (children, environment) = (children.clone(), environment.clone());
+            let chroot = chroot.clone();
             tokio::spawn(async move {
                 // A client that breaks off has nobody to be told about it.
-                let _ = attend(&client, &children, environment).await;
+                let _ = attend(&client, &chroot).await;
             });
         }
     })
 }
 
-/// One client from its request to the command's end.
-async fn attend(
-    client: &UnixStream,
-    children: &Children,
-    environment: Vec<(String, String)>,
-) -> io::Result<()> {
-    let request = frame::receive_async(client, &mut frame::Incoming::default()).await?;
-    let Some((request, fds)): Option<(Request, _)> = request else {
-        return Ok(());
-    };
-    if request.version != VERSION {
-        let why = format!(
-            "the executor speaks version {VERSION}, the client {}",
-            request.version
-        );
-        return frame::send(client, &Reply::Refused { code: 126, why }, &[]);
-    }
-    let program = request.argv.first().cloned().unwrap_or_default();
-    let pid = match start(client, request, fds, environment) {
-        Ok(pid) => pid,
-        Err(error) => {
-            let code = if error.kind() == io::ErrorKind::NotFound {
-                127
-            } else {
-                126
-            };
-            return frame::send(
-                client,
-                &Reply::Refused {
-                    code,
-                    why: format!("cannot run {program}: {error}"),
-                },
-                &[],
-            );
-        }
-    };
-    let mut ending = children.ending_of(pid);
-    tokio::select! {
-        ended = &mut ending => {
-            let ended = ended.map_err(io::Error::other)?;
-            frame::send(client, &Reply::Ended(ended), &[])
-        }
-        () = gone(client) => {
-            // The group may have ended meanwhile.
-            let _ = killpg(pid, Signal::SIGTERM);
-            if tokio::time::timeout(GRACE, ending).await.is_err() {
-                let _ = killpg(pid, Signal::SIGKILL);
-            }
-            Ok(())
-        }
-    }
-}
-
-/// Starts the command in a session of its own, whose process group can be ended as one.
-fn start(
-    client: &UnixStream,
-    request: Request,
-    fds: Vec<OwnedFd>,
-    environment: Vec<(String, String)>,
-) -> io::Result<Pid> {
-    let mut argv = request.argv.into_iter();
-    let program = argv.next().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut command = Command::new(program);
-    command
-        .args(argv)
-        .env_clear()
-        .envs(environment)
-        .current_dir("/");
-    let mut streams = match request.terminal {
-        Some(size) => {
-            let (ours, theirs) = terminal::pair(size)?;
-            let streams = [theirs.try_clone()?, theirs.try_clone()?, theirs];
-            frame::send(
-                client,
-                &Reply::Terminal,
-                &[std::os::fd::AsRawFd::as_raw_fd(&ours)],
-            )?;
-            streams.into_iter().collect::<Vec<_>>()
-        }
-        None => fds,
-    }
-    .into_iter();
-    let (Some(stdin), Some(stdout), Some(stderr), None) = (
-        streams.next(),
-        streams.next(),
-        streams.next(),
-        streams.next(),
-    ) else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    command
-        .stdin(Stdio::from(stdin))
-        .stdout(Stdio::from(stdout))
-        .stderr(Stdio::from(stderr));
-    process::in_new_session(&mut command, request.terminal.is_some());
-    let child = command.spawn()?;
-    Ok(Pid::from_raw(child.id() as i32))
-}
-
-/// Waits until the client has closed its side, ignoring whatever else it sends.
-async fn gone(client: &UnixStream) {
-    let mut scratch = [0; 64];
+/// One client until it goes.
+async fn attend(client: &UnixStream, chroot: &Arc<Chroot>) -> io::Result<()> {
+    let mut incoming = frame::Incoming::default();
     loop {
-        if client.readable().await.is_err() {
-            return;
-        }
-        match client.try_read(&mut scratch) {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
-        }
+        let message = frame::receive_async(client, &mut incoming).await?;
+        let Some((message, fds)): Option<(serde_json::Value, _)> = message else {
+            return Ok(());
+        };
+        let reply = match understand(message) {
+            Err(why) => Reply::Refused { code: 126, why },
+            Ok(Ask::Exec(exec)) => {
+                match exec::run(chroot, exec, fds, client, &mut incoming).await? {
+                    Some(reply) => reply,
+                    None => return Ok(()),
+                }
+            }
+            Ok(Ask::Put(put)) => with_one(fds, |fd| files::put(put, fd)).await,
+            Ok(Ask::Fetch(fetch)) => with_one(fds, |fd| files::fetch(fetch, fd)).await,
+            Ok(Ask::Warm(warm)) => {
+                if let Some(file) = fds.into_iter().next() {
+                    chroot.zygotes.warm(warm, file.into()).await;
+                }
+                Reply::Done {}
+            }
+            Ok(Ask::Reset {}) => {
+                chroot.zygotes.reset().await;
+                Reply::Done {}
+            }
+            // The command has ended meanwhile.
+            Ok(Ask::Cancel {}) => continue,
+        };
+        frame::send(client, &reply, &[])?;
+    }
+}
+
+/// Reads a request, of this version.
+fn understand(message: serde_json::Value) -> Result<Ask, String> {
+    let version = message.get("version").and_then(|v| v.as_u64());
+    if version != Some(VERSION.into()) {
+        let theirs = version.map_or("another".to_owned(), |v| v.to_string());
+        return Err(format!(
+            "the executor speaks version {VERSION}, the client {theirs}"
+        ));
+    }
+    let request: Request = serde_json::from_value(message).map_err(|e| e.to_string())?;
+    Ok(request.ask)
+}
+
+/// Does slow work with a file, beside everything else.
+async fn with_one(
+    fds: Vec<OwnedFd>,
+    work: impl FnOnce(OwnedFd) -> io::Result<()> + Send + 'static,
+) -> Reply {
+    let Some(fd) = fds.into_iter().next() else {
+        return Reply::Refused {
+            code: 1,
+            why: "there is no descriptor".into(),
+        };
+    };
+    let done = tokio::task::spawn_blocking(move || work(fd)).await;
+    match done.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
+        Ok(()) => Reply::Done {},
+        Err(error) => Reply::Refused {
+            code: 1,
+            why: error.to_string(),
+        },
     }
 }

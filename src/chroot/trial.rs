@@ -108,7 +108,7 @@ fn attend(
                 frame::send(trial, &Order::Mapped, &[]).context(Kind::Host, gone)?;
             }
             Some(Report::Warning(text)) => warnings.push(text),
-            Some(Report::Ready | Report::Used) => return Ok(warnings),
+            Some(Report::Ready | Report::Used | Report::Left(_)) => return Ok(warnings),
             Some(Report::Failed { kind, what, hint }) => {
                 let error = Error::new(kind, what);
                 return Err(match hint {

@@ -1,6 +1,9 @@
 //! Starting the executor from the stage, and writing its id maps.
 
-use std::os::{fd::AsRawFd, unix::net::UnixStream};
+use std::{
+    collections::BTreeSet,
+    os::{fd::AsRawFd, unix::net::UnixStream},
+};
 
 use nix::{sched::CloneFlags, unistd::Pid};
 
@@ -26,15 +29,33 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// Whether any program was run in the chroot until now.
-    pub fn was_used(&self) -> bool {
+    /// What was run in the chroot until now. To be asked once.
+    pub fn use_until_now(&self) -> Use {
+        let mut until_now = Use::default();
         let mut incoming = frame::Incoming::default();
-        let arrived = self
-            .orders
-            .set_nonblocking(true)
-            .and_then(|()| incoming.fill(&self.orders));
-        arrived.is_ok() && matches!(incoming.take(), Ok(Some((Report::Used, _))))
+        if self.orders.set_nonblocking(true).is_err() {
+            return until_now;
+        }
+        while incoming.fill(&self.orders).is_ok_and(|length| length > 0) {
+            while let Ok(Some((report, _))) = incoming.take() {
+                match report {
+                    Report::Used => until_now.used = true,
+                    Report::Left(names) => until_now.left.extend(names),
+                    _ => {}
+                }
+            }
+        }
+        until_now
     }
+}
+
+/// What programs in the chroot did.
+#[derive(Debug, Default)]
+pub struct Use {
+    /// Whether there were any.
+    pub used: bool,
+    /// Names of processes that commands left running, whether or not they still do.
+    pub left: BTreeSet<String>,
 }
 
 /// Starts the executor for `plan` and waits until it serves. Returns its warnings, too.
@@ -75,7 +96,7 @@ pub fn start(plan: ChrootPlan) -> Result<(Executor, Vec<String>)> {
             }
             Some(Report::Warning(text)) => warnings.push(text),
             // No client knows of the socket yet.
-            Some(Report::Used) => {}
+            Some(Report::Used | Report::Left(_)) => {}
             Some(Report::Ready) => return Ok((Executor { pid, orders: ours }, warnings)),
             Some(Report::Failed { kind, what, hint }) => {
                 return Err(Failure::new(kind, what, hint).into());

@@ -109,7 +109,14 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Resu
     let placeholders = Placeholders::make(&root)?;
     let served = start(supervisor, plan, mounts, &root).and_then(|executor| {
         serve::until_close(supervisor, &plan.dir, &executor)?;
-        Ok(executor.was_used())
+        let until_now = executor.use_until_now();
+        if !until_now.left.is_empty() {
+            let names = Vec::from_iter(until_now.left).join(", ");
+            let text =
+                format!("commands left programs running in the image: {names}; they end now");
+            supervisor.tell(&Event::Detail(text))?;
+        }
+        Ok(until_now.used)
     });
     // Nothing may run in the chroot when the placeholders go.
     end_everything()?;
@@ -142,6 +149,7 @@ fn start(
         root: mounts.root().to_owned(),
         hostname: plan.hostname.clone(),
         emulator,
+        kernel: facts::kernel(root),
         network: plan.network,
         term: plan.term.clone(),
     })?;
