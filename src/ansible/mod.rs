@@ -12,6 +12,7 @@ pub mod extra_vars;
 pub mod find;
 pub mod inventory;
 pub mod json;
+pub mod library;
 pub mod overrides;
 pub mod play;
 pub mod user_inventory;

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use nix::{fcntl::OFlag, sys::stat::Mode};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     disk::read_elf,
     emulation::arch::Arch,
     error::{Context, Error, Kind, Result},
-    sys::inroot::Root,
+    sys::inroot::{Root, path_of},
 };
 
 /// What the supervisor needs to know of the image.
@@ -30,6 +31,8 @@ pub struct Facts {
 
 /// The longest os-release or fstab that is read, in bytes; they are some hundreds.
 pub const MAX_TEXT: u64 = 1 << 20;
+/// The most entries of /lib/modules that are looked at.
+const MAX_KERNELS: usize = 1000;
 
 /// Whether this looks like the root of a Linux system: directories and a shell that any has.
 pub fn is_linux_root(root: &Root) -> bool {
@@ -97,8 +100,58 @@ pub fn os(root: &Root) -> Option<String> {
     )
 }
 
+/// The release of the newest kernel that the image has modules for.
+pub fn kernel(root: &Root) -> Option<String> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+    let modules = root.open_at("lib/modules".as_ref(), flags, Mode::empty());
+    let entries = std::fs::read_dir(path_of(&modules.ok()?)).ok()?.flatten();
+    let names = entries
+        .take(MAX_KERNELS)
+        .filter_map(|e| e.file_name().into_string().ok());
+    names
+        .filter(|name| is_release(name))
+        .max_by_key(|name| numbers(name))
+}
+
+/// Whether `name` is a kernel's release, 4.0 or later: programs refuse to run on one that is too old for them.
+fn is_release(name: &str) -> bool {
+    let usual = |b: u8| b.is_ascii_alphanumeric() || b"._+~-".contains(&b);
+    // The kernel's own limit, __NEW_UTS_LEN.
+    name.len() <= 64 && name.bytes().all(usual) && numbers(name).first().is_some_and(|n| *n >= 4)
+}
+
+/// The numbers in a release, in order: `6.8.0-1010-raspi` is after `6.8.0-101-raspi`.
+fn numbers(name: &str) -> Vec<u64> {
+    name.split(|c: char| !c.is_ascii_digit())
+        .map_while(|digits| digits.parse().ok())
+        .collect()
+}
+
 /// The image's Python 3, as a path in the image.
 pub fn python(root: &Root) -> Option<PathBuf> {
     let usual = Path::new("usr/bin/python3");
     root.is_file(usual).then(|| Path::new("/").join(usual))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_kernel_is_by_number_and_nonsense_is_none() {
+        let top = tempfile::tempdir().unwrap();
+        let root = Root::open(top.path()).unwrap();
+        assert_eq!(kernel(&root), None);
+        let add = |name: &str| {
+            std::fs::create_dir_all(top.path().join("lib/modules").join(name)).unwrap();
+        };
+        for name in ["latest", "2.6.32", "9 9", "99.\u{e9}"] {
+            add(name);
+            assert_eq!(kernel(&root), None, "{name}");
+        }
+        add("6.8.0-101-raspi");
+        add("6.8.0-1010-raspi");
+        add("6.8.0-99-raspi");
+        assert_eq!(kernel(&root).as_deref(), Some("6.8.0-1010-raspi"));
+    }
 }

@@ -8,7 +8,10 @@ use nix::{
 };
 use tokio::{sync::oneshot, time::Instant};
 
-use super::protocol::{FILES, Job};
+use super::{
+    protocol::{FILES, Job},
+    warm,
+};
 use crate::{
     error::{Context, Error, Kind, Result},
     sys::children::{Children, Ending},
@@ -37,6 +40,9 @@ impl Running {
     /// Writes the job's files below `dir` and starts it, with our own standard streams.
     pub fn start(job: &Job, dir: &Path, children: &Children) -> Result<Self> {
         job.files.write(&dir.join(FILES))?;
+        if let Some(library) = &job.library {
+            warm::start(library.clone(), dir);
+        }
         let (program, args) = job
             .argv
             .split_first()

@@ -17,3 +17,4 @@ pub mod partition;
 pub mod process;
 pub mod protocol;
 mod serve;
+pub mod warm;

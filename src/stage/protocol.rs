@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::Facts;
+use super::{facts::Facts, warm::Library};
 use crate::{
     chroot::plan::Network,
     disk::Volume,
@@ -41,6 +41,8 @@ pub struct Job {
     pub environment: Vec<(String, String)>,
     /// Files to write to [`FILES`] before.
     pub files: PrivateFiles,
+    /// What a zygote in the image may have before the program asks for one.
+    pub library: Option<Library>,
 }
 
 /// The folder of a job's files, below the stage's directory.
