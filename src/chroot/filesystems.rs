@@ -5,13 +5,13 @@
 //! can neither unmount a mask nor make a read-only mount writable. Root in there has the host's
 //! user id 0, so what is not masked and belongs to root can be written, whatever the capabilities.
 
-use std::{os::fd::OwnedFd, path::Path};
+use std::{fs::File, io::Write, os::fd::OwnedFd, path::Path};
 
 use nix::{
     fcntl::OFlag,
     mount::MsFlags,
     sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, makedev, mknodat},
-    unistd::symlinkat,
+    unistd::{UnlinkatFlags, symlinkat, unlinkat},
 };
 
 use crate::{
@@ -39,6 +39,16 @@ const DEVICES: [(&str, u64, u64); 6] = [
     ("urandom", 1, 9),
     ("tty", 5, 0),
 ];
+
+/// Where a Pi's firmware finds the kernel's arguments: Ubuntu's and Debian's images, Ubuntu's with two sets of boot
+/// files, and older Raspberry Pi OS.
+const KERNEL_ARGUMENTS: [&str; 3] = [
+    "boot/firmware/cmdline.txt",
+    "boot/firmware/current/cmdline.txt",
+    "boot/cmdline.txt",
+];
+/// What arm64 Linux takes of them, in bytes (COMMAND_LINE_SIZE).
+const MAX_ARGUMENTS: u64 = 2048;
 
 /// Below /proc: what tells secrets of the host's kernel.
 const PROC_HIDDEN: [&str; 9] = [
@@ -140,7 +150,7 @@ fn mask_proc(root: &Root) -> Result<()> {
         let name = entry.file_name().to_string_lossy().into_owned();
         let of_process = name.bytes().all(|b| b.is_ascii_digit());
         let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-        if of_process || link || PROC_HIDDEN.contains(&&*name) {
+        if of_process || link || name == "cmdline" || PROC_HIDDEN.contains(&&*name) {
             continue;
         }
         let name = format!("proc/{name}");
@@ -149,6 +159,7 @@ fn mask_proc(root: &Root) -> Result<()> {
             bind_read_only(root, &name, &path_of(&at))?;
         }
     }
+    kernel_arguments(root)?;
     let null = root
         .locate("dev/null".as_ref())
         .context(Kind::Host, || "no /dev/null".into())?;
@@ -158,6 +169,26 @@ fn mask_proc(root: &Root) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Shows the image's own kernel arguments in place of this host's: they tell what a Pi boots from, and
+/// Ansible makes facts of them.
+fn kernel_arguments(root: &Root) -> Result<()> {
+    let read = |path: &&str| root.read(path.as_ref(), MAX_ARGUMENTS).ok();
+    let text = KERNEL_ARGUMENTS.iter().find_map(read).unwrap_or_default();
+    let line = text.lines().next().unwrap_or_default();
+    let failed = || "cannot hide the host's /proc/cmdline".to_owned();
+    let name = "dev/.cmdline";
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
+    let file = root
+        .open_at(name.as_ref(), flags, Mode::from_bits_truncate(0o444))
+        .context(Kind::Host, failed)?;
+    writeln!(File::from(file), "{line}").context(Kind::Host, failed)?;
+    let file = root.locate(name.as_ref()).context(Kind::Host, failed)?;
+    bind_read_only(root, "proc/cmdline", &path_of(&file))?;
+    // The mount keeps it.
+    let dev = root.locate("dev".as_ref()).context(Kind::Host, failed)?;
+    unlinkat(&dev, ".cmdline", UnlinkatFlags::NoRemoveDir).context(Kind::Host, failed)
 }
 
 /// Shows `what` at `name`, read-only.
