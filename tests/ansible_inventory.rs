@@ -167,7 +167,7 @@ fn play<'a>(
 fn every_string_in_the_inventory_reads_back() {
     let folder = tempfile::tempdir().unwrap();
     let vars = variables(&strings());
-    let mut connection = Connection::chroot(Path::new("/a: b"), Path::new("/0755"), "no");
+    let mut connection = Connection::plain(Path::new("/a: b"), Path::new("/0755"), "no");
     for (name, value) in &vars {
         connection.vars.insert(format!("c_{name}"), value.clone());
     }
@@ -233,7 +233,7 @@ fn extra_variables_and_secrets_arrive_as_they_are() {
             .enumerate()
             .map(|(n, text)| (format!("v{n:03}"), text.clone().into())),
     );
-    let mut connection = Connection::chroot(Path::new("/"), Path::new("/x"), "/usr/bin/python3");
+    let mut connection = Connection::plain(Path::new("/"), Path::new("/x"), "/usr/bin/python3");
     connection.plugin = "local".into();
     let vars = Vars::new();
     let mut play = play(&vars, &connection, &extra, &secrets);

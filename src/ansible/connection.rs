@@ -6,9 +6,22 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::json::Vars;
+
+/// Which way Ansible takes into the image.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Executor {
+    /// pichroot's own connection plugin, and zygotes for modules.
+    #[default]
+    Fast,
+    /// community.general.chroot, and every module started anew; for comparison.
+    Plain,
+}
 
 /// How Ansible reaches the image.
 #[derive(Debug, Clone)]
@@ -22,19 +35,37 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Our own plugin `chroot` (`ansible_plugins/`), which speaks with the executor at `socket`.
+    ///
+    /// `root` and `interpreter` are as for [`Self::plain`].
+    pub fn fast(root: &Path, socket: &Path, interpreter: &str) -> Self {
+        let mut vars = target_vars(interpreter);
+        vars.insert(
+            "ansible_chroot_socket".into(),
+            socket.to_string_lossy().into(),
+        );
+        // It goes through memory, and compressing takes longer.
+        vars.insert("ansible_module_compression".into(), "ZIP_STORED".into());
+        Connection {
+            plugin: "chroot".into(),
+            host_path: root.to_owned(),
+            vars,
+        }
+    }
+
     /// `community.general.chroot`, entering through `chroot_exe` instead of chroot(8).
     ///
     /// `root` is the mounted image, `chroot_exe` an absolute path (the plugin runs it as
     /// `CHROOT_EXE ROOT SHELL -c COMMAND`), `interpreter` the image's Python, usually
     /// `/usr/bin/python3`. Both must be UTF-8, as all that we put into the inventory.
-    pub fn chroot(root: &Path, chroot_exe: &Path, interpreter: &str) -> Self {
+    pub fn plain(root: &Path, chroot_exe: &Path, interpreter: &str) -> Self {
         let mut vars = target_vars(interpreter);
         vars.insert(
             "ansible_chroot_exe".into(),
             chroot_exe.to_string_lossy().into(),
         );
         Connection {
-            plugin: "chroot".into(),
+            plugin: "community.general.chroot".into(),
             host_path: root.to_owned(),
             vars,
         }
@@ -77,13 +108,13 @@ mod tests {
 
     #[test]
     fn the_plugin_and_the_path_are_host_variables() {
-        let connection = Connection::chroot(
+        let connection = Connection::plain(
             Path::new("/run/p/root"),
             Path::new("/run/p/enter"),
             "/usr/bin/python3",
         );
         let vars = connection.host_vars();
-        assert_eq!(vars["ansible_connection"], "chroot");
+        assert_eq!(vars["ansible_connection"], "community.general.chroot");
         assert_eq!(vars["ansible_host"], "/run/p/root");
         assert_eq!(vars["ansible_chroot_exe"], "/run/p/enter");
         assert_eq!(vars["ansible_pipelining"], true);

@@ -10,6 +10,11 @@ use super::{
     user_inventory,
 };
 
+/// Where Ansible looks for connection plugins, and where it does if nobody says.
+const CONNECTION_PLUGINS: &str = "ANSIBLE_CONNECTION_PLUGINS";
+const DEFAULT_PLUGINS: &str =
+    ":~/.ansible/plugins/connection:/usr/share/ansible/plugins/connection";
+
 /// What the environment depends on, beside the caller's own.
 #[derive(Debug)]
 pub struct Setting<'a> {
@@ -21,6 +26,8 @@ pub struct Setting<'a> {
     pub secrets: bool,
     /// Names of variables that hold a secret (`env:` sources), which Ansible need not see.
     pub secret_names: &'a [String],
+    /// The folder of the connection plugin, unless the user's own Ansible has it.
+    pub connection_plugins: Option<&'a Path>,
     /// Whether our own standard output is a terminal; Ansible's is a pipe, for the redactor.
     pub terminal: bool,
 }
@@ -47,6 +54,12 @@ pub fn environment(caller: &Env, setting: &Setting) -> Env {
     if let Some(plugins) = user_inventory::enabled_plugins(caller, setting.cwd) {
         env.insert("ANSIBLE_INVENTORY_ENABLED".into(), plugins.into());
     }
+    if let Some(ours) = setting.connection_plugins {
+        env.insert(
+            CONNECTION_PLUGINS.into(),
+            plugin_path(caller, setting.cwd, ours),
+        );
+    }
     let colour_set = ["NO_COLOR", "ANSIBLE_NOCOLOR"]
         .iter()
         .any(|name| variable(caller, name).is_some());
@@ -58,6 +71,31 @@ pub fn environment(caller: &Env, setting: &Setting) -> Env {
         env.insert("LC_ALL".into(), "C.UTF-8".into());
     }
     env
+}
+
+/// Our folder first, so that `chroot` is our plugin, then where the user's are.
+fn plugin_path(caller: &Env, cwd: &Path, ours: &Path) -> OsString {
+    let theirs = setting(
+        caller,
+        cwd,
+        CONNECTION_PLUGINS,
+        "defaults",
+        "connection_plugins",
+    );
+    let mut path = ours.as_os_str().to_owned();
+    match theirs {
+        Some((folders, base)) => {
+            for folder in folders.split(':') {
+                path.push(":");
+                path.push(match folder.starts_with(['~', '/', '{', '$']) {
+                    true => folder.into(),
+                    false => base.join(folder),
+                });
+            }
+        }
+        None => path.push(DEFAULT_PLUGINS),
+    }
+    path
 }
 
 fn default(env: &mut Env, name: &str, value: &str) {
@@ -92,6 +130,7 @@ mod tests {
             local_temp: Path::new("/t"),
             secrets: true,
             secret_names: &["IMHOTEP_PW".into()],
+            connection_plugins: Some(Path::new("/p")),
             terminal,
         };
         environment(&caller, &setting)
@@ -118,6 +157,17 @@ mod tests {
         let env = run(&[("ANSIBLE_LOG_PATH", "/var/log/ansible.log")], false);
         assert_eq!(get(&env, "ANSIBLE_LOG_PATH"), Some("/dev/null"));
         assert_eq!(get(&run(&[], false), "ANSIBLE_LOG_PATH"), None);
+    }
+
+    #[test]
+    fn our_plugins_come_before_the_users() {
+        let path = |pairs: &[_]| {
+            get(&run(pairs, false), CONNECTION_PLUGINS)
+                .unwrap()
+                .to_owned()
+        };
+        assert_eq!(path(&[]), format!("/p{DEFAULT_PLUGINS}"));
+        assert_eq!(path(&[(CONNECTION_PLUGINS, "a:~/b:/c")]), "/p:/a:~/b:/c");
     }
 
     #[test]

@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn the_host_comes_last_and_the_configured_variables_first() {
-        let connection = Connection::chroot(Path::new("/r"), Path::new("/c"), "/usr/bin/python3");
+        let connection = Connection::plain(Path::new("/r"), Path::new("/c"), "/usr/bin/python3");
         let mut files = PrivateFiles::default();
         let vars = Vars::from_iter([("a".to_owned(), "no".into())]);
         add_to(&mut files, "mypi", &vars, &connection);

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     fn arguments(inventories: &[String], limit: Option<&str>, more: &[OsString]) -> String {
-        let connection = Connection::chroot(Path::new("/r"), Path::new("/c"), "/usr/bin/python3");
+        let connection = Connection::fast(Path::new("/r"), Path::new("/c"), "/usr/bin/python3");
         let (vars, secrets) = (Vars::new(), [("key".into(), "s3cret".into())]);
         let extra = [
             ExtraVars::File("/v.yml".into()),

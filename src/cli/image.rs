@@ -66,6 +66,7 @@ fn run(args: ImageArgs, command: Vec<String>, ui: &Ui) -> Result<u8> {
                 .collect(),
             environment: Surroundings::utf8_environment(),
             files: PrivateFiles::default(),
+            library: None,
         };
         let ended = session.run(job).await;
         // What is changed in place is left unmounted and checked, whatever happened; a copy that is

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     io::{self, IsTerminal},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use secrecy::SecretString;
@@ -19,10 +19,10 @@ use crate::{
     ansible::{
         Connection, Play,
         environment::{self, Setting},
-        find,
+        find, library,
     },
-    chroot::client,
-    config::{AnsiblePlan, OnError, Surroundings},
+    chroot::{client, plan::ChrootPlan},
+    config::{AnsiblePlan, Executor, OnError, Surroundings},
     error::{Context, Error, Kind, Result},
     image::{self, Cache, Source, WorkImage, check_output},
     report::Report,
@@ -32,6 +32,7 @@ use crate::{
         facts::Facts,
         handle::Output,
         protocol::{FILES, Job, StagePlan},
+        warm::Library,
     },
     sys::{children::Ending, command},
     ui::{Ui, relay},
@@ -44,7 +45,9 @@ const INTERRUPTED: i32 = 99;
 struct Run {
     plan: AnsiblePlan,
     around: Surroundings,
-    ansible_playbook: std::path::PathBuf,
+    ansible_playbook: PathBuf,
+    /// Where ours are, if they are used.
+    connection_plugins: Option<PathBuf>,
     secrets: Vec<(String, SecretString)>,
 }
 
@@ -60,6 +63,10 @@ pub fn run(args: AnsibleArgs, ui: &Ui) -> Result<()> {
         &around.cwd,
         around.data_dir.as_deref(),
     )?;
+    let connection_plugins = match plan.executor {
+        Executor::Fast => Some(around.connection_plugins()?),
+        Executor::Plain => None,
+    };
     let source = Source::parse(&plan.image, plan.checksum.as_deref())?;
     if !plan.changes_nothing {
         check_output(&plan.output, plan.force, &source)?;
@@ -86,6 +93,7 @@ pub fn run(args: AnsibleArgs, ui: &Ui) -> Result<()> {
         plan,
         around,
         ansible_playbook,
+        connection_plugins,
         secrets,
     };
     block_on(run.whole(source, cache, ui))
@@ -195,11 +203,25 @@ impl Run {
             .python
             .as_deref()
             .unwrap_or(Path::new("/usr/bin/python3"));
-        let connection = Connection::chroot(
-            &facts.root,
-            &dir.join(client::NAME),
-            &python.to_string_lossy(),
-        );
+        let python = python.to_string_lossy();
+        let (connection, library) = match plan.executor {
+            Executor::Fast => {
+                let library = library::find(&self.ansible_playbook).and_then(|folder| {
+                    Some(Library {
+                        interpreter: python.to_string(),
+                        made_up: library::made_up(&folder)?,
+                        folder,
+                        import: library::imports(),
+                    })
+                });
+                let socket = ChrootPlan::socket(dir);
+                (Connection::fast(&facts.root, &socket, &python), library)
+            }
+            Executor::Plain => {
+                let client = dir.join(client::NAME);
+                (Connection::plain(&facts.root, &client, &python), None)
+            }
+        };
         let play = Play {
             playbook: &plan.playbook,
             host_name: &plan.host_name,
@@ -223,6 +245,7 @@ impl Run {
                 local_temp: &folder.join("tmp"),
                 secrets: !self.secrets.is_empty(),
                 secret_names: &plan.secret_variables(),
+                connection_plugins: self.connection_plugins.as_deref(),
                 terminal: io::stdout().is_terminal(),
             },
         );
@@ -236,6 +259,7 @@ impl Run {
                 .map(|(key, value)| Ok((utf8(key)?, utf8(value)?)))
                 .collect::<Result<_>>()?,
             files: play.files(),
+            library,
         })
     }
 }

@@ -14,4 +14,6 @@ pub enum OnError {
     Keep,
 }
 
-pub use crate::{chroot::plan::Network, emulation::Mode as Emulation};
+pub use crate::{
+    ansible::connection::Executor, chroot::plan::Network, emulation::Mode as Emulation,
+};

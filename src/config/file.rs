@@ -8,7 +8,7 @@ use serde::{
 };
 
 use super::{
-    choice::{Emulation, Network, OnError},
+    choice::{Emulation, Executor, Network, OnError},
     nearest::nearest,
     yaml,
 };
@@ -38,6 +38,8 @@ pub struct File {
     pub network: Option<Network>,
     /// As `--emulation`.
     pub emulation: Option<Emulation>,
+    /// As `--executor`.
+    pub executor: Option<Executor>,
     /// As `--on-error`.
     pub on_error: Option<OnError>,
 }

@@ -7,12 +7,12 @@ use std::{
 };
 
 use super::{
-    choice::{Emulation, Network, OnError},
+    choice::{Emulation, Executor, Network, OnError},
     data_dir,
 };
 use crate::{
     ansible::environment,
-    error::{Context, Kind, Result},
+    error::{Context, Error, Kind, Result},
 };
 
 /// What the command line says, not yet checked. No `Debug`: `extra_vars` may hold secrets.
@@ -52,9 +52,14 @@ pub struct Given {
     pub emulation: Option<Emulation>,
     /// `--network`.
     pub network: Option<Network>,
+    /// `--executor`.
+    pub executor: Option<Executor>,
     /// `--force`.
     pub force: bool,
 }
+
+/// Where the connection plugin is in [`Surroundings::data_dir`].
+const CONNECTION_PLUGINS: &str = "ansible_plugins/plugins/connection";
 
 /// What a plan depends on beside arguments and files.
 #[derive(Debug, Clone)]
@@ -90,6 +95,22 @@ impl Surroundings {
             Some((key.into_string().ok()?, value.into_string().ok()?))
         };
         std::env::vars_os().filter_map(utf8).collect()
+    }
+
+    /// The folder with our connection plugin.
+    ///
+    /// # Errors
+    /// [`Kind::Host`] when it was not installed along.
+    pub fn connection_plugins(&self) -> Result<PathBuf> {
+        let folder = self.data_dir.as_deref().map(|d| d.join(CONNECTION_PLUGINS));
+        folder
+            .filter(|folder| folder.join("chroot.py").is_file())
+            .ok_or_else(|| {
+                Error::host("cannot find pichroot's connection plugin, chroot.py").hint(
+                    "`make install` puts it below /usr/local/share/pichroot; PICHROOT_DATA_DIR can \
+                     name another folder; --executor plain does without",
+                )
+            })
     }
 
     /// `HOME`.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    choice::{Emulation, Network, OnError},
+    choice::{Emulation, Executor, Network, OnError},
     extra_vars,
     file::{self, File},
     given::{Given, Surroundings},
@@ -64,6 +64,8 @@ pub struct AnsiblePlan {
     pub emulation: Emulation,
     /// What network they see.
     pub network: Network,
+    /// How Ansible reaches them.
+    pub executor: Executor,
 }
 
 impl AnsiblePlan {
@@ -146,6 +148,7 @@ impl AnsiblePlan {
             on_error: given.on_error.or(file.on_error).unwrap_or_default(),
             emulation: given.emulation.or(file.emulation).unwrap_or_default(),
             network: given.network.or(file.network).unwrap_or_default(),
+            executor: given.executor.or(file.executor).unwrap_or_default(),
             limit: given.limit,
             verbosity: given.verbosity,
             force: given.force,

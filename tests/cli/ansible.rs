@@ -37,7 +37,16 @@ fn an_ansible_that_is_configured_and_not_there() {
 fn an_ansible_without_the_connection_plugin() {
     let case = case();
     let mut run = case.ansible(&RUN);
-    run.env("ANSIBLE_COLLECTIONS_PATH", "/none")
+    let hint = "--executor plain does without";
+    case.refused(
+        run.env("PICHROOT_DATA_DIR", "/none"),
+        3,
+        &["chroot.py"],
+        hint,
+    );
+    let mut run = case.ansible(&RUN);
+    run.args(["--executor", "plain"])
+        .env("ANSIBLE_COLLECTIONS_PATH", "/none")
         .env("ANSIBLE_COLLECTIONS_SCAN_SYS_PATH", "false");
     let ended = case.refused(&mut run, 5, &["ansible-playbook ended"], "above");
     let said = ended.stdout + &ended.stderr;

@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{ArgAction, Args};
 
 use super::playbook::PlaybookArgs;
-use crate::config::{Emulation, Given, Network, OnError};
+use crate::config::{Emulation, Executor, Given, Network, OnError};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -95,6 +95,10 @@ pub struct AnsibleArgs {
     #[arg(long, value_name = "NETWORK")]
     pub network: Option<Network>,
 
+    /// How Ansible reaches the image [default: fast]
+    #[arg(long, value_name = "HOW")]
+    pub executor: Option<Executor>,
+
     /// Say more, and have Ansible say more; up to -vvvvvv
     #[arg(short, action = ArgAction::Count)]
     pub verbose: u8,
@@ -124,6 +128,7 @@ impl From<AnsibleArgs> for Given {
             on_error: args.on_error,
             emulation: args.emulation,
             network: args.network,
+            executor: args.executor,
             force: args.force,
         }
     }

@@ -22,7 +22,7 @@ struct About {
     places: Vec<PathBuf>,
 }
 
-/// ansible-playbook itself, and community.general's chroot connection.
+/// ansible-playbook itself, our connection plugin, and community.general's for `--executor plain`.
 pub fn checks(around: &Surroundings, distribution: &Distribution) -> Vec<Check> {
     const ID: &str = "ansible";
     let install = || match &around.data_dir {
@@ -63,7 +63,11 @@ pub fn checks(around: &Surroundings, distribution: &Distribution) -> Vec<Check> 
         ),
         _ => Check::ok(ID, format!("{shown}, core {}", about.core)),
     };
-    vec![ansible, plugin(&path, &about)]
+    let ours = match around.connection_plugins() {
+        Ok(folder) => Check::ok("connection-plugin", folder.display().to_string()),
+        Err(error) => Check::missing("connection-plugin", error.to_string()),
+    };
+    vec![ansible, ours, peer(&path, &about)]
 }
 
 /// `ansible.command` of ./pichroot.yml. A file that cannot be read is for a run to complain about.
@@ -106,7 +110,7 @@ fn parse(text: &str) -> Option<About> {
     })
 }
 
-fn plugin(ansible_playbook: &Path, about: &About) -> Check {
+fn peer(ansible_playbook: &Path, about: &About) -> Check {
     const ID: &str = "community.general";
     let collection = about
         .places
@@ -117,9 +121,9 @@ fn plugin(ansible_playbook: &Path, about: &About) -> Check {
         Some(folder) => Check::ok(ID, folder.display().to_string()),
         None => {
             let galaxy = ansible_playbook.with_file_name("ansible-galaxy");
-            Check::missing(
+            Check::warning(
                 ID,
-                "the connection plugin community.general.chroot is not there",
+                "community.general.chroot is not there; only --executor plain needs it",
             )
             .run(command::shell_line(
                 &galaxy,
@@ -162,9 +166,9 @@ mod tests {
             core: "2.19.1".into(),
             places: vec!["/nowhere".into(), folder.path().to_owned()],
         };
-        let check = |about| plugin(Path::new("/v/bin/ansible-playbook"), about);
+        let check = |about| peer(Path::new("/v/bin/ansible-playbook"), about);
         let missing = check(&about);
-        assert_eq!(missing.status, Status::Missing);
+        assert_eq!(missing.status, Status::Warning);
         assert_eq!(
             missing.run.unwrap(),
             "/v/bin/ansible-galaxy collection install community.general"
