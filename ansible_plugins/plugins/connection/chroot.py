@@ -102,6 +102,7 @@ EXAMPLES = r"""
 import contextlib
 import fcntl
 import functools
+import gc
 import json
 import os
 import select
@@ -303,6 +304,12 @@ class Connection(ConnectionBase):
 
     _chroot = ()  # the program that enters, and the root
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # Ansible forks a worker for each task, and makes this in it. What the worker has inherited is no garbage: to
+        # look through it again and again takes a good part of the time in which a module is packed.
+        gc.freeze()
+
     def _connect(self):
         if not self._connected:
             if not self.get_option("socket"):
@@ -348,12 +355,9 @@ class Connection(ConnectionBase):
         self._log(f"PUT {in_path} TO {path}")
         try:
             with open(in_path, "rb") as file:
-                self._copy(
-                    "put",
-                    PUT,
-                    path,
-                    chunks=iter(functools.partial(file.read, BUFSIZE), b""),
-                )
+                size = os.fstat(file.fileno()).st_size
+                chunks = iter(functools.partial(file.read, BUFSIZE), b"")
+                self._copy("put", PUT, {"path": path, "size": size}, chunks=chunks)
         except FileNotFoundError as error:
             raise AnsibleFileNotFound(file_name=in_path) from error
         except OSError as error:
@@ -370,7 +374,7 @@ class Connection(ConnectionBase):
         part = os.path.join(os.path.dirname(target), f".ansible-{uuid.uuid4().hex}")
         try:
             with open(part, "xb") as file:
-                self._copy("fetch", FETCH, path, sink=file.write)
+                self._copy("fetch", FETCH, {"path": path}, sink=file.write)
             os.replace(part, target)
         except OSError as error:
             raise AnsibleError(f"cannot write {out_path}: {error}") from error
@@ -434,15 +438,15 @@ class Connection(ConnectionBase):
             carry(running, ours, writer, stdin, self.get_option("command_timeout"))
             return running.answer()
 
-    def _copy(self, kind, script, path, chunks=None, sink=None):
+    def _copy(self, kind, script, file, chunks=None, sink=None):
         """Puts or fetches: by the executor, or by a script in the chroot."""
         if self.get_option("socket"):
-            answer = self._perform({kind: {"path": path}}, chunks, *([sink] if sink else []))
+            answer = self._perform({kind: file}, chunks, *([sink] if sink else []))
             if refused := answer.get("refused"):
                 raise AnsibleError(f"cannot {kind} a file: {refused['why']}")
         else:
             out, err = bytearray(), bytearray()
-            request = self._shell_request(script, kind, path)
+            request = self._shell_request(script, kind, file["path"])
             answer = self._perform(request, chunks or b"", sink or out.extend, err.extend)
             if answer["ended"]["how"] != {"code": 0}:
                 raise AnsibleError(f"cannot {kind} a file: {to_text(bytes(err)).strip()}")
