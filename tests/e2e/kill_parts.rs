@@ -1,7 +1,10 @@
 //! `kill -9` of the other processes at each phase: the supervisor cleans up, and says what happened.
 
+use nix::sys::signal::{Signal::SIGKILL, kill};
+
 use crate::{
     kill::{EXECUTOR, FINISHING, LONG, SHORT, STAGE, kill_at},
+    live::Live,
     scene::Scene,
 };
 
@@ -62,8 +65,11 @@ fn the_file_system_check() {
 /// Ansible is told, and so is the user; the task's other processes are gone.
 #[test]
 fn the_client_of_a_command() {
-    let scene = Scene::new();
-    let ended = kill_at(&scene, LONG, "sleep", "chroot");
+    let scene = Scene::with_tasks(LONG);
+    let mut live = Live::start(scene.ansible().args(["--executor", "plain"]));
+    live.wait_for_process("sleep");
+    kill(live.wait_for_process("chroot"), SIGKILL).expect("it runs");
+    let ended = live.end();
     ended.assert_error(5, "ansible-playbook ended with exit code");
     scene.assert_left(&[]);
 }

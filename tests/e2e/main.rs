@@ -16,6 +16,7 @@ mod watcher;
 // The tests.
 mod bootstrap;
 mod exec;
+mod executor;
 mod failure;
 mod interactive;
 mod inventory;

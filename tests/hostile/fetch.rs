@@ -85,8 +85,8 @@ fn an_interpreter_that_lies_about_paths_writes_nothing_outside_the_destination()
     let tasks = "    - fetch: {src: /etc/x, dest: around/got/}\n      ignore_errors: true\n    \
                  - fetch: {src: /etc/x, dest: around/got/, validate_checksum: false}\n      \
                  become: true\n      ignore_errors: true\n    - setup:\n    \
-                 - command: touch around/as-local\n    - raw: cat /proc/1/comm\n      register: r\n    \
-                 - assert: {that: \"'executor' in r.stdout or 'pichroot' in r.stdout\"}\n";
+                 - command: touch around/as-local\n    - raw: grep -c evil /usr/bin/python3\n      register: r\n    \
+                 - assert: {that: \"r.stdout | trim == '1'\"}\n";
     let output = play(dir.path(), tasks);
     let (out, err) = text(&output);
     assert!(
