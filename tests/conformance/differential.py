@@ -99,6 +99,13 @@ def differing(name, result):
         for file in result["files"]:
             if file["isdir"]:
                 file.pop("size", None)
+    if name == "Show the environment without a shell":
+        # qemu hands it on in an order of its own.
+        result["stdout"] = sorted(result["stdout"].split("\0"))
+        result.pop("stdout_lines", None)
+    if name == "Wait for the connection":
+        # community.general.chroot says that it cannot be reset.
+        result.pop("warnings", None)
     if "stat" in result:
         # The inode's generation.
         result["stat"].pop("version", None)
