@@ -40,7 +40,8 @@ install: ## the binary, plugins and playbooks below PREFIX (/usr/local), for pac
 	# Removed first: it may be the demo's link into the checkout.
 	rm -f $(DESTDIR)$(PREFIX)/bin/pichroot
 	install -m 755 $(CARGO_TARGET_DIR)/release/pichroot $(DESTDIR)$(PREFIX)/bin/pichroot
-	cp -R --no-preserve=ownership $(wildcard ansible_plugins) playbooks $(DESTDIR)$(PREFIX)/share/pichroot/
+	cp -R --no-preserve=ownership ansible_plugins playbooks $(DESTDIR)$(PREFIX)/share/pichroot/
+	find $(DESTDIR)$(PREFIX)/share/pichroot -name __pycache__ -prune -exec rm -r {} +
 
 # The base image stays: it is outside the tree, and costs minutes. Tests leave files of root.
 clean: ## what was built here, the virtual environment included

@@ -43,7 +43,14 @@ printf 'ansible-venv: installing %s into %s\n' "$requirements" "$PWD/.venv" >&2
 # From scratch: a half-installed or outdated environment is not worth repairing.
 rm -rf .venv
 "$python" -m venv .venv || die "cannot make $PWD/.venv" "its messages are above"
-# Not compiling is half of the time; what is used gets compiled at its first use.
+# Not compiling is half of the time. What ansible-playbook itself uses is compiled below; collections
+# are at their first use.
 .venv/bin/python -m pip --disable-pip-version-check install --quiet --no-compile -r "$requirements" ||
     die "pip could not install $requirements" "is the package index reachable? its messages are above"
+.venv/bin/python - <<'PYTHON'
+import compileall, pathlib, ansible
+packages = pathlib.Path(ansible.__path__[0]).parent
+for name in "ansible", "jinja2", "markupsafe", "yaml", "packaging", "cryptography", "resolvelib":
+    compileall.compile_dir(packages / name, quiet=2)
+PYTHON
 printf '%s\n' "$wanted" >.venv/.pichroot-stamp

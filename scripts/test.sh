@@ -28,7 +28,17 @@ else
 fi
 "${runner[@]}" --no-run
 
+# The connection plugin by itself, and in a chroot that is this very system.
+if [ $# = 0 ]; then
+    scripts/as-root.sh .venv/bin/python -m unittest discover --quiet -s ansible_plugins/tests/unit
+fi
+
 wait "$image_job"
 PICHROOT_TEST_IMAGE=$(cat "$path_file")
 export PICHROOT_TEST_IMAGE
 "${runner[@]}" "$@"
+
+# Ansible's own tests of connection plugins, through ours.
+if [ $# = 0 ]; then
+    scripts/as-root.sh tests/conformance/run.py --pichroot target/debug/pichroot connection --way fast
+fi
