@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// What the image's Python runs.
-const PROGRAM: &str = include_str!("zygote.py");
+const PROGRAM: &str = concat!(include_str!("rehearsal.py"), include_str!("zygote.py"));
 /// How long an interpreter, or sudo, may take to start: far more than it does on a slow machine.
 const START: Duration = Duration::from_secs(30);
 
@@ -287,6 +287,8 @@ impl Shared {
                 }
             }
             Said::Ended { id, code, signal } => {
+                // It was ended before it began: then it is run without us.
+                waiting.starting.remove(&id);
                 if let Some(pid) = waiting.running.remove(&id) {
                     let ending = match signal {
                         0 => Ending::Code(code),
