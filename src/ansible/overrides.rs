@@ -9,7 +9,12 @@ use std::{fs, path::Path};
 use crate::error::{Error, Result};
 
 /// The variables that say where a play goes.
-const LEADING: [&str; 3] = ["ansible_connection", "ansible_host", "ansible_chroot_exe"];
+const LEADING: [&str; 4] = [
+    "ansible_connection",
+    "ansible_host",
+    "ansible_chroot_socket",
+    "ansible_chroot_exe",
+];
 
 /// Checks that no `host_vars/HOST` beside `playbook` sets a variable that says where the play goes.
 /// A file that is encrypted as a whole cannot be looked into.
