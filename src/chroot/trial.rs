@@ -7,10 +7,7 @@
 use std::{
     fs::File,
     io::Write,
-    os::{
-        fd::AsRawFd,
-        unix::{fs::OpenOptionsExt, net::UnixStream},
-    },
+    os::unix::{fs::OpenOptionsExt, net::UnixStream},
     path::Path,
     time::Duration,
 };
@@ -38,7 +35,7 @@ use crate::{
         command, frame,
         loopdev::{LoopDevice, Window},
         mount,
-        process::{self, Program, own_executable},
+        process::{self, own_executable},
     },
 };
 
@@ -62,27 +59,15 @@ pub fn run(emulator: Option<&Emulator>) -> Result<Vec<String>> {
     let (ours, theirs) = UnixStream::pair().context(Kind::Host, failed)?;
     ours.set_read_timeout(Some(LIMIT))
         .context(Kind::Host, failed)?;
-    let null = File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/null")
-        .context(Kind::Host, || "cannot open /dev/null".into())?;
-    let pid = process::spawn(&Program {
-        executable: &own_executable()?,
-        name: NAME,
-        fds: &[
-            (null.as_raw_fd(), 0),
-            (null.as_raw_fd(), 1),
-            (null.as_raw_fd(), 2),
-            (theirs.as_raw_fd(), ORDERS),
-        ],
-        namespaces: CloneFlags::CLONE_NEWNS
+    let pid = process::spawn_confined(
+        &own_executable()?,
+        NAME,
+        (&theirs, ORDERS),
+        CloneFlags::CLONE_NEWNS
             | CloneFlags::CLONE_NEWPID
             | CloneFlags::CLONE_NEWUTS
             | CloneFlags::CLONE_NEWIPC,
-        outlives_us: false,
-        confined: true,
-    })
+    )
     .map_err(|error| error.hint("a container must be allowed to mount"))?;
     drop(theirs);
     let outcome = attend(&ours, pid, emulator);

@@ -1,9 +1,6 @@
 //! Starting the executor from the stage, and writing its id maps.
 
-use std::{
-    collections::BTreeSet,
-    os::{fd::AsRawFd, unix::net::UnixStream},
-};
+use std::{collections::BTreeSet, os::unix::net::UnixStream};
 
 use nix::{sched::CloneFlags, unistd::Pid};
 
@@ -16,7 +13,7 @@ use crate::{
     error::{Context, Error, Kind, Result},
     sys::{
         frame,
-        process::{self, Program, own_executable, sealed_copy},
+        process::{self, own_executable, sealed_copy},
     },
 };
 
@@ -64,23 +61,13 @@ pub fn start(plan: ChrootPlan) -> Result<(Executor, Vec<String>)> {
         UnixStream::pair().context(Kind::Host, || "cannot make a socket".into())?;
     // A copy in memory: see sealed_copy.
     let executable = sealed_copy("pichroot", &mut own_executable()?)?;
-    let null = process::open("/dev/null".as_ref())?;
-    let pid = process::spawn(&Program {
-        executable: &executable,
-        name: NAME,
-        fds: &[
-            (null.as_raw_fd(), 0),
-            (null.as_raw_fd(), 1),
-            (null.as_raw_fd(), 2),
-            (theirs.as_raw_fd(), ORDERS),
-        ],
+    let pid = process::spawn_confined(
+        &executable,
+        NAME,
+        (&theirs, ORDERS),
         // The cgroup namespace belongs to the host's user namespace: see confine.
-        namespaces: CloneFlags::CLONE_NEWNS
-            | CloneFlags::CLONE_NEWPID
-            | CloneFlags::CLONE_NEWCGROUP,
-        outlives_us: false,
-        confined: true,
-    })?;
+        CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWCGROUP,
+    )?;
     drop(theirs);
     send(&ours, &Order::Prepare(plan))?;
     let mut warnings = Vec::new();

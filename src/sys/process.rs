@@ -110,6 +110,33 @@ pub fn spawn(program: &Program<'_>) -> Result<Pid> {
     }
 }
 
+/// Starts `executable` confined: with nothing of ours but `socket`, as descriptor `at`, and killed when
+/// this process ends.
+///
+/// # Errors
+/// As [`spawn`].
+pub fn spawn_confined(
+    executable: &File,
+    name: &str,
+    (socket, at): (&impl AsRawFd, RawFd),
+    namespaces: CloneFlags,
+) -> Result<Pid> {
+    let null = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .context(Kind::Host, || "cannot open /dev/null".into())?;
+    let null = null.as_raw_fd();
+    spawn(&Program {
+        executable,
+        name,
+        fds: &[(null, 0), (null, 1), (null, 2), (socket.as_raw_fd(), at)],
+        namespaces,
+        outlives_us: false,
+        confined: true,
+    })
+}
+
 #[allow(unsafe_code)]
 /// The child's side of [`spawn`], up to the exec; returns the errno of what failed.
 ///

@@ -14,7 +14,8 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, killpg},
+    errno::Errno,
+    sys::signal::{Signal, kill, killpg},
     unistd::Pid,
 };
 use serde::Deserialize;
@@ -154,7 +155,7 @@ impl Zygote {
         let absent = library.absent(payload)?;
         let lean = payload.lean(&library)?;
         let text = memory::sealed("module", &lean.text).ok()?;
-        let (sender, receiver) = oneshot::channel();
+        let (sender, mut receiver) = oneshot::channel();
         let id = self.shared.waiting(|waiting| {
             waiting.next += 1;
             waiting.starting.insert(waiting.next, sender);
@@ -171,7 +172,6 @@ impl Zygote {
             self.shared.waiting(|waiting| waiting.starting.remove(&id));
             return None;
         }
-        let mut receiver = receiver;
         match tokio::time::timeout(START, &mut receiver).await {
             Ok(started) => started.ok(),
             Err(_) => {
@@ -271,8 +271,13 @@ impl Shared {
         }
         self.alive.store(false, Ordering::Relaxed);
         // Who waits for a start or a lesson finds the other end gone. Modules that run become our
-        // children.
-        self.waiting(std::mem::take);
+        // children; one that is gone was reaped by the zygote, which could not tell any more how it ended.
+        for pid in self.waiting(std::mem::take).running.into_values() {
+            if kill(pid, None) == Err(Errno::ESRCH) {
+                self.children
+                    .reaped_elsewhere(pid, Ending::Signal(Signal::SIGKILL as i32));
+            }
+        }
     }
 
     fn hear(&self, said: Said) {
