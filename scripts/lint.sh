@@ -27,3 +27,7 @@ run ruff format --check --quiet .
 run yamllint --strict .
 # Offline: what the playbooks need is in the virtual environment, there is nothing to fetch.
 run ansible-lint --offline -q --profile production playbooks
+
+# The plugin's documentation, as users see it.
+LC_ALL=C.UTF-8 ANSIBLE_CONNECTION_PLUGINS=ansible_plugins/plugins/connection \
+    run ansible-doc --type connection chroot >/dev/null
