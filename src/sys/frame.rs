@@ -77,14 +77,16 @@ fn wait_writable(socket: &impl AsFd) -> io::Result<()> {
     }
 }
 
-/// Receives one message from a blocking socket; `None` at the end of the stream.
+/// Receives one message from a blocking socket, and takes no byte of the next one; `None` at the end of the
+/// stream.
 pub fn receive<T: DeserializeOwned>(socket: &UnixStream) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
     let mut incoming = Incoming::default();
     loop {
         if let Some(message) = incoming.take()? {
             return Ok(Some(message));
         }
-        if incoming.fill(socket)? == 0 {
+        let missing = incoming.missing();
+        if incoming.fill_up_to(socket, missing)? == 0 {
             return Ok(None);
         }
     }
@@ -120,8 +122,22 @@ pub struct Incoming {
 impl Incoming {
     /// Takes what the socket has now; 0 is the end of the stream, WouldBlock is nothing yet.
     pub fn fill(&mut self, socket: &impl AsFd) -> io::Result<usize> {
+        self.fill_up_to(socket, usize::MAX)
+    }
+
+    /// How many bytes at least are missing until the next message is whole.
+    fn missing(&self) -> usize {
+        let whole = match self.bytes.first_chunk::<4>() {
+            Some(head) => 4 + u32::from_le_bytes(*head) as usize,
+            None => 4,
+        };
+        whole - self.bytes.len()
+    }
+
+    fn fill_up_to(&mut self, socket: &impl AsFd, most: usize) -> io::Result<usize> {
         let mut chunk = [0; 16 << 10];
-        let mut data = [IoSliceMut::new(&mut chunk)];
+        let size = chunk.len().min(most);
+        let mut data = [IoSliceMut::new(&mut chunk[..size])];
         let mut control = cmsg_space!([RawFd; MAX_FDS]);
         let flags = MsgFlags::MSG_CMSG_CLOEXEC;
         let message = recvmsg::<UnixAddr>(
@@ -197,6 +213,17 @@ mod tests {
         reader.read_to_string(&mut said).unwrap();
         assert_eq!(said, "hello");
         assert_eq!(incoming.take::<u32>().unwrap().unwrap().0, 7);
+    }
+
+    #[test]
+    fn a_message_that_follows_at_once_is_not_lost() {
+        let (a, b) = UnixStream::pair().unwrap();
+        for number in 1..4 {
+            send(&a, &number, &[]).unwrap();
+        }
+        for number in 1..4 {
+            assert_eq!(receive::<u32>(&b).unwrap().unwrap().0, number);
+        }
     }
 
     #[test]
