@@ -2,7 +2,7 @@
 //!
 //! ARCHITECTURE.md tells which process runs what and which module may import which; in short, `use`
 //! points down this list: `cli`, `config`, then `image`, `stage`, `chroot`, `ansible`, `secrets`,
-//! then `emulation`, `disk`, then `sys`, then `report` and `error`.
+//! then `emulation`, `disk`, `packages`, then `sys`, then `report` and `error`.
 
 pub mod ansible;
 pub mod chroot;
@@ -12,6 +12,7 @@ pub mod disk;
 pub mod emulation;
 pub mod error;
 pub mod image;
+pub mod packages;
 pub mod report;
 pub mod secrets;
 pub mod stage;

@@ -27,12 +27,12 @@ use std::{
 use super::{
     digest::name_for,
     lock::{self, Lock},
-    newfile,
     record::{self, PlaceRecord, TEMPORARY},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
     report::Report,
+    sys::newfile,
 };
 
 /// What to do about a cache directory that cannot be used.

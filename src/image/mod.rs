@@ -17,7 +17,6 @@ mod download;
 mod http;
 mod local;
 mod lock;
-mod newfile;
 mod pass;
 mod record;
 mod remote;

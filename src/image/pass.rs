@@ -10,12 +10,12 @@ use super::{
     checksum,
     decode::{self, Format, HEAD},
     digest::{Digest, Digests, Hasher},
-    newfile::NewFile,
     sparse::{self, Stop},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
     report::{Progress, Report},
+    sys::newfile::NewFile,
 };
 
 /// The largest image that is decoded, in bytes: a guard against files made to fill the disk. The

@@ -5,7 +5,8 @@ use std::{fs, io, os::unix::fs::FileExt, os::unix::fs::MetadataExt, path::Path};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{digest::Digests, newfile::NewFile};
+use super::digest::Digests;
+use crate::sys::newfile::NewFile;
 
 /// The prefix of temporary names in the cache.
 pub const TEMPORARY: &str = ".new-";

@@ -14,12 +14,12 @@ use nix::unistd::{AccessFlags, access, geteuid};
 use super::{
     cache::BaseImage,
     copy::{self, Method},
-    newfile::{self, NewFile},
     source::{Location, Source},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
     report::Report,
+    sys::newfile::{self, NewFile},
 };
 
 /// The permissions of an output. A provisioned image holds what the playbook put in, such as Ceph

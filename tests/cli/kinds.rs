@@ -5,7 +5,7 @@ use std::fs;
 use crate::{
     case::{Case, play},
     images::{self, MIB, Part, Root, pack},
-    server::{Server, answer},
+    support::server::{Server, answer},
 };
 
 /// Prints where the shell runs.

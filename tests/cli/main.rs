@@ -8,7 +8,6 @@ mod support;
 
 mod case;
 mod images;
-mod server;
 
 mod ansible;
 mod architecture;

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     case::Case,
     images::{self, pack},
-    server::{Server, answer, rest},
+    support::server::{Server, answer, rest},
 };
 
 fn packed(case: &Case) -> Vec<u8> {

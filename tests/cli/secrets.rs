@@ -5,7 +5,7 @@ use std::{fs, net::TcpListener};
 use crate::{
     case::Case,
     images,
-    server::{Server, answer},
+    support::server::{Server, answer},
 };
 
 /// A case, and what `--secret` is given before it.

@@ -10,12 +10,14 @@ use std::{
 use super::{
     super::{
         digest::{Algorithm, Digest, Digests},
-        newfile::{self, NewFile},
         record::{self, BaseRecord, TEMPORARY},
     },
     Cache, HINT,
 };
-use crate::error::{Context, Error, Kind, Result};
+use crate::{
+    error::{Context, Error, Kind, Result},
+    sys::newfile::{self, NewFile},
+};
 
 /// A verified image, open for reading, to make work images from. Never written.
 #[derive(Debug)]

@@ -1,0 +1,115 @@
+//! Packages that several runs need are downloaded once.
+
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::{
+    ended::Ended,
+    live::Live,
+    scene::Scene,
+    support::{
+        pichroot, raw_image, run,
+        server::{Server, answer},
+    },
+};
+
+/// Shows what apt has in the image at the end.
+const SCRIPT: &str = "set -e; rm -rf /etc/apt/sources.list.d
+echo \"deb [trusted=yes] $0 ./\" > /etc/apt/sources.list
+apt-get -q update
+apt-get -qy install --download-only little
+sha256sum < /var/cache/apt/archives/little_1_all.deb";
+
+/// A repository with one package; the package's digest.
+fn repository(dir: &Path) -> String {
+    let package = dir.join("little");
+    fs::create_dir_all(package.join("DEBIAN")).unwrap();
+    let control = "Package: little\nVersion: 1\nArchitecture: all\nDescription: a test\n\
+                   Maintainer: Nobody <nobody@example.org>\n";
+    fs::write(package.join("DEBIAN/control"), control).unwrap();
+    let deb = dir.join("little.deb");
+    run(Command::new("dpkg-deb")
+        .args(["--root-owner-group", "--build"])
+        .args([&package, &deb]));
+    let digest = |path: &Path| run(Command::new("sha256sum").arg(path))[..64].to_owned();
+    let size = |path: &Path| fs::metadata(path).unwrap().len();
+    let list = dir.join("Packages");
+    let (sum, length) = (digest(&deb), size(&deb));
+    let text = format!("{control}Filename: ./little.deb\nSize: {length}\nSHA256: {sum}\n");
+    fs::write(&list, text).unwrap();
+    let text = format!(
+        "Acquire-By-Hash: yes\nSHA256:\n {} {} Packages\n",
+        digest(&list),
+        size(&list)
+    );
+    fs::write(dir.join("Release"), text).unwrap();
+    sum
+}
+
+#[test]
+fn a_package_is_downloaded_once_and_is_there_when_its_server_is_not() {
+    let files = tempfile::tempdir().unwrap();
+    let scene = Scene::new();
+    let sum = repository(files.path());
+    let folder = files.path().to_owned();
+    let down = Arc::new(AtomicBool::new(false));
+    let is_down = down.clone();
+    let server = Server::start(move |_, request| {
+        let name = match request.path.rsplit('/').next() {
+            Some(name) if name.len() == 64 => "Packages",
+            name => name.unwrap_or_default(),
+        };
+        if name.ends_with(".deb") && is_down.load(Ordering::Relaxed) {
+            return answer("503 Service Unavailable", b"");
+        }
+        match fs::read(folder.join(name)) {
+            Ok(text) => answer("200 OK", &text),
+            Err(_) => answer("404 Not Found", b""),
+        }
+    });
+    let run = |network: &str, script: &str| -> Ended {
+        let mut command = pichroot(scene.dir());
+        command
+            .args(["exec", "--checksum", "none", "--network", network])
+            .arg(raw_image())
+            .args(["--", "sh", "-c", script, &server.url])
+            .env_remove("http_proxy");
+        Live::start(scene.with_own_cache(&mut command)).end()
+    };
+    let asked = |end: &str| {
+        let requests = server.requests();
+        requests.iter().filter(|r| r.path.ends_with(end)).count()
+    };
+    let first = run("host", SCRIPT);
+    assert!(first.out.contains(&sum), "{first:?}");
+    assert_eq!(asked("little.deb"), 1);
+    down.store(true, Ordering::Relaxed);
+    let lists = server
+        .requests()
+        .iter()
+        .filter(|r| r.path.contains("by-hash"))
+        .count();
+    let second = run("host", SCRIPT);
+    assert!(second.out.contains(&sum), "{second:?}");
+    // One question whether it is the same, and none about the list.
+    assert_eq!(asked("little.deb"), 2);
+    let now = server
+        .requests()
+        .iter()
+        .filter(|r| r.path.contains("by-hash"))
+        .count();
+    assert_eq!((lists, now), (1, 1));
+    let without = run("none", "ls /etc/apt/apt.conf.d/00pichroot");
+    assert_ne!(without.code, Some(0), "{without:?}");
+    // The list, the package, and the folder of locks.
+    let kept = fs::read_dir(scene.path("cache/packages")).unwrap();
+    assert_eq!(kept.count(), 3);
+    scene.assert_left(&[]);
+}
