@@ -4,14 +4,17 @@
 //! checked, no loop depends on the image alone. No system calls, no mounts, no programs.
 
 pub mod dos;
+pub mod dynamic;
 pub mod elf;
 pub mod fstab;
 pub mod gpt;
 pub mod layout;
 pub mod probe;
+pub mod program;
 pub mod slice;
 pub mod table;
 
+pub use dynamic::{Dynamic, read_dynamic};
 pub use elf::{Elf, Machine, read_elf};
 pub use layout::{Layout, Mount, Skipped, Volume};
 pub use probe::{FileSystem, FsKind, probe};
