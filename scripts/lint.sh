@@ -11,6 +11,15 @@ run() {
 
 run cargo fmt --check
 run cargo clippy --locked --all-targets --quiet -- --deny warnings
+# build.rs compiles this one; it is no part of the crate. It is for x86_64 only.
+dispatcher=src/sys/dispatcher/program/main.rs
+run rustfmt --edition 2024 --check "$dispatcher"
+if [ "$(uname -m)" = x86_64 ]; then
+    scratch=$(mktemp -d)
+    run clippy-driver --edition 2024 --crate-type bin --crate-name dispatcher --deny warnings \
+        -C panic=abort --emit metadata --out-dir "$scratch" "$dispatcher"
+    rm -r "$scratch"
+fi
 
 # Shell scripts are known by their first line, not by their name: hooks and .ci/run have no suffix.
 # Templates are no shell until they are filled in.

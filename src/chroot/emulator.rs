@@ -9,12 +9,13 @@ use std::{
 use nix::{fcntl::OFlag, mount::MsFlags, sys::stat::Mode};
 
 use crate::{
-    emulation::{Emulator, arch::Arch, binfmt},
+    emulation::{Emulator, arch::Arch, binfmt, front},
     error::{Context, Error, Kind, Result},
     sys::{
+        dispatcher::format::Settings,
         inroot::{Root, path_of},
         mount,
-        process::{open, sealed_copy},
+        process::{open, sealed_copy_with},
     },
 };
 
@@ -32,8 +33,22 @@ pub struct Loaded {
 impl Loaded {
     /// Copies qemu into memory. What runs under it finds this copy, sealed, in its /proc/PID/exe,
     /// and not the host's own qemu, whose mode and owner root in the chroot could change.
-    pub fn load(emulator: &Emulator) -> Result<Self> {
-        let copy = sealed_copy("qemu", &mut open(&emulator.program)?)?;
+    ///
+    /// The copy starts with the dispatcher, where there is one for this host. `kernel` is the release
+    /// that programs are to see; twins are in a file system with the number `device`.
+    pub fn load(emulator: &Emulator, kernel: Option<&str>, device: u64) -> Result<Self> {
+        let settings = Settings {
+            emulator: 0,
+            device,
+            cpu: padded(emulator.cpu.as_deref()),
+            release: padded(kernel),
+        };
+        let copy = sealed_copy_with("qemu", &mut open(&emulator.program)?, |copy| {
+            if front::exists() {
+                front::put_before(copy, settings)?;
+            }
+            Ok(())
+        })?;
         Ok(Loaded {
             arch: emulator.arch,
             program: emulator.program.clone(),
@@ -94,11 +109,20 @@ impl Loaded {
                     "; its flags lack C, so sudo will fail in the image"
                 };
                 Ok(format!(
-                    "running {arch} programs by the host's own binfmt entry, {}{lost}",
+                    "running {arch} programs by the host's own binfmt entry, {}, without twins{lost}",
                     entry.interpreter.display()
                 ))
             }
             _ => Err(Error::host(unable()).hint(hint)),
         }
     }
+}
+
+/// Ended by NUL; what is too long is left out.
+fn padded<const N: usize>(text: Option<&str>) -> [u8; N] {
+    let mut bytes = [0; N];
+    if let Some(text) = text.filter(|text| text.len() < N) {
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+    }
+    bytes
 }

@@ -135,7 +135,10 @@ fn try_it(parent: &UnixStream) -> Result<()> {
     let (emulator, _): (Option<Emulator>, _) = frame::receive(parent)
         .context(Kind::Other, gone)?
         .ok_or_else(|| Error::other(gone()))?;
-    let loaded = emulator.as_ref().map(Loaded::load).transpose()?;
+    let loaded = emulator
+        .as_ref()
+        .map(|emulator| Loaded::load(emulator, None, 0))
+        .transpose()?;
     let program = Path::new(PLACE).join("program");
     let foreign = emulator.filter(|emulator| emulator.arch == Arch::Aarch64);
     if foreign.is_some() {

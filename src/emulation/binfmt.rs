@@ -6,6 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use super::arch::Arch;
+use crate::sys::kernel::Version;
+
+/// The first Linux where user namespaces have a binfmt_misc of their own.
+pub const PRIVATE: Version = Version(6, 7);
 
 /// ELF's e_ident and e_type as far as they are compared, and e_machine after them (20 bytes).
 ///

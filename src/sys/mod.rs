@@ -2,6 +2,7 @@
 
 pub mod children;
 pub mod command;
+pub mod dispatcher;
 pub mod file;
 pub mod frame;
 pub mod inroot;
@@ -11,6 +12,7 @@ pub mod loopdev;
 pub mod memory;
 pub mod mount;
 pub mod network;
+pub mod newfile;
 pub mod packets;
 pub mod private_files;
 pub mod process;

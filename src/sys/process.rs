@@ -190,9 +190,19 @@ pub fn own_executable() -> Result<File> {
 /// A process in the chroot can reach the file that it runs through /proc/PID/exe, as root: what it
 /// finds there must not be the host's own program (CVE-2019-5736).
 pub fn sealed_copy(name: &str, file: &mut File) -> Result<File> {
+    sealed_copy_with(name, file, |_| Ok(()))
+}
+
+/// As [`sealed_copy`], with a `change` to the copy before it is sealed.
+pub fn sealed_copy_with(
+    name: &str,
+    file: &mut File,
+    change: impl FnOnce(&mut File) -> Result<()>,
+) -> Result<File> {
     let failed = || format!("cannot copy {name} into memory");
     let mut copy = memory::create(name).context(Kind::Host, failed)?;
     io::copy(file, &mut copy).context(Kind::Host, failed)?;
+    change(&mut copy)?;
     nix::sys::stat::fchmod(&copy, nix::sys::stat::Mode::from_bits_truncate(0o555))
         .context(Kind::Host, failed)?;
     memory::seal(&copy).context(Kind::Host, failed)?;

@@ -1,0 +1,160 @@
+//! What the kernel puts on a new program's stack: the number of arguments, arguments, environment, auxiliary
+//! vector (System V ABI, AMD64 supplement, "Process Initialization").
+
+use crate::{calls::Descriptor, text::Text};
+
+// Keys of the auxiliary vector (include/uapi/linux/auxvec.h).
+const AT_NULL: usize = 0;
+const AT_IGNORE: usize = 1;
+const AT_EXECFD: usize = 2;
+const AT_PHDR: usize = 3;
+const AT_PHNUM: usize = 5;
+const AT_FLAGS: usize = 8;
+const AT_ENTRY: usize = 9;
+const AT_SECURE: usize = 23;
+
+/// In AT_FLAGS: argv[2] is the program's own argv[0] (the P of binfmt_misc).
+const PRESERVE_ARGV0: usize = 1;
+
+/// Room for the frames of the functions that write a new stack.
+const FRAMES: usize = 16 << 10;
+
+/// A stack as the kernel made it.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct Stack(pub *const usize);
+
+/// Where a program is in memory, for its auxiliary vector.
+pub struct Program {
+    pub entry: usize,
+    pub headers: usize,
+    pub header_count: usize,
+}
+
+impl Stack {
+    unsafe fn word(self, index: usize) -> usize {
+        unsafe { *self.0.add(index) }
+    }
+
+    pub fn argument_count(self) -> usize {
+        unsafe { self.word(0) }
+    }
+
+    pub fn argument(self, index: usize) -> Text {
+        Text(unsafe { self.word(1 + index) } as *const u8)
+    }
+
+    /// The environment, one `NAME=value` after the other, until null.
+    pub fn environment(self) -> *const *const u8 {
+        unsafe { self.0.add(2 + self.argument_count()).cast() }
+    }
+
+    /// Whether the environment has a variable that begins with `start`.
+    pub fn has_variable(self, start: &[u8]) -> bool {
+        let mut at = self.environment();
+        unsafe {
+            while !(*at).is_null() {
+                if Text(*at).after(start).is_some() {
+                    return true;
+                }
+                at = at.add(1);
+            }
+        }
+        false
+    }
+
+    fn auxiliary(self) -> *const [usize; 2] {
+        let mut at = self.environment();
+        unsafe {
+            while !(*at).is_null() {
+                at = at.add(1);
+            }
+            at.add(1).cast()
+        }
+    }
+
+    fn auxiliary_value(self, key: usize) -> Option<usize> {
+        let mut at = self.auxiliary();
+        unsafe {
+            while (*at)[0] != AT_NULL {
+                if (*at)[0] == key {
+                    return Some((*at)[1]);
+                }
+                at = at.add(1);
+            }
+        }
+        None
+    }
+
+    /// Whether this is a start by binfmt_misc: interpreter, path, argv[0], the other arguments.
+    pub fn is_by_kernel(self) -> bool {
+        let flags = self.auxiliary_value(AT_FLAGS).unwrap_or(0);
+        self.argument_count() >= 3 && flags & PRESERVE_ARGV0 != 0
+    }
+
+    /// Whether the program has more rights than who started it.
+    pub fn is_secure(self) -> bool {
+        self.auxiliary_value(AT_SECURE) != Some(0)
+    }
+
+    /// The program's file, which the kernel has opened.
+    pub fn file(self) -> Option<Descriptor> {
+        self.auxiliary_value(AT_EXECFD)
+            .map(|number| Descriptor(number as isize))
+    }
+
+    /// Writes a stack with other arguments: `first` without its nulls, and ours from `rest` on. Tells of `program`
+    /// as the running one.
+    pub fn with_arguments(
+        self,
+        first: &[*const u8],
+        rest: usize,
+        program: Option<Program>,
+    ) -> Stack {
+        unsafe {
+            let auxiliary = self.auxiliary();
+            let mut end = auxiliary;
+            while (*end)[0] != AT_NULL {
+                end = end.add(1);
+            }
+            let words = end.add(1).cast::<usize>().offset_from(self.0) as usize + first.len();
+            let here = (&raw const words) as usize;
+            let start = ((here - FRAMES - words * size_of::<usize>()) & !15) as *mut usize;
+            let mut to = start.add(1);
+            let mut put = |word: usize| {
+                *to = word;
+                to = to.add(1);
+            };
+            let mut count = 0;
+            for argument in first {
+                if !argument.is_null() {
+                    put(*argument as usize);
+                    count += 1;
+                }
+            }
+            let mut from = self.0.add(1 + rest);
+            count += self.argument_count() - rest;
+            *start = count;
+            while from < auxiliary.cast() {
+                put(*from);
+                from = from.add(1);
+            }
+            let mut pair = auxiliary;
+            while pair <= end {
+                let [key, value] = *pair;
+                let (key, value) = match (key, &program) {
+                    (AT_PHDR, Some(program)) => (key, program.headers),
+                    (AT_PHNUM, Some(program)) => (key, program.header_count),
+                    (AT_ENTRY, Some(program)) => (key, program.entry),
+                    // It is closed by now.
+                    (AT_EXECFD, Some(_)) => (AT_IGNORE, 0),
+                    _ => (key, value),
+                };
+                put(key);
+                put(value);
+                pair = pair.add(1);
+            }
+            Stack(start)
+        }
+    }
+}
