@@ -2,7 +2,9 @@
 
 pub mod arch;
 pub mod binfmt;
+pub mod front;
 pub mod qemu;
+pub mod twins;
 
 use std::path::PathBuf;
 
@@ -16,11 +18,13 @@ use arch::Arch;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Natively where the processor can, else under qemu.
+    /// Natively where the processor can, else under qemu, with twins as they come.
     #[default]
     Auto,
-    /// Always under qemu.
+    /// Under qemu, every program of it.
     Qemu,
+    /// Under qemu, with twins for all programs that have one; waits until they are at hand.
+    Twin,
     /// Never under qemu: fail where the processor cannot run them.
     Native,
 }
@@ -32,23 +36,31 @@ pub struct Emulator {
     pub arch: Arch,
     /// The static qemu program on this host.
     pub program: PathBuf,
+    /// The CPU that it is to be; `None` is its default.
+    pub cpu: Option<String>,
 }
 
-/// Decides how programs for `image` run on a `host`; `None` is natively.
+/// Decides how programs for `image` run on a `host`; `None` is natively. `cpu` is the one that qemu is to be,
+/// where the user asks for one.
 ///
 /// # Errors
 /// [`Kind::Host`](crate::error::Kind::Host) when there is no emulator, with what to install.
-pub fn choose(mode: Mode, image: Arch, host: Arch) -> Result<Option<Emulator>> {
+pub fn choose(mode: Mode, image: Arch, host: Arch, cpu: Option<&str>) -> Result<Option<Emulator>> {
     match mode {
         Mode::Native if !host.runs(image) => Err(Error::host(format!(
             "the image is for {image}, and this {host} host cannot run it natively"
         ))
         .hint("leave out --emulation native")),
         Mode::Native => Ok(None),
+        Mode::Twin if host.runs(image) => Err(Error::host(format!(
+            "the image is for {image}, which this {host} host runs natively: there are no twins"
+        ))
+        .hint("leave out --emulation twin")),
         Mode::Auto if host.runs(image) => Ok(None),
-        Mode::Auto | Mode::Qemu => Ok(Some(Emulator {
+        Mode::Auto | Mode::Qemu | Mode::Twin => Ok(Some(Emulator {
             arch: image,
             program: qemu::find(image, &qemu::search_path())?,
+            cpu: cpu.or(image.qemu_cpu()).map(str::to_owned),
         })),
     }
 }
@@ -60,8 +72,8 @@ mod tests {
     #[test]
     fn an_image_of_the_hosts_own_kind_needs_no_emulator() {
         for arch in [Arch::Aarch64, Arch::X86_64] {
-            assert_eq!(choose(Mode::Auto, arch, arch).unwrap(), None);
+            assert_eq!(choose(Mode::Auto, arch, arch, None).unwrap(), None);
         }
-        assert!(choose(Mode::Native, Arch::Aarch64, Arch::X86_64).is_err());
+        assert!(choose(Mode::Native, Arch::Aarch64, Arch::X86_64, None).is_err());
     }
 }

@@ -3,7 +3,7 @@
 //! For programs that end soon by themselves (e2fsck, fsck.vfat). Long-lived children, which need
 //! signals and process groups, are started by the stage and the executor.
 
-use std::{ffi::OsString, path::Path, process::Output};
+use std::{ffi::OsString, path::Path, process::Output, time::Duration};
 
 use crate::error::{Context, Error, Kind, Result};
 
@@ -25,6 +25,45 @@ pub fn output(program: &Path, args: &[OsString]) -> Result<Output> {
         .context(Kind::Host, || {
             format!("cannot run {}", shell_line(program, args))
         })
+}
+
+/// Where a program runs, with which environment alone, and for how long at most.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The working directory.
+    pub dir: &'a Path,
+    /// The whole environment.
+    pub env: &'a [(OsString, OsString)],
+    /// When it is killed.
+    pub limit: Duration,
+}
+
+/// As [`output`], but in other surroundings than ours.
+///
+/// # Errors
+/// Also when it took too long.
+pub fn output_in(around: &Surroundings, program: &Path, args: &[OsString]) -> Result<Output> {
+    let failed = || format!("cannot run {}", shell_line(program, args));
+    let started = duct::cmd(program.as_os_str(), args)
+        .stdin_null()
+        .stdout_capture()
+        .stderr_capture()
+        .unchecked()
+        .dir(around.dir)
+        .full_env(around.env.iter().cloned())
+        .start()
+        .context(Kind::Host, failed)?;
+    let ended = started.wait_timeout(around.limit);
+    if let Some(output) = ended.context(Kind::Host, failed)? {
+        return Ok(output.clone());
+    }
+    // It may have ended by itself meanwhile.
+    let _ = started.kill();
+    Err(Error::host(format!(
+        "{} took longer than {} s",
+        shell_line(program, args),
+        around.limit.as_secs()
+    )))
 }
 
 /// As [`output`], but an exit other than 0 is an error of `kind` with the end of its output.
@@ -88,6 +127,20 @@ mod tests {
             "{text}"
         );
         assert_eq!(error.kind(), Kind::Image);
+    }
+
+    #[test]
+    fn a_program_that_takes_too_long_is_ended() {
+        let around = |milliseconds| Surroundings {
+            dir: Path::new("/"),
+            env: &[],
+            limit: Duration::from_millis(milliseconds),
+        };
+        let sh = Path::new("/bin/sh");
+        let out = output_in(&around(60_000), sh, &["-c".into(), "pwd".into()]).unwrap();
+        assert_eq!(out.stdout, b"/\n");
+        let error = output_in(&around(10), sh, &["-c".into(), "exec sleep 60".into()]);
+        assert!(error.unwrap_err().to_string().contains("took longer"));
     }
 
     #[test]

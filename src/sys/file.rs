@@ -109,6 +109,22 @@ pub fn start_writeback(file: &File, range: Range<u64>) {
     }
 }
 
+/// Whether the program has file capabilities, so that the kernel gives it privileges when it starts.
+///
+/// What cannot be asked counts as having some, but for a file system without attributes.
+pub fn has_capabilities(file: &File) -> bool {
+    // SAFETY: the name is a C string, and with a size of 0 no value is written.
+    let size = unsafe {
+        nix::libc::fgetxattr(
+            file.as_raw_fd(),
+            c"security.capability".as_ptr(),
+            std::ptr::null_mut(),
+            0,
+        )
+    };
+    !matches!(Errno::result(size), Err(Errno::ENODATA | Errno::EOPNOTSUPP))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
