@@ -1,16 +1,17 @@
 //! Giving up the host: a user namespace of the image's own, and its root as the root.
 
-use std::path::Path;
-
 use nix::{
     sched::CloneFlags,
     sys::resource::{Resource, setrlimit},
 };
 
-use super::plan::Network;
+use super::plan::{ChrootPlan, Network};
 use crate::{
     error::{Context, Kind, Result},
-    sys::{landlock, mount, network, process, seccomp},
+    sys::{
+        landlock, mount, network, process,
+        seccomp::{self, Syncs},
+    },
 };
 
 /// How readily the kernel ends programs of the image when memory is short: before the host's. They
@@ -36,9 +37,10 @@ pub fn leave_host(network: Network) -> Result<()> {
 
 /// Makes the mounted image the root and drops what is left of the host. Returns warnings of what
 /// this kernel cannot close off.
-pub fn enter_image(root: &Path, hostname: &str, network: Network) -> Result<Vec<String>> {
+pub fn enter_image(plan: &ChrootPlan) -> Result<Vec<String>> {
+    let (hostname, network) = (&plan.hostname, plan.network);
     deny_cgroups()?;
-    mount::pivot_into(root)?;
+    mount::pivot_into(&plan.root)?;
     nix::unistd::sethostname(hostname).context(Kind::Host, || {
         format!("cannot set the host name {hostname:?} in the chroot")
     })?;
@@ -58,10 +60,14 @@ pub fn enter_image(root: &Path, hostname: &str, network: Network) -> Result<Vec<
                 .to_owned(),
         );
     }
-    if !seccomp::deny_what_namespaces_do_not() {
+    let syncs = match plan.shortcuts.sync {
+        true => Syncs::Skipped,
+        false => Syncs::Done,
+    };
+    if !seccomp::deny_what_namespaces_do_not(syncs) {
         warnings.push(
             "this kernel has no seccomp filters: programs of the image can reach the keyring of the \
-             host's root, and start the host's handler of core dumps"
+             host's root, start the host's handler of core dumps, and wait for the disk at every sync"
                 .to_owned(),
         );
     }

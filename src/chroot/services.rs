@@ -1,25 +1,28 @@
 //! Files that the build needs in the image and the result must not keep.
 //!
-//! resolv.conf, so that names resolve, and policy-rc.d, so that installing a package does not start
-//! its service. Each is bound over where the image has the file. Where it does not, a placeholder
-//! to bind on is made and taken away again by [`Placeholders::remove`].
+//! resolv.conf, so that names resolve; policy-rc.d, so that installing a package does not start
+//! its service. Each is bound over where the image has the file; where it does not, the stage makes a
+//! [placeholder](super::placeholders) to bind on. What the [shortcuts](super::shortcuts) need is in the chroot's /run, and
+//! the stage makes links to it.
 
 use std::{
     ffi::OsString,
     io::Write,
     os::fd::OwnedFd,
-    path::{Component, Path, PathBuf},
+    path::{Component, Path},
 };
 
 use nix::{
     fcntl::{AtFlags, OFlag},
-    sys::{
-        stat::{Mode, UtimensatFlags, fstat, fstatat, futimens, utimensat},
-        time::TimeSpec,
-    },
-    unistd::{UnlinkatFlags, unlinkat},
+    sys::stat::{Mode, fstatat},
 };
 
+use super::{
+    apt_hooks, initramfs,
+    placeholders::Is,
+    plan::{ChrootPlan, Network},
+    shortcuts::Shortcuts,
+};
 use crate::{
     error::{Context, Error, Kind, Result},
     sys::{
@@ -37,88 +40,32 @@ const POLICY_TEXT: &str =
 const RESOLVER: &str = "etc/resolv.conf";
 const RESOLVER_HINT: &str = "make it a file, or a link to one below /run";
 
-/// Empty files in the image that something is bound over while the image is in use.
-#[derive(Debug, Default)]
-pub struct Placeholders(Vec<Placeholder>);
+/// Where apt reads first where packages are kept for several runs, so that what the image says itself wins. Not
+/// by a variable of the environment, which sudo takes away.
+const APT_FILE: &str = "etc/apt/apt.conf.d/00pichroot";
+const APT_TARGET: &str = "/run/pichroot/apt-packages.conf";
 
-#[derive(Debug)]
-struct Placeholder {
-    path: PathBuf,
-    parent: OwnedFd,
-    /// The parent directory's times of access and change, to be put back.
-    times: [TimeSpec; 2],
-}
-
-impl Placeholders {
-    /// Makes sure that each file to be covered exists in the image at `root`.
-    pub fn make(root: &Root) -> Result<Self> {
-        let mut made = Placeholders::default();
-        // An image without /usr/sbin has no Debian services either.
-        if root.is_dir("usr/sbin".as_ref()) {
-            made.ensure(root, POLICY)?;
-        }
-        // A link into /run, as systemd-resolved makes it, leads to a tmpfs in the chroot.
-        if root.is_dir("etc".as_ref()) && !exists(root, RESOLVER) {
-            made.ensure(root, RESOLVER)?;
-        }
-        Ok(made)
+/// What is to be in the image at `root` while it is in use.
+pub fn wanted(root: &Root, shortcuts: Shortcuts) -> Vec<(&'static str, Is)> {
+    let mut wanted = Vec::new();
+    // An image without /usr/sbin has no Debian services either.
+    if root.is_dir("usr/sbin".as_ref()) {
+        wanted.push((POLICY, Is::Empty));
     }
-
-    fn ensure(&mut self, root: &Root, path: &str) -> Result<()> {
-        let failed = || format!("cannot make /{path} in the image");
-        let path = Path::new(path);
-        let parent = root
-            .open_at(
-                path.parent().expect("has one"),
-                OFlag::O_DIRECTORY,
-                Mode::empty(),
-            )
-            .context(Kind::Image, failed)?;
-        let before = fstat(&parent).context(Kind::Image, failed)?;
-        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY;
-        match root.open_at(path, flags, Mode::from_bits_truncate(0o755)) {
-            Err(nix::Error::EEXIST) => return Ok(()),
-            result => result.context(Kind::Image, failed)?,
-        };
-        let times = [
-            TimeSpec::new(before.st_atime, before.st_atime_nsec),
-            TimeSpec::new(before.st_mtime, before.st_mtime_nsec),
-        ];
-        futimens(&parent, &times[0], &times[1]).context(Kind::Image, failed)?;
-        self.0.push(Placeholder {
-            path: path.to_owned(),
-            parent,
-            times,
-        });
-        Ok(())
+    // A link into /run, as systemd-resolved makes it, leads to a tmpfs in the chroot.
+    if root.is_dir("etc".as_ref()) && !exists(root, RESOLVER) {
+        wanted.push((RESOLVER, Is::Empty));
     }
-
-    /// Takes the placeholders away. One that the playbook replaced by a file of its own, which is
-    /// not empty, stays; a directory that nothing else changed gets its time stamps back.
-    pub fn remove(self) -> Result<()> {
-        for placeholder in self.0 {
-            let Placeholder {
-                path,
-                parent,
-                times,
-            } = placeholder;
-            let failed = || format!("cannot remove the placeholder /{}", path.display());
-            let name = path.file_name().expect("has one");
-            match fstatat(&parent, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
-                Err(nix::Error::ENOENT) => continue,
-                Ok(stat) if stat.st_size != 0 => continue,
-                result => result.context(Kind::Teardown, failed)?,
-            };
-            let now = fstat(&parent).context(Kind::Teardown, failed)?;
-            unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir).context(Kind::Teardown, failed)?;
-            if (now.st_mtime, now.st_mtime_nsec) == (times[1].tv_sec(), times[1].tv_nsec()) {
-                let here = UtimensatFlags::FollowSymlink;
-                utimensat(&parent, ".", &times[0], &times[1], here)
-                    .context(Kind::Teardown, failed)?;
-            }
-        }
-        Ok(())
+    if shortcuts.apt_hooks {
+        wanted.push((apt_hooks::FILE, Is::LinkTo(apt_hooks::TARGET)));
     }
+    if shortcuts.packages && root.is_dir("etc/apt/apt.conf.d".as_ref()) {
+        wanted.push((APT_FILE, Is::LinkTo(APT_TARGET)));
+    }
+    if shortcuts.initramfs {
+        wanted.push((initramfs::FILE, Is::LinkTo(initramfs::TARGET)));
+    }
+    wanted
 }
 
 /// A handle on the directory of `path`, whose last component is then not followed.
@@ -136,15 +83,29 @@ fn exists(root: &Root, path: &str) -> bool {
         .is_some_and(|(dir, name)| fstatat(&dir, &*name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok())
 }
 
-/// Covers resolv.conf with the host's and policy-rc.d with ours. Runs with the chroot's /run
-/// mounted, so that a link into it is made to lead somewhere.
-pub fn cover(root: &Root, with_network: bool) -> Result<()> {
+/// Covers the files, and makes those that links lead to. Runs with the chroot's /run mounted, so that
+/// a link into it is made to lead somewhere.
+pub fn cover(root: &Root, plan: &ChrootPlan) -> Result<()> {
     if let Ok(at) = root.locate(POLICY.as_ref()) {
         not_a_directory(root, POLICY)?;
-        let file = run_file(root, "pichroot-policy-rc.d", POLICY_TEXT.as_bytes(), 0o755)?;
+        let file = run_file(root, "pichroot/policy-rc.d", POLICY_TEXT.as_bytes(), 0o755)?;
         mount::bind(&path_of(&file), &path_of(&at), false)?;
     }
-    if with_network {
+    let run_file = |path: &str, text: &str, mode| {
+        let name = path.strip_prefix("/run/").expect("is there");
+        run_file(root, name, text.as_bytes(), mode).map(drop)
+    };
+    if plan.shortcuts.apt_hooks {
+        run_file(apt_hooks::TARGET, apt_hooks::TEXT, 0o644)?;
+    }
+    if let Some(text) = &plan.apt {
+        run_file(APT_TARGET, text, 0o644)?;
+    }
+    if plan.shortcuts.initramfs {
+        run_file(initramfs::TARGET, initramfs::PROGRAM, 0o755)?;
+        run_file(initramfs::RECORD, "", 0o644)?;
+    }
+    if plan.network == Network::Host {
         resolver(root)?;
     }
     Ok(())
@@ -166,7 +127,7 @@ fn resolver(root: &Root) -> Result<()> {
         return Ok(());
     };
     not_a_directory(root, RESOLVER)?;
-    let file = run_file(root, "pichroot-resolv.conf", &host, 0o644)?;
+    let file = run_file(root, "pichroot/resolv.conf", &host, 0o644)?;
     mount::bind(&path_of(&file), &path_of(&at), false)
 }
 

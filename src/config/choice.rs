@@ -15,5 +15,10 @@ pub enum OnError {
 }
 
 pub use crate::{
-    ansible::connection::Executor, chroot::plan::Network, emulation::Mode as Emulation,
+    ansible::connection::Executor,
+    chroot::{
+        plan::Network,
+        shortcuts::{Shortcut, Shortcuts},
+    },
+    emulation::Mode as Emulation,
 };

@@ -8,7 +8,7 @@ use serde::{
 };
 
 use super::{
-    choice::{Emulation, Executor, Network, OnError},
+    choice::{Emulation, Executor, Network, OnError, Shortcuts},
     nearest::nearest,
     yaml,
 };
@@ -42,6 +42,8 @@ pub struct File {
     pub executor: Option<Executor>,
     /// As `--on-error`.
     pub on_error: Option<OnError>,
+    /// Those that `--no-shortcut` names are `false`.
+    pub shortcuts: Shortcuts,
 }
 
 /// The section `image`.

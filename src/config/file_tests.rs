@@ -21,7 +21,7 @@ fn every_key() {
          layout: {1: /boot, 2: /}\nansible: {user: ubuntu, args: [-v], inventory: [hosts], \
          command: ap}\nvars: {hn_pi: true}\nsecrets:\n  z: {vault: /secret/c, field: key}\n  \
          a: {env: A}\n  b: prompt\n  c: {prompt: true}\nnetwork: none\nemulation: qemu\n\
-         on_error: keep\n",
+         on_error: keep\nshortcuts: {sync: false, apt-hooks: false}\n",
     )
     .unwrap();
     assert_eq!(file.image.layout.unwrap()[&2], "/");
@@ -35,6 +35,9 @@ fn every_key() {
     assert_eq!(names, ["z", "a", "b", "c"]);
     assert_eq!(file.network, Some(Network::None));
     assert_eq!(file.on_error, Some(OnError::Keep));
+    let shortcuts = file.shortcuts;
+    assert!(!shortcuts.sync && !shortcuts.apt_hooks);
+    assert!(shortcuts.initramfs && shortcuts.packages);
 }
 
 #[test]
@@ -55,6 +58,11 @@ fn unknown_keys_are_placed_and_the_nearest_is_named() {
         "imgae: {}\n",
         "/c/pichroot.yml:1: unknown key imgae",
         "image",
+    );
+    refused(
+        "shortcuts: {apt_hooks: false}\n",
+        "/c/pichroot.yml:1: unknown key shortcuts.apt_hooks",
+        "did you mean apt-hooks?",
     );
     refused(
         "image: {grow: 4G}\n",

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    choice::{Emulation, Executor, Network, OnError},
+    choice::{Emulation, Executor, Network, OnError, Shortcut},
     data_dir,
 };
 use crate::{
@@ -54,6 +54,8 @@ pub struct Given {
     pub network: Option<Network>,
     /// `--executor`.
     pub executor: Option<Executor>,
+    /// Each `--no-shortcut`.
+    pub no_shortcuts: Vec<Shortcut>,
     /// `--force`.
     pub force: bool,
 }

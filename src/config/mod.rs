@@ -22,7 +22,7 @@ pub mod plan;
 pub mod playbook;
 pub mod yaml;
 
-pub use choice::{Emulation, Executor, Network, OnError};
+pub use choice::{Emulation, Executor, Network, OnError, Shortcut, Shortcuts};
 pub use file::File;
 pub use given::{Given, Surroundings};
 pub use plan::AnsiblePlan;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    choice::{Emulation, Executor, Network, OnError},
+    choice::{Emulation, Executor, Network, OnError, Shortcut, Shortcuts},
     extra_vars,
     file::{self, File},
     given::{Given, Surroundings},
@@ -66,6 +66,8 @@ pub struct AnsiblePlan {
     pub network: Network,
     /// How Ansible reaches them.
     pub executor: Executor,
+    /// What is left out or put off.
+    pub shortcuts: Shortcuts,
 }
 
 impl AnsiblePlan {
@@ -129,6 +131,13 @@ impl AnsiblePlan {
         } else {
             inventories(&given.inventories, cwd, home)?
         };
+        let mut shortcuts = given
+            .no_shortcuts
+            .into_iter()
+            .fold(file.shortcuts, Shortcuts::without);
+        if changes_nothing {
+            shortcuts = shortcuts.without(Shortcut::Initramfs);
+        }
         let secrets = file
             .secrets
             .0
@@ -149,6 +158,7 @@ impl AnsiblePlan {
             emulation: given.emulation.or(file.emulation).unwrap_or_default(),
             network: given.network.or(file.network).unwrap_or_default(),
             executor: given.executor.or(file.executor).unwrap_or_default(),
+            shortcuts,
             limit: given.limit,
             verbosity: given.verbosity,
             force: given.force,

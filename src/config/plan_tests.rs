@@ -162,3 +162,18 @@ fn whatever_is_wrong_is_named() {
         .unwrap();
     Place::new("").refused("no image is given", |_| ());
 }
+
+#[test]
+fn shortcuts_are_all_taken_but_those_that_either_names() {
+    let place = Place::new("image: {source: a.img}\nshortcuts: {sync: false}\n");
+    let plan = place.plan(|given| given.no_shortcuts = vec![Shortcut::Packages]);
+    let only = Shortcuts {
+        sync: false,
+        packages: false,
+        ..Shortcuts::default()
+    };
+    assert_eq!(plan.unwrap().shortcuts, only);
+    // Where nothing changes, nothing is put off.
+    let plan = place.plan(|given| given.options = vec!["--check".into()]);
+    assert!(!plan.unwrap().shortcuts.initramfs);
+}

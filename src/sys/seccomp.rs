@@ -7,6 +7,10 @@
 //!   core_pattern, as root on the host, for a crash of the image's. So the limit must stay.
 //!
 //! A list of what is refused, not of what is allowed: everything else is confined by namespaces.
+//!
+//! It can also leave out writing to the disk at once ([`Syncs::Skipped`]): a package manager asks for
+//! that after every file, against a crash in the middle. Here that image is thrown away. Not msync(2), whose
+//! errors tell programs what is mapped.
 
 #![allow(unsafe_code)]
 
@@ -20,6 +24,17 @@ struct Table {
     keys: [u32; 3],
     setrlimit: u32,
     prlimit: u32,
+    /// sync, fsync, fdatasync, syncfs, sync_file_range.
+    syncs: [u32; 5],
+}
+
+/// What becomes of system calls that only wait for a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syncs {
+    /// The kernel has them.
+    Done,
+    /// They succeed at once, whatever they are given.
+    Skipped,
 }
 
 const TABLES: [Table; 5] = [
@@ -29,6 +44,7 @@ const TABLES: [Table; 5] = [
         keys: [248, 249, 250],
         setrlimit: 160,
         prlimit: 302,
+        syncs: [162, 74, 75, 306, 277],
     },
     // i386
     Table {
@@ -36,6 +52,7 @@ const TABLES: [Table; 5] = [
         keys: [286, 287, 288],
         setrlimit: 75,
         prlimit: 340,
+        syncs: [36, 118, 148, 344, 314],
     },
     // aarch64
     Table {
@@ -43,6 +60,7 @@ const TABLES: [Table; 5] = [
         keys: [217, 218, 219],
         setrlimit: 164,
         prlimit: 261,
+        syncs: [81, 82, 83, 267, 84],
     },
     // 32-bit ARM
     Table {
@@ -50,6 +68,7 @@ const TABLES: [Table; 5] = [
         keys: [309, 310, 311],
         setrlimit: 75,
         prlimit: 369,
+        syncs: [36, 118, 148, 373, 341],
     },
     // 64-bit RISC-V
     Table {
@@ -57,6 +76,7 @@ const TABLES: [Table; 5] = [
         keys: [217, 218, 219],
         setrlimit: 164,
         prlimit: 261,
+        syncs: [81, 82, 83, 267, 84],
     },
 ];
 
@@ -106,13 +126,18 @@ fn low(index: u32) -> u32 {
 }
 
 /// The part of the program for one table: leaves out its own rest where the arch is another.
-fn rules(table: &Table) -> Vec<libc::sock_filter> {
+fn rules(table: &Table, syncs: Syncs) -> Vec<libc::sock_filter> {
     let mut rules = vec![op(LOAD, NUMBER)];
     if table.arch == TABLES[0].arch {
         rules.push(op(AND, !X32));
     }
     for number in table.keys {
         rules.extend([unless_equal(number, 1), op(RETURN, NO_KEYS)]);
+    }
+    if syncs == Syncs::Skipped {
+        for number in table.syncs {
+            rules.extend([unless_equal(number, 1), op(RETURN, PRETEND)]);
+        }
     }
     // setrlimit(RLIMIT_CORE, ..)
     rules.extend([
@@ -140,10 +165,10 @@ fn rules(table: &Table) -> Vec<libc::sock_filter> {
     rules
 }
 
-fn program() -> Vec<libc::sock_filter> {
+fn program(syncs: Syncs) -> Vec<libc::sock_filter> {
     let mut program = Vec::new();
     for table in &TABLES {
-        let rules = rules(table);
+        let rules = rules(table, syncs);
         program.extend([op(LOAD, ARCH), unless_equal(table.arch, rules.len() as u8)]);
         program.extend(rules);
     }
@@ -155,8 +180,8 @@ fn program() -> Vec<libc::sock_filter> {
 ///
 /// Needs CAP_SYS_ADMIN in the own user namespace, so that no_new_privs, which breaks sudo, can stay
 /// off. Must be called before there is another thread.
-pub fn deny_what_namespaces_do_not() -> bool {
-    let mut program = program();
+pub fn deny_what_namespaces_do_not(syncs: Syncs) -> bool {
+    let mut program = program(syncs);
     let filter = libc::sock_fprog {
         len: program.len() as u16,
         filter: program.as_mut_ptr(),
@@ -177,13 +202,13 @@ mod tests {
     use super::*;
 
     /// What the filter says to a call, by a small interpreter.
-    fn verdict(arch: u32, number: u32, args: [u64; 3]) -> u32 {
+    fn verdict_with(syncs: Syncs, arch: u32, number: u32, args: [u64; 3]) -> u32 {
         let mut data = Vec::new();
         data.extend(number.to_le_bytes());
         data.extend(arch.to_le_bytes());
         data.extend(0u64.to_le_bytes());
         args.iter().for_each(|a| data.extend(a.to_le_bytes()));
-        let (program, mut at, mut loaded) = (program(), 0, 0);
+        let (program, mut at, mut loaded) = (program(syncs), 0, 0);
         loop {
             let op = program[at];
             at += 1;
@@ -198,6 +223,35 @@ mod tests {
                 code => panic!("operation {code}"),
             }
         }
+    }
+
+    fn verdict(arch: u32, number: u32, args: [u64; 3]) -> u32 {
+        let verdicts =
+            [Syncs::Done, Syncs::Skipped].map(|syncs| verdict_with(syncs, arch, number, args));
+        assert_eq!(verdicts[0], verdicts[1]);
+        verdicts[0]
+    }
+
+    #[test]
+    fn syncs_are_skipped_on_every_arch_where_that_is_wanted() {
+        for table in &TABLES {
+            for number in table.syncs {
+                let of = |syncs| verdict_with(syncs, table.arch, number, [3, 0, 0]);
+                assert_eq!(of(Syncs::Skipped), PRETEND);
+                assert_eq!(of(Syncs::Done), ALLOW);
+            }
+        }
+        let x32 = verdict_with(Syncs::Skipped, TABLES[0].arch, X32 | 74, [3, 0, 0]);
+        assert_eq!(x32, PRETEND);
+        let own = [
+            libc::SYS_sync,
+            libc::SYS_fsync,
+            libc::SYS_fdatasync,
+            libc::SYS_syncfs,
+            libc::SYS_sync_file_range,
+        ];
+        #[cfg(target_arch = "x86_64")]
+        assert_eq!(TABLES[0].syncs.map(i64::from), own);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::{fs, path::Path, process::Command};
 use crate::{
     case::{Case, in_private_mounts, play, quoted},
     images::{self, Part, Root, pack},
+    support::server::{Server, answer},
 };
 
 const NO_SPACE: &str = "No space left on device";
@@ -50,7 +51,7 @@ fn while_downloading() {
     let case = Case::new();
     full_image(&case, 8);
     let bytes = fs::read(case.path("x.img")).unwrap();
-    let server = crate::server::Server::start(move |_, _| crate::server::answer("200 OK", &bytes));
+    let server = Server::start(move |_, _| answer("200 OK", &bytes));
     let url = format!("{}/x.img", server.url);
     let inner = case.ansible(&["--image", &url, "--checksum", "none", "-o", "out.img"]);
     let mut run = in_private_mounts(&tmpfs("size=2m", case.cache()), &inner);

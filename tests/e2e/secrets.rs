@@ -63,6 +63,8 @@ fn secrets_are_only_where_the_playbook_puts_them() {
         // A log of Ansible's own would hold them; it is not written.
         .env("ANSIBLE_LOG_PATH", scene.path("ansible.log"))
         .args(["-vvv", "--secret", "by_env=env:THE_SECRET"])
+        // The dropped file is to be on the disk once.
+        .args(["--no-shortcut", "sync"])
         .args(["--secret", &format!("by_file=file:{}", file.display())])
         .args(["--secret", &format!("by_cmd=cmd:cat {}", for_cmd.display())])
         .args(["--secret", "by_kv1=vault:old/ceph#key"])

@@ -274,7 +274,7 @@ fn resolv_conf_with_a_target_outside_of_run() {
         "/run/",
         "/run/.",
         "/run/lock",
-        "/run/pichroot-policy-rc.d",
+        "/run/pichroot/policy-rc.d",
         "/var/run/../../etc/new",
         "resolv.conf",
         "/run/a/b/c/d",

@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{ArgAction, Args};
 
 use super::playbook::PlaybookArgs;
-use crate::config::{Emulation, Executor, Given, Network, OnError};
+use crate::config::{Emulation, Executor, Given, Network, OnError, Shortcut};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -99,6 +99,10 @@ pub struct AnsibleArgs {
     #[arg(long, value_name = "HOW")]
     pub executor: Option<Executor>,
 
+    /// A shortcut not to take; repeatable
+    #[arg(long = "no-shortcut", value_name = "NAME")]
+    pub no_shortcuts: Vec<Shortcut>,
+
     /// Say more, and have Ansible say more; up to -vvvvvv
     #[arg(short, action = ArgAction::Count)]
     pub verbose: u8,
@@ -129,6 +133,7 @@ impl From<AnsibleArgs> for Given {
             emulation: args.emulation,
             network: args.network,
             executor: args.executor,
+            no_shortcuts: args.no_shortcuts,
             force: args.force,
         }
     }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-use crate::config::{Emulation, Network};
+use crate::config::{Emulation, Network, Shortcut, Shortcuts};
 
 const EXEC_EXAMPLES: &str = "\
 Examples:
@@ -64,6 +64,22 @@ pub struct ImageArgs {
     /// The network that programs of the image see
     #[arg(long, value_name = "NETWORK", value_enum, default_value_t)]
     pub network: Network,
+
+    /// A shortcut not to take; repeatable
+    #[arg(long = "no-shortcut", value_name = "NAME")]
+    pub no_shortcuts: Vec<Shortcut>,
+
+    /// Say more, such as how programs of the image were run
+    #[arg(short)]
+    pub verbose: bool,
+}
+
+impl ImageArgs {
+    /// All but those.
+    pub fn shortcuts(&self) -> Shortcuts {
+        let given = self.no_shortcuts.iter().copied();
+        given.fold(Shortcuts::default(), Shortcuts::without)
+    }
 }
 
 /// Options of `pichroot exec`.

@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 
 use super::*;
-use crate::config::{Emulation, Given, Network, OnError};
+use crate::config::{Emulation, Given, Network, OnError, Shortcut, Shortcuts};
 
 fn parse(line: &[&str]) -> Result<Command, String> {
     Cli::try_parse_from(std::iter::once(&"pichroot").chain(line))
@@ -56,6 +56,25 @@ fn options_may_stand_before_and_after_the_playbook() {
     assert_eq!(given.on_error, Some(OnError::Keep));
     assert_eq!(given.emulation, Some(Emulation::Qemu));
     assert_eq!(given.network, Some(Network::None));
+}
+
+#[test]
+fn shortcuts_are_named_one_by_one() {
+    let line = [
+        "site.yml",
+        "--no-shortcut",
+        "sync",
+        "--no-shortcut=apt-hooks",
+    ];
+    let given = given(&[&["ansible"], &line[..]].concat());
+    assert_eq!(given.no_shortcuts, [Shortcut::Sync, Shortcut::AptHooks]);
+    let Ok(Command::Shell(args)) = parse(&["shell", "--no-shortcut", "all", "a.img"]) else {
+        panic!("shell expected")
+    };
+    let none = Shortcuts::default().without(Shortcut::All);
+    assert_eq!(args.image.shortcuts(), none);
+    let error = parse(&["ansible", "site.yml", "--no-shortcut", "snyc"]);
+    assert!(error.err().unwrap().contains("sync"));
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! What packages have apt run after `apt-get update`: indexes for a person at a running machine, such as
+//! of commands that are not installed. Under an emulator that takes long.
+//!
+//! apt reads our file after those of the packages and forgets their hooks; none of them is touched.
+//! An index is made anew by the machine's own next update.
+
+use std::path::Path;
+
+use nix::{dir::Dir, fcntl::OFlag, sys::stat::Mode};
+
+use crate::sys::inroot::Root;
+
+/// Where apt reads what its hooks are.
+const FOLDER: &str = "etc/apt/apt.conf.d";
+/// Ours, the last one that apt reads there.
+pub const FILE: &str = "etc/apt/apt.conf.d/zz-pichroot";
+/// Where that leads.
+pub const TARGET: &str = "/run/pichroot/apt.conf";
+/// What it holds. The time stamp is what Ansible tells by whether an update is due.
+pub const TEXT: &str = r#"// Put here by pichroot while it provisions the image.
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+APT::Update::Post-Invoke-Success {
+    "test ! -e /etc/apt/apt.conf.d/15update-stamp || touch /var/lib/apt/periodic/update-success-stamp 2>/dev/null || true";
+};
+"#;
+/// For needrestart, which runs after every installation and looks for services to start anew.
+pub const ENVIRONMENT: (&str, &str) = ("NEEDRESTART_SUSPEND", "1");
+
+/// The files whose hooks do nothing but that: of update-notifier (the time stamp), PackageKit, AppStream and
+/// command-not-found.
+const KNOWN: [&str; 4] = [
+    "15update-stamp",
+    "20packagekit",
+    "50appstream",
+    "50command-not-found",
+];
+/// A file with hooks is shorter, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+/// More files are not looked into.
+const MAX_FILES: usize = 200;
+
+/// Whether the image has apt, and no hooks of its own: those stay, and with them all others.
+pub fn possible_in(root: &Root) -> bool {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+    let folder = root
+        .open_at(FOLDER.as_ref(), flags, Mode::empty())
+        .and_then(Dir::from_fd);
+    let Ok(mut folder) = folder else {
+        return false;
+    };
+    let names: Vec<_> = folder
+        .iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.file_name().to_str().ok()?.to_owned()))
+        .take(MAX_FILES + 1)
+        .collect();
+    let unknown_hooks = |name: &String| {
+        let text = root.read(&Path::new(FOLDER).join(name), MAX_FILE);
+        !KNOWN.contains(&name.as_str()) && text.is_ok_and(|text| has_hooks(&text))
+    };
+    names.len() <= MAX_FILES
+        && !names.iter().any(|name| FILE.ends_with(&format!("/{name}")))
+        && !names.iter().any(unknown_hooks)
+}
+
+/// Whether a file of apt's names such hooks: `APT::Update::Post-Invoke`, with or without `-Success`, or the same in
+/// braces. dpkg's have the same name; those of Ubuntu Pro, `-Stats`, stay.
+fn has_hooks(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let count = |part| text.matches(part).count();
+    count("post-invoke") > count("dpkg::post-invoke") + count("post-invoke-stats")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_hooks_are_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join(FOLDER);
+        let possible = || possible_in(&Root::open(dir.path()).unwrap());
+        let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+        assert!(!possible(), "no apt");
+        std::fs::create_dir_all(&folder).unwrap();
+        write("99needrestart", "DPkg::Post-Invoke {\"x\";};");
+        write(
+            "20apt-esm-hook.conf",
+            "APT::Update::Post-Invoke-Stats {\"x\";};",
+        );
+        write(
+            "50command-not-found",
+            "APT::Update::Post-Invoke-Success {\"x\";};",
+        );
+        assert!(possible());
+        for own in [
+            "apt::update::post-invoke {\"x\";};",
+            "APT { Update { Post-Invoke {\"x\";};};};",
+        ] {
+            write("99own", own);
+            assert!(!possible(), "{own}");
+        }
+        write("99own", "");
+        assert!(possible());
+        write("zz-pichroot", "");
+        assert!(!possible(), "our place is taken");
+    }
+}

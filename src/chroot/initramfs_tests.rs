@@ -1,0 +1,240 @@
+//! The program that stands before update-initramfs, by a real shell, in a root of its own.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use super::*;
+
+const PACKAGE: &[(&str, &str)] = &[
+    ("DPKG_MAINTSCRIPT_PACKAGE", "linux-image-2-pi"),
+    ("DPKG_RUNNING_VERSION", "1.21.22"),
+];
+/// initramfs-tools itself, when its trigger runs.
+const TRIGGER: &[(&str, &str)] = &[
+    ("DPKG_MAINTSCRIPT_PACKAGE", ""),
+    ("DPKG_RUNNING_VERSION", "1.21.22"),
+];
+const USER: &[(&str, &str)] = &[];
+
+/// Stands for the real program: tells what it is called with, and makes the file.
+const FAKE: &str = "#!/bin/sh
+echo \"$*\" >>ROOT/calls
+case $* in *broken*) exit 3 ;; -c*) : >\"ROOT/boot/initrd.img-$3\" ;; esac
+";
+/// Good enough for one digit.
+const LINUX_VERSION: &str = "#!/bin/sh
+shift 2
+printf '%s\\n' \"$@\" | sort -r
+";
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    /// With kernels 1-pi and 2-pi, of which the first has an initramfs.
+    fn new() -> Self {
+        let place = Place(tempfile::tempdir().unwrap());
+        for folder in ["usr/sbin", "run/pichroot", "boot", "etc/kernel/postinst.d"] {
+            fs::create_dir_all(place.at(folder)).unwrap();
+        }
+        for empty in [
+            "boot/vmlinuz-1-pi",
+            "boot/vmlinuz-2-pi",
+            "boot/initrd.img-1-pi",
+            "etc/kernel/postinst.d/dkms",
+            "etc/kernel/postinst.d/initramfs-tools",
+            "etc/kernel/postinst.d/unattended-upgrades",
+        ] {
+            fs::write(place.at(empty), "").unwrap();
+        }
+        place.program("usr/sbin/update-initramfs", FAKE);
+        place.program("usr/sbin/linux-version", LINUX_VERSION);
+        // Every path of the program's is in a variable of its own.
+        place.program("shim", &PROGRAM.replace("=/", "=ROOT/"));
+        place
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    fn program(&self, path: &str, text: &str) {
+        let text = text.replace("ROOT", self.0.path().to_str().unwrap());
+        fs::write(self.at(path), text).unwrap();
+        fs::set_permissions(self.at(path), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn output(&self, environment: &[(&str, &str)], line: &str) -> Output {
+        let path = format!("{}:/usr/bin:/bin", self.at("usr/sbin").display());
+        Command::new("sh")
+            .arg(self.at("shim"))
+            .args(line.split_whitespace())
+            .env_clear()
+            .env("PATH", path)
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap()
+    }
+
+    fn run(&self, environment: &[(&str, &str)], line: &str) -> Option<i32> {
+        let output = self.output(environment, line);
+        assert!(output.stderr.is_empty(), "{line}: {output:?}");
+        output.status.code()
+    }
+
+    /// What the real program was called with since this was last asked.
+    fn calls(&self) -> String {
+        let calls = fs::read_to_string(self.at("calls")).unwrap_or_default();
+        let _ = fs::remove_file(self.at("calls"));
+        calls.trim_end().replace('\n', "; ")
+    }
+
+    fn record(&self) -> Vec<String> {
+        let record = fs::read_to_string(self.at(&RECORD[1..])).unwrap_or_default();
+        let calls = read(&record).unwrap();
+        calls.iter().map(|o| o.command()[1..].join(" ")).collect()
+    }
+}
+
+#[test]
+fn packages_are_told_that_it_waits() {
+    let place = Place::new();
+    let output = place.output(PACKAGE, "-u");
+    let said = "update-initramfs: deferred to the end of the play by pichroot\n";
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), said);
+    assert!(output.status.success());
+    assert_eq!(place.record(), ["-u -k 1-pi"]);
+    // Once is enough.
+    for line in ["-u", "-u -k all", "-uk 1-pi", "-u -k1-pi -v"] {
+        assert_eq!(place.run(TRIGGER, line), Some(0), "{line}");
+    }
+    assert_eq!(place.record(), ["-u -k 1-pi"]);
+    assert_eq!(place.calls(), "");
+}
+
+#[test]
+fn a_new_kernel_counts_as_if_it_had_its_initramfs() {
+    let place = Place::new();
+    place.run(PACKAGE, "-u");
+    let boot = place.at("boot");
+    // As Debian's hook of a kernel calls it; there it is the image's /boot.
+    place.run(PACKAGE, &format!("-c -k 2-pi -b {}", boot.display()));
+    place.run(TRIGGER, "-u");
+    assert_eq!(place.record(), ["-u -k 1-pi", "-c -k 2-pi"]);
+    place.run(PACKAGE, "-c -k 1-pi");
+    assert_eq!(place.record(), ["-c -k 2-pi", "-c -k 1-pi"]);
+    assert_eq!(place.calls(), "");
+    // A removed kernel needs none.
+    assert_eq!(place.run(PACKAGE, "-d -k 2-pi"), Some(0));
+    assert_eq!(place.calls(), "-d -k 2-pi");
+    assert_eq!(place.record(), ["-c -k 1-pi"]);
+}
+
+#[test]
+fn a_task_does_not_wait_and_settles_what_is_outstanding() {
+    let place = Place::new();
+    assert_eq!(place.run(USER, "-u"), Some(0));
+    assert_eq!(place.calls(), "-u");
+    place.run(PACKAGE, "-u");
+    place.run(PACKAGE, "-c -k 2-pi");
+    assert_eq!(place.run(USER, "-u"), Some(0));
+    assert_eq!(place.calls(), "-c -k 2-pi; -u");
+    assert_eq!(place.record(), ["-u -k 1-pi"]);
+    assert_eq!(place.run(USER, "-u -k all"), Some(0));
+    assert_eq!(place.calls(), "-u -k all");
+    assert!(place.record().is_empty());
+}
+
+#[test]
+fn what_fails_stays_outstanding() {
+    let place = Place::new();
+    place.run(PACKAGE, "-u -k broken");
+    assert_eq!(place.run(USER, "-u -k broken"), Some(3));
+    assert_eq!(place.record(), ["-u -k broken"]);
+}
+
+#[test]
+fn a_new_kernel_does_not_wait_where_another_hook_may_want_its_initramfs() {
+    let place = Place::new();
+    fs::write(place.at("etc/kernel/postinst.d/zz-flash-kernel"), "").unwrap();
+    place.run(PACKAGE, "-u");
+    place.run(PACKAGE, "-c -k 2-pi");
+    assert_eq!(place.calls(), "-c -k 2-pi");
+    assert_eq!(place.record(), ["-u -k 1-pi"]);
+}
+
+#[test]
+fn what_is_not_understood_is_the_real_programs() {
+    let place = Place::new();
+    for line in [
+        "",
+        "-c",
+        "-u extra",
+        "-u -b /other",
+        "--help",
+        "-x",
+        "-u -k a/b",
+        "-k 1-pi",
+    ] {
+        place.run(PACKAGE, line);
+        assert_eq!(place.calls(), line);
+        assert!(place.record().is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn the_programs_own_settings_hold() {
+    let place = Place::new();
+    let folder = place.at("etc/initramfs-tools");
+    fs::create_dir(&folder).unwrap();
+    let settings = folder.join("update-initramfs.conf");
+    fs::write(&settings, "update_initramfs=no\n").unwrap();
+    place.run(PACKAGE, "-u");
+    assert_eq!(place.calls(), "-u");
+    fs::write(&settings, "update_initramfs=all\n").unwrap();
+    fs::write(place.at("boot/initrd.img-2-pi"), "").unwrap();
+    place.run(PACKAGE, "-u");
+    assert_eq!(place.record(), ["-u -k 2-pi", "-u -k 1-pi"]);
+}
+
+#[test]
+fn without_any_initramfs_there_is_nothing_to_wait_for() {
+    let place = Place::new();
+    fs::remove_file(place.at("boot/initrd.img-1-pi")).unwrap();
+    place.run(PACKAGE, "-u");
+    assert_eq!(place.calls(), "-u");
+    assert!(place.record().is_empty());
+}
+
+#[test]
+fn once_the_real_program_is_gone_packages_do_not_miss_it() {
+    let place = Place::new();
+    fs::remove_file(place.at("usr/sbin/update-initramfs")).unwrap();
+    assert_eq!(place.run(PACKAGE, "-u"), Some(0));
+    assert_eq!(place.output(USER, "-u").status.code(), Some(127));
+}
+
+#[test]
+fn it_is_put_only_where_it_belongs() {
+    let dir = tempfile::tempdir().unwrap();
+    let possible = || possible_in(&Root::open(dir.path()).unwrap());
+    fs::create_dir_all(dir.path().join("usr/local/sbin")).unwrap();
+    assert!(!possible(), "no initramfs-tools");
+    fs::create_dir_all(dir.path().join("usr/sbin")).unwrap();
+    fs::write(dir.path().join(REAL), "").unwrap();
+    assert!(possible());
+    std::os::unix::fs::symlink("nowhere", dir.path().join(FILE)).unwrap();
+    assert!(!possible(), "somebody's own");
+}
+
+#[test]
+fn a_record_of_somebody_elses_is_refused() {
+    for bad in ["x 1", "u", "u ", "u -1", "u a b", "u a/b", "u\t1"] {
+        assert!(read(bad).is_err(), "{bad}");
+    }
+    assert!(read(&"u 1\n".repeat(101)).is_err());
+    assert!(read("").unwrap().is_empty());
+}

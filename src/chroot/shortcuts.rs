@@ -1,0 +1,111 @@
+//! Work that is left out or put off while an image is provisioned, since its result stays the same.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::{apt_hooks, initramfs};
+use crate::sys::inroot::Root;
+
+/// Which shortcuts are taken; as in pichroot.yml.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Shortcuts {
+    /// Programs of the image do not wait for the disk.
+    pub sync: bool,
+    /// What packages have apt do for a running machine is left out.
+    pub apt_hooks: bool,
+    /// The initramfs is made once, at the end, and not for every package.
+    pub initramfs: bool,
+    /// Packages that an earlier run has downloaded are used again.
+    pub packages: bool,
+}
+
+/// The name of one, or of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shortcut {
+    /// Do not wait for the disk
+    Sync,
+    /// Leave out what packages have apt do for a running machine
+    AptHooks,
+    /// Make the initramfs once, at the end
+    Initramfs,
+    /// Use packages again that an earlier run has downloaded
+    Packages,
+    /// All of them
+    All,
+}
+
+impl Default for Shortcuts {
+    fn default() -> Self {
+        Shortcuts {
+            sync: true,
+            apt_hooks: true,
+            initramfs: true,
+            packages: true,
+        }
+    }
+}
+
+impl Shortcuts {
+    /// Without this one.
+    pub fn without(self, name: Shortcut) -> Self {
+        match name {
+            Shortcut::Sync => Shortcuts {
+                sync: false,
+                ..self
+            },
+            Shortcut::AptHooks => Shortcuts {
+                apt_hooks: false,
+                ..self
+            },
+            Shortcut::Initramfs => Shortcuts {
+                initramfs: false,
+                ..self
+            },
+            Shortcut::Packages => Shortcuts {
+                packages: false,
+                ..self
+            },
+            Shortcut::All => Shortcuts {
+                sync: false,
+                apt_hooks: false,
+                initramfs: false,
+                packages: false,
+            },
+        }
+    }
+
+    /// Those of them that there is a use for in the image at `root`, and a place. Looked at before anything
+    /// of ours is put there.
+    pub fn possible_in(self, root: &Root) -> Self {
+        Shortcuts {
+            apt_hooks: self.apt_hooks && apt_hooks::possible_in(root),
+            initramfs: self.initramfs && initramfs::possible_in(root),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_can_be_left_out() {
+        let all = Shortcuts::default();
+        let left = |name| {
+            let Shortcuts {
+                sync,
+                apt_hooks,
+                initramfs,
+                packages,
+            } = all.without(name);
+            [sync, apt_hooks, initramfs, packages]
+        };
+        assert_eq!(left(Shortcut::Sync), [false, true, true, true]);
+        assert_eq!(left(Shortcut::AptHooks), [true, false, true, true]);
+        assert_eq!(left(Shortcut::Initramfs), [true, true, false, true]);
+        assert_eq!(left(Shortcut::Packages), [true, true, true, false]);
+        assert_eq!(left(Shortcut::All), [false; 4]);
+    }
+}

@@ -1,0 +1,51 @@
+//! Asking the executor for what programs in the chroot have put off.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::{fd::AsRawFd, unix::net::UnixStream},
+    path::Path,
+};
+
+use crate::{
+    chroot::{
+        initramfs::{self, MAX_RECORD, Outstanding, RECORD},
+        plan::ChrootPlan,
+        protocol::{Ask, Fetch, Reply},
+    },
+    error::{Context, Kind, Result},
+    sys::frame,
+};
+
+/// What is outstanding in the chroot of the stage in `dir`.
+///
+/// # Errors
+/// When what was noted is gone: then something may be missing in the image.
+pub fn ask(dir: &Path) -> Result<Vec<Outstanding>> {
+    let record = fetch(dir)
+        .context(Kind::Playbook, || {
+            format!("cannot read {RECORD} in the image, which tells of which kernel the initramfs is to be made")
+        })
+        .map_err(|error| {
+            error.hint("did the playbook empty /run? --no-shortcut initramfs has it made at once")
+        })?;
+    initramfs::read(&record)
+}
+
+fn fetch(dir: &Path) -> io::Result<String> {
+    let executor = UnixStream::connect(ChrootPlan::socket(dir))?;
+    let (from, to) = io::pipe()?;
+    let path = RECORD.to_owned();
+    let ask = Ask::Fetch(Fetch { path });
+    frame::send(&executor, &ask.request(), &[to.as_raw_fd()])?;
+    drop(to);
+    let mut record = String::new();
+    File::from(std::os::fd::OwnedFd::from(from))
+        .take(MAX_RECORD)
+        .read_to_string(&mut record)?;
+    match frame::receive(&executor)?.map(|(reply, _)| reply) {
+        Some(Reply::Done {}) => Ok(record),
+        Some(Reply::Refused { why, .. }) => Err(io::Error::other(why)),
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
+}

@@ -1,0 +1,152 @@
+//! Work that is left out or put off, and what comes of it all the same.
+
+use std::{fs, process::Command};
+
+use crate::{
+    ended::Ended,
+    image::Image,
+    live::Live,
+    scene::Scene,
+    support::{raw_image, run},
+};
+
+/// initramfs-tools itself is real; what it packs is the time it was called, by a count.
+const MKINITRAMFS: &str = "#!/bin/sh
+echo made >>/var/log/mkinitramfs
+[ ! -e /etc/broken ] || { echo it is broken >&2; exit 1; }
+while [ \"$1\" != -o ]; do shift; done
+wc -l </var/log/mkinitramfs >\"$2\"
+";
+
+/// What a package does that ships something for the initramfs, and what a kernel does.
+const POSTINST: &str = "#!/bin/sh -e
+update-initramfs -u
+update-initramfs -u
+V=6.1.0-2-arm64
+DEB_MAINT_PARAMS=configure run-parts --exit-on-error --arg=$V --arg=/boot/vmlinuz-$V /etc/kernel/postinst.d
+";
+
+const TASKS: &str = "\
+- copy: {src: mkinitramfs, dest: /usr/sbin/mkinitramfs, mode: '0755'}
+- copy: {src: package.deb, dest: /tmp/package.deb}
+- shell: |
+    set -e
+    touch /boot/vmlinuz-6.1.0-1-arm64 /boot/vmlinuz-6.1.0-2-arm64 /boot/initrd.img-6.1.0-1-arm64
+    dpkg -i /tmp/package.deb
+    dpkg -i /tmp/package.deb
+    cp /boot/initrd.img-6.1.0-1-arm64 /root/seen-by-the-next-task
+";
+
+/// A scene with these tasks, and the package.
+fn with_package(tasks: &str) -> Scene {
+    let scene = Scene::with_tasks(tasks);
+    let package = scene.path("package");
+    fs::create_dir_all(package.join("DEBIAN")).unwrap();
+    let control = "Package: wants-initramfs\nVersion: 1\nArchitecture: all\nMaintainer: t <t@t>\n\
+                   Description: test\n";
+    fs::write(package.join("DEBIAN/control"), control).unwrap();
+    fs::write(package.join("DEBIAN/postinst"), POSTINST).unwrap();
+    run(Command::new("chmod")
+        .arg("755")
+        .arg(package.join("DEBIAN/postinst")));
+    run(Command::new("dpkg-deb")
+        .args(["--root-owner-group", "-b"])
+        .arg(&package)
+        .arg(scene.path("package.deb")));
+    fs::remove_dir_all(package).unwrap();
+    fs::write(scene.path("mkinitramfs"), MKINITRAMFS).unwrap();
+    scene
+}
+
+fn ansible(scene: &Scene, more: &[&str]) -> Ended {
+    Live::start(scene.ansible().args(more)).end()
+}
+
+#[test]
+fn each_initramfs_is_made_once_and_at_the_end() {
+    let scene = with_package(TASKS);
+    let ended = ansible(&scene, &[]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for kernel in ["6.1.0-1-arm64", "6.1.0-2-arm64"] {
+        let step = format!("==> making the initramfs of {kernel}\n");
+        assert_eq!(ended.err.matches(&step).count(), 1, "{ended:?}");
+        let said = format!("update-initramfs: Generating /boot/initrd.img-{kernel}\n");
+        assert_eq!(ended.out.matches(&said).count(), 1, "{ended:?}");
+    }
+    let (image, base) = (Image::new(&scene.output()), Image::new(&raw_image()));
+    assert_eq!(image.cat("/root/seen-by-the-next-task"), "");
+    assert_eq!(image.cat("/boot/initrd.img-6.1.0-1-arm64"), "1\n");
+    assert_eq!(image.cat("/boot/initrd.img-6.1.0-2-arm64"), "2\n");
+    for folder in ["/usr/local/sbin", "/etc/apt/apt.conf.d"] {
+        assert_eq!(image.list(folder), base.list(folder));
+        assert_eq!(image.inode(folder), base.inode(folder));
+    }
+    image.assert_clean(scene.dir());
+    scene.assert_left(&["mkinitramfs", "out.img", "package.deb"]);
+}
+
+#[test]
+fn without_the_shortcut_it_is_made_at_once() {
+    let scene = with_package(TASKS);
+    let ended = ansible(&scene, &["--no-shortcut", "initramfs"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(!ended.err.contains("==> making the initramfs"), "{ended:?}");
+    let image = Image::new(&scene.output());
+    // Each installation makes that of the new kernel, and then its trigger's, of the highest version.
+    assert_eq!(image.cat("/boot/initrd.img-6.1.0-2-arm64"), "4\n");
+    scene.assert_left(&["mkinitramfs", "out.img", "package.deb"]);
+}
+
+#[test]
+fn an_initramfs_that_cannot_be_made_fails_the_run() {
+    let scene = with_package(&format!(
+        "{TASKS}- file: {{path: /etc/broken, state: touch}}\n"
+    ));
+    ansible(&scene, &[]).assert_error(5, "update-initramfs -u -k 6.1.0-1-arm64 in the image ended");
+    scene.assert_left(&["mkinitramfs", "package.deb"]);
+    // A failed playbook leaves that to whoever keeps the image.
+    scene.write_play(&format!("{TASKS}- command: \"false\"\n"));
+    let ended = ansible(&scene, &["--on-error", "keep"]);
+    ended.assert_error(5, "ansible-playbook ended");
+    let warning = "was to be made at the end: /usr/sbin/update-initramfs -c -k 6.1.0-2-arm64";
+    assert!(ended.err.contains(warning), "{ended:?}");
+    scene.assert_left(&["mkinitramfs", "out.img.failed", "package.deb"]);
+}
+
+/// For real, fsync(2) of a pipe is EINVAL.
+const SYNC: &str =
+    "- command: /usr/bin/python3 -c 'import os; os.fsync(os.pipe()[1]); os.sync()'\n";
+
+/// The hooks of apt see whether they were run.
+const UPDATE: &str = r#"- copy:
+    dest: /etc/apt/apt.conf.d/50command-not-found
+    content: 'APT::Update::Post-Invoke {"touch /root/hook-of-a-package";};'
+- command: apt-get update -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/dev/null
+"#;
+
+#[test]
+fn programs_do_not_wait_for_the_disk_and_apt_runs_no_hooks() {
+    let scene = Scene::with_tasks(&format!("{SYNC}{UPDATE}"));
+    let ended = ansible(&scene, &[]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let image = Image::new(&scene.output());
+    let hook = "/etc/apt/apt.conf.d/50command-not-found";
+    assert!(image.cat(hook).starts_with("APT::Update::Post-Invoke "));
+    assert!(!image.exists("/root/hook-of-a-package"));
+    scene.assert_left(&["out.img"]);
+
+    fs::write(
+        scene.path("pichroot.yml"),
+        "shortcuts: {apt-hooks: false}\n",
+    )
+    .unwrap();
+    let ended = ansible(&scene, &["--no-shortcut", "sync", "--force"]);
+    ended.assert_error(5, "ansible-playbook ended");
+    assert!(ended.out.contains("Invalid argument"), "{ended:?}");
+
+    scene.write_play(UPDATE);
+    let ended = ansible(&scene, &["--force"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(image.exists("/root/hook-of-a-package"));
+    scene.assert_left(&["out.img", "pichroot.yml"]);
+}
