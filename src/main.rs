@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         .unwrap_or_default();
     ExitCode::from(match name {
         stage::process::NAME => stage::process::main(),
+        stage::twinning::process::NAME => stage::twinning::process::main(),
         stage::directory::SWEEPER => stage::directory::sweeper(),
         chroot::executor::NAME => chroot::executor::main(),
         chroot::client::NAME => chroot::client::main(),

@@ -3,7 +3,10 @@
 //! It is PID 1 of the chroot's PID namespace; when it ends, everything in the chroot ends. The
 //! stage starts it, still privileged, with a socket for orders as descriptor 3.
 
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::{
+    fs::MetadataExt,
+    net::{UnixListener, UnixStream},
+};
 
 use super::{
     confine,
@@ -50,11 +53,18 @@ fn run(orders: &UnixStream) -> Result<()> {
     };
     let listener = UnixListener::bind(ChrootPlan::socket(&plan.dir))
         .context(Kind::Host, || "cannot make the executor's socket".into())?;
-    let emulator = plan.emulator.as_ref().map(Loaded::load).transpose()?;
+    let device = std::fs::metadata(&plan.dir)
+        .context(Kind::Host, || "cannot look at the stage's directory".into())?
+        .dev();
+    let load = |emulator| Loaded::load(emulator, plan.kernel.as_deref(), device);
+    let emulator = plan.emulator.as_ref().map(load).transpose()?;
     {
         let root = Root::open(&plan.root)?;
         filesystems::mount_all(&root)?;
-        services::cover(&root, plan.network == super::plan::Network::Host)?;
+        if let Some(twins) = &plan.twins {
+            filesystems::show_twins(&root, twins)?;
+        }
+        services::cover(&root, &plan)?;
     }
     confine::leave_host(plan.network)?;
     tell(orders, &Report::NeedsMaps)?;
@@ -65,7 +75,7 @@ fn run(orders: &UnixStream) -> Result<()> {
         .map(|e| e.register(&plan.root))
         .transpose()?
         .flatten();
-    let others = confine::enter_image(&plan.root, &plan.hostname, plan.network)?;
+    let others = confine::enter_image(&plan)?;
     for text in warning.into_iter().chain(others) {
         tell(orders, &Report::Warning(text))?;
     }

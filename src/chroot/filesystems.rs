@@ -17,6 +17,7 @@ use nix::{
 use crate::{
     error::{Context, Kind, Result},
     sys::{
+        dispatcher::format::{COUNTS, PLACE},
         inroot::{Root, path_of},
         kernel, mount,
     },
@@ -79,6 +80,20 @@ pub fn mount_all(root: &Root) -> Result<()> {
     mount::virtual_fs("tmpfs", &path_of(&at), no_suid_dev, "mode=1777")?;
     // Debian's /run/lock is its own, and world-writable as /tmp.
     mkdir(root, "run/lock", 0o1777)
+}
+
+/// Shows the twins in `folder` to the chroot, read-only; but every program counts its start there.
+pub fn show_twins(root: &Root, folder: &Path) -> Result<()> {
+    let place = Path::new(PLACE).strip_prefix("/").expect("is absolute");
+    let name = place.to_str().expect("is ASCII");
+    mkdir(root, name, 0o755)?;
+    bind_read_only(root, name, folder)?;
+    let at = mount_point(root, name)?;
+    mount::allow_programs(&path_of(&at))?;
+    let counts = root
+        .locate(&place.join(COUNTS))
+        .context(Kind::Host, || "cannot show the twins".into())?;
+    mount::bind(&folder.join(COUNTS), &path_of(&counts), false)
 }
 
 /// A small /dev of our own, without any of the host's inodes: root in the chroot can change modes

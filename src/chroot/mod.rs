@@ -1,11 +1,12 @@
 //! The chroot: the image's file systems with the kernel's, and the executor that runs in them.
 //!
 //! The stage starts the executor ([`executor::main`]) with a [`plan::ChrootPlan`]; the executor
-//! prepares ([`filesystems`], [`emulator`]), confines itself ([`confine`]) and serves
+//! prepares ([`filesystems`], [`services`], [`emulator`]), confines itself ([`confine`]) and serves
 //! ([`server`]): commands ([`exec`]), modules of Ansible's ([`zygote`]), a few shell lines that need no
 //! shell ([`shell_lines`]), and [`files`]. Programs on the host's side reach it as [`client`]s. A [`trial`] does the same with
 //! no image, for `pichroot doctor`.
 
+pub mod apt_hooks;
 pub mod client;
 pub mod confine;
 pub mod emulator;
@@ -13,11 +14,14 @@ pub mod exec;
 pub mod executor;
 pub mod files;
 pub mod filesystems;
+pub mod initramfs;
+pub mod placeholders;
 pub mod plan;
 pub mod protocol;
 pub mod server;
 pub mod services;
 pub mod shell_lines;
+pub mod shortcuts;
 pub mod streams;
 pub mod trial;
 pub mod zygote;

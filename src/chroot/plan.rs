@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::{apt_hooks, shortcuts::Shortcuts};
 use crate::{emulation::Emulator, error::Kind};
 
 /// Everything the executor needs to know; it takes nothing from its environment.
@@ -20,10 +21,16 @@ pub struct ChrootPlan {
     pub emulator: Option<Emulator>,
     /// The release of the image's own kernel, if it has one.
     pub kernel: Option<String>,
+    /// The folder that twins come to; `None` if there are to be none.
+    pub twins: Option<PathBuf>,
     /// Which network they see.
     pub network: Network,
     /// The `TERM` of the user's terminal.
     pub term: String,
+    /// What is left out or put off, as far as it can be in this image.
+    pub shortcuts: Shortcuts,
+    /// Configuration for apt, as long as the image is in use.
+    pub apt: Option<String>,
 }
 
 /// The network of the chroot.
@@ -67,7 +74,7 @@ pub enum Report {
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Prepare this chroot.
-    Prepare(ChrootPlan),
+    Prepare(Box<ChrootPlan>),
     /// The id maps are written.
     Mapped,
 }
@@ -98,7 +105,10 @@ pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
         // Ansible takes this, and no comparison of /proc/1/root, as the sign of a chroot.
         ("debian_chroot", "pichroot"),
     ];
-    if let Some(cpu) = plan.emulator.as_ref().and_then(|e| e.arch.qemu_cpu()) {
+    if plan.shortcuts.apt_hooks {
+        environment.push(apt_hooks::ENVIRONMENT);
+    }
+    if let Some(cpu) = plan.emulator.as_ref().and_then(|e| e.cpu.as_deref()) {
         environment.push(("QEMU_CPU", cpu));
     }
     // What `uname -r` says under qemu: roles and packages ask it for the kernel to prepare.

@@ -11,15 +11,11 @@ use super::{
     signals::{Signals, block_on},
 };
 use crate::{
-    chroot::client,
-    config::Surroundings,
+    config::{Shortcut, Surroundings},
     error::{Context, Error, Kind, Result},
     image::{self, Cache, Location, Source, WorkImage},
-    stage::{
-        directory::Directory,
-        protocol::{Job, StagePlan},
-    },
-    sys::private_files::PrivateFiles,
+    report::Report,
+    stage::{directory::Directory, protocol::StagePlan},
     ui::Ui,
 };
 
@@ -46,34 +42,35 @@ fn run(args: ImageArgs, command: Vec<String>, ui: &Ui) -> Result<u8> {
         let mut signals = Signals::listen()?;
         let (image, name) = open(&args, source, &mut signals, ui).await?;
         let directory = Directory::make()?;
-        let client = directory.path().join(client::NAME);
+        let dir = directory.path().to_owned();
         let plan = StagePlan {
-            dir: directory.path().to_owned(),
+            dir: dir.clone(),
             volumes: session::volumes(image.file(), Path::new(&name))?,
             layout: None,
             hostname: "pichroot".into(),
             emulation: args.emulation,
+            cpu: session::cpu(),
+            twins: session::twins(args.emulation, args.network, &Cache::default_dir()?),
             network: args.network,
             term: std::env::var("TERM").unwrap_or_else(|_| "dumb".into()),
+            packages: session::packages(args.shortcuts(), args.network, ui),
+            // A person who asks for an initramfs waits for it.
+            shortcuts: args.shortcuts().without(Shortcut::Initramfs),
         };
         let (mut session, facts) =
             Session::open(image.file(), &name, directory, plan, signals, None, ui).await?;
-        let root = facts.root.display().to_string();
-        let job = Job {
-            argv: [client.display().to_string(), root]
-                .into_iter()
-                .chain(command)
-                .collect(),
-            environment: Surroundings::utf8_environment(),
-            files: PrivateFiles::default(),
-            library: None,
-        };
+        let environment = Surroundings::utf8_environment();
+        let job = session::command(&dir, &facts, command, environment);
         let ended = session.run(job).await;
         // What is changed in place is left unmounted and checked, whatever happened; a copy that is
-        // thrown away need not be taken apart.
+        // thrown away need not be taken apart, but for who wants to know what was run.
         let closed = match image {
-            Opened::InPlace(_) => session.close().await.map(drop),
-            Opened::Copy(_) => Ok(()),
+            Opened::Copy(_) if !args.verbose => Ok(()),
+            _ => session.close().await.map(|(_, starts)| {
+                if let Some(text) = starts.summary(usize::MAX) {
+                    ui.detail(&text);
+                }
+            }),
         };
         let code = ended?.shell_code();
         closed?;

@@ -1,6 +1,7 @@
 //! The command line: what each subcommand does, in terms of the modules below.
 
 pub mod args;
+mod deferred;
 mod doctor;
 mod image;
 mod playbook;
@@ -22,7 +23,12 @@ pub fn main() -> u8 {
         Ok(cli) => cli.command,
         Err(error) => return usage::show(&error, &Ui::new(false)),
     };
-    let verbose = matches!(&command, Command::Ansible(args) if args.verbose > 0);
+    let verbose = match &command {
+        Command::Ansible(args) => args.verbose > 0,
+        Command::Exec(args) => args.image.verbose,
+        Command::Shell(args) => args.image.verbose,
+        Command::Doctor(_) => false,
+    };
     let ui = Ui::new(verbose);
     let done = match command {
         Command::Ansible(args) => playbook::run(*args, &ui).map(|()| 0),

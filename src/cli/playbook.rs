@@ -11,7 +11,7 @@ use tokio::net::unix::pipe::Receiver;
 
 use super::{
     args::AnsibleArgs,
-    need_root,
+    deferred, need_root,
     session::{self, Session},
     signals::{Signals, block_on},
 };
@@ -32,6 +32,7 @@ use crate::{
         facts::Facts,
         handle::Output,
         protocol::{FILES, Job, StagePlan},
+        twinning::starts::Starts,
         warm::Library,
     },
     sys::{children::Ending, command},
@@ -146,8 +147,12 @@ impl Run {
             layout: plan.layout.clone(),
             hostname: plan.host_name.clone(),
             emulation: plan.emulation,
+            cpu: session::cpu(),
+            twins: session::twins(plan.emulation, plan.network, &Cache::default_dir()?),
             network: plan.network,
             term: "dumb".into(),
+            packages: session::packages(plan.shortcuts, plan.network, ui),
+            shortcuts: plan.shortcuts,
         };
         let (output, streams) = streams()?;
         let opened = Session::open(
@@ -170,13 +175,18 @@ impl Run {
             tokio::spawn(relay(stdout, io::stdout(), ui.redactor())),
             tokio::spawn(relay(stderr, io::stderr(), ui.redactor())),
         );
-        let ended = session.run(job).await.and_then(verdict);
+        let mut ended = session.run(job).await.and_then(verdict);
+        if ended.is_ok() {
+            ended = deferred::finish(&mut session, &dir, &facts, ui).await;
+        } else if plan.on_error == OnError::Keep {
+            deferred::warn(&mut session, ui).await;
+        }
         // Who stopped the run waits for its end, and the image is thrown away: then the kernel takes
         // everything apart.
         let stopped = matches!(&ended, Err(error) if matches!(error.kind(), Kind::Signal(_)));
         let closed = if stopped && plan.on_error == OnError::Cleanup {
             drop(session);
-            Ok(true)
+            Ok((true, Starts::default()))
         } else {
             session.close().await
         };
@@ -187,7 +197,11 @@ impl Run {
             ui.warning(&error.to_string());
         }
         ended?;
-        if !closed? && !plan.changes_nothing {
+        let (used, starts) = closed?;
+        if let Some(text) = starts.summary(if plan.verbosity > 0 { usize::MAX } else { 5 }) {
+            ui.step(&text);
+        }
+        if !used && !plan.changes_nothing {
             ui.warning(&format!(
                 "the playbook ran nothing in the image; does a play of it match {}?",
                 plan.host_name

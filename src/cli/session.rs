@@ -1,19 +1,27 @@
 //! One image, from opened to closed: what `ansible`, `exec` and `shell` have in common.
 
-use std::{fs::File, path::Path};
+use std::{
+    env,
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use super::signals::{Signals, interrupted};
 use crate::{
+    chroot::{client, initramfs::Outstanding, plan::Network, shortcuts::Shortcuts},
     disk::{self, Slice, Volume},
+    emulation::Mode,
     error::{Context, Error, Kind, Result},
+    image::Cache,
     report::Report,
     stage::{
         directory::Directory,
         facts::Facts,
         handle::{Handle, Output},
-        protocol::{Event, Job, Order, StagePlan},
+        protocol::{Event, Job, Order, StagePlan, TwinSettings},
+        twinning::starts::Starts,
     },
-    sys::children::Ending,
+    sys::{children::Ending, private_files::PrivateFiles},
 };
 
 /// An image in a running stage.
@@ -75,11 +83,20 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Unmounts, and checks the file systems; whether any program was run in the image.
-    pub async fn close(mut self) -> Result<bool> {
+    /// What programs of the image have put off until now.
+    pub async fn outstanding(&mut self) -> Result<Vec<Outstanding>> {
+        self.handle.order(&Order::Outstanding)?;
+        match self.event().await? {
+            Event::Outstanding(outstanding) => outstanding.map_err(|e| self.named(e.into())),
+            other => Err(out_of_step(&other)),
+        }
+    }
+
+    /// Unmounts, and checks the file systems; whether any program was run in the image, and how.
+    pub async fn close(mut self) -> Result<(bool, Starts)> {
         self.handle.order(&Order::Close)?;
         match self.event().await? {
-            Event::Closed { used } => Ok(used),
+            Event::Closed { used, starts } => Ok((used, starts)),
             other => Err(out_of_step(&other)),
         }
     }
@@ -119,6 +136,52 @@ impl<'a> Session<'a> {
     }
 }
 
+/// The CPU that the user wants qemu to be, by qemu's own variable.
+pub fn cpu() -> Option<String> {
+    std::env::var("QEMU_CPU").ok().filter(|cpu| !cpu.is_empty())
+}
+
+/// Where twins come from; `None` if `emulation` is without.
+pub fn twins(emulation: Mode, network: Network, cache: &Path) -> Option<TwinSettings> {
+    let proxies = [
+        "http_proxy",
+        "https_proxy",
+        "ftp_proxy",
+        "no_proxy",
+        "all_proxy",
+    ];
+    let proxy = |name: &str| proxies.contains(&name.to_ascii_lowercase().as_str());
+    let path = std::env::var("PATH").map(|path| ("PATH".to_owned(), path));
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| proxy(name));
+    matches!(emulation, Mode::Auto | Mode::Twin).then(|| TwinSettings {
+        cache: cache.join("twins"),
+        // Who wants no network means all of the run.
+        fetch: network == Network::Host,
+        environment: environment.chain(path).collect(),
+    })
+}
+
+/// The job that runs `command` in the image, from the stage in `dir`. `environment` is that of the client.
+pub fn command(
+    dir: &Path,
+    facts: &Facts,
+    command: impl IntoIterator<Item = String>,
+    environment: Vec<(String, String)>,
+) -> Job {
+    let client = dir.join(client::NAME).display().to_string();
+    Job {
+        argv: [client, facts.root.display().to_string()]
+            .into_iter()
+            .chain(command)
+            .collect(),
+        environment,
+        files: PrivateFiles::default(),
+        library: None,
+    }
+}
+
 /// The partitions of `image` and what is on them.
 pub fn volumes(image: &File, name: &Path) -> Result<Vec<Volume>> {
     let name = name.display().to_string();
@@ -135,6 +198,21 @@ pub fn volumes(image: &File, name: &Path) -> Result<Vec<Volume>> {
         }
     };
     Ok(table.partitions.into_iter().map(probed).collect())
+}
+
+/// Where packages are kept for several runs, if they are.
+///
+/// Not without a network. And where this machine has a proxy, only that one reaches the servers,
+/// and the image knows it from its own configuration or the playbook: then apt is left alone.
+pub fn packages(shortcuts: Shortcuts, network: Network, report: &dyn Report) -> Option<PathBuf> {
+    if network == Network::None || !shortcuts.packages {
+        return None;
+    }
+    if env::var_os("http_proxy").is_some_and(|proxy| !proxy.is_empty()) {
+        report.detail("packages are not kept for other runs: this machine has an http_proxy");
+        return None;
+    }
+    Some(Cache::default_dir().ok()?.join("packages"))
 }
 
 fn out_of_step(event: &Event) -> Error {

@@ -69,7 +69,7 @@ pub fn start(plan: ChrootPlan) -> Result<(Executor, Vec<String>)> {
         CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWCGROUP,
     )?;
     drop(theirs);
-    send(&ours, &Order::Prepare(plan))?;
+    send(&ours, &Order::Prepare(Box::new(plan)))?;
     let mut warnings = Vec::new();
     loop {
         let gone = || "the executor ended while it was starting".to_owned();

@@ -19,8 +19,9 @@ use crate::{
     },
 };
 
-/// Room for Ansible's own temporary files and our sockets, not for data.
-const TMPFS: &str = "mode=0711,size=512m";
+/// Room for Ansible's own temporary files and our sockets, for twins, and for apt's lists while those are
+/// fetched (some 200 MB for Ubuntu); not for data of the image.
+const TMPFS: &str = "mode=0711,size=1g";
 
 /// The mounted image. To be ended by [`Mounts::close`]; the kernel does it if we are killed.
 #[derive(Debug)]

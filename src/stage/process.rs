@@ -25,12 +25,16 @@ use super::{
     mounts::Mounts,
     protocol::{Event, Order, StagePlan},
     serve,
+    twinning::{self, Said, Twinning, starts::Starts},
 };
 use crate::{
-    chroot::{client, plan::ChrootPlan, services::Placeholders},
-    emulation::{self, arch::Arch},
+    chroot::{
+        client, placeholders::Placeholders, plan::ChrootPlan, services, shortcuts::Shortcuts,
+    },
+    emulation::{self, Emulator, Mode, arch::Arch, binfmt, front},
     error::{Context, Error, Kind, Result},
-    sys::{frame, inroot::Root, mount, process},
+    packages,
+    sys::{frame, inroot::Root, kernel::Version, mount, process},
 };
 
 /// The name the process is started by.
@@ -67,6 +71,14 @@ impl Supervisor {
         frame::send(&self.0, event, &[]).context(Kind::Other, || "pichroot itself is gone".into())
     }
 
+    pub(super) fn pass_on(&self, said: Said) -> Result<()> {
+        match said {
+            Said::Detail(text) => self.tell(&Event::Detail(text)),
+            Said::Warning(text) => self.tell(&Event::Warning(text)),
+            Said::Settled(_) => Ok(()),
+        }
+    }
+
     fn warn(&self, warnings: impl IntoIterator<Item = String>) -> Result<()> {
         warnings
             .into_iter()
@@ -100,15 +112,21 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         }
     };
     check::at_end(&plan.dir, image, &plan.volumes, &numbers)?;
-    supervisor.tell(&Event::Closed { used })
+    let starts = Starts::read(&plan.dir.join(twinning::FOLDER));
+    supervisor.tell(&Event::Closed { used, starts })
 }
 
 /// From mounted to ready to be unmounted; whether any program was run in the image.
 fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Result<bool> {
     let root = Root::open(mounts.root())?;
-    let placeholders = Placeholders::make(&root)?;
-    let served = start(supervisor, plan, mounts, &root).and_then(|executor| {
-        serve::until_close(supervisor, &plan.dir, &executor)?;
+    let shortcuts = Shortcuts {
+        packages: plan.packages.is_some(),
+        ..plan.shortcuts.possible_in(&root)
+    };
+    let placeholders = Placeholders::make(&root, services::wanted(&root, shortcuts))?;
+    let started = start(supervisor, plan, shortcuts, mounts, &root);
+    let served = started.and_then(|(executor, twinning)| {
+        serve::until_close(supervisor, &plan.dir, shortcuts, &executor, twinning)?;
         let until_now = executor.use_until_now();
         if !until_now.left.is_empty() {
             let names = Vec::from_iter(until_now.left).join(", ");
@@ -130,12 +148,13 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Resu
 fn start(
     supervisor: &Supervisor,
     plan: &StagePlan,
+    shortcuts: Shortcuts,
     mounts: &Mounts,
     root: &Root,
-) -> Result<Executor> {
+) -> Result<(Executor, Option<Twinning>)> {
     let arch = facts::arch(root)?;
     let host = Arch::host().ok_or_else(|| Error::host("this host's architecture is unknown"))?;
-    let emulator = emulation::choose(plan.emulation, arch, host)?;
+    let emulator = emulation::choose(plan.emulation, arch, host, plan.cpu.as_deref())?;
     let facts = Facts {
         root: mounts.root().to_owned(),
         arch,
@@ -144,22 +163,89 @@ fn start(
         python: facts::python(root),
         mounts: mounts.places(),
     };
+    let kernel = facts::kernel(root);
+    let twinning = twins(
+        supervisor,
+        plan,
+        emulator.as_ref(),
+        mounts.root(),
+        kernel.as_deref(),
+    )?;
+    let packages = plan.packages.as_deref().map(packages::Proxy::start);
+    let packages = match packages.transpose() {
+        Ok(proxy) => proxy,
+        // Without it each run downloads for itself.
+        Err(error) => {
+            supervisor.warn([error.to_string()])?;
+            None
+        }
+    };
     let (executor, warnings) = executor::start(ChrootPlan {
         dir: plan.dir.clone(),
         root: mounts.root().to_owned(),
         hostname: plan.hostname.clone(),
         emulator,
-        kernel: facts::kernel(root),
+        kernel,
+        twins: twinning.is_some().then(|| plan.dir.join(twinning::FOLDER)),
         network: plan.network,
         term: plan.term.clone(),
+        shortcuts,
+        apt: packages.as_ref().map(packages::Proxy::apt_lines),
     })?;
     supervisor.warn(warnings)?;
     // By its name: whoever runs the link is another program, with another /proc/self/exe.
     std::env::current_exe()
         .and_then(|own| symlink(own, plan.dir.join(client::NAME)))
         .context(Kind::Host, || "cannot make the link to the client".into())?;
+    if plan.emulation == Mode::Twin {
+        let count = match &twinning {
+            Some(twinning) => twinning.settled(|said| supervisor.pass_on(said))?,
+            None => 0,
+        };
+        if count == 0 {
+            return Err(Error::host("there are no twins for this image")
+                .hint("leave out --emulation twin to go on without; `pichroot doctor` tells what twins need"));
+        }
+    }
     supervisor.tell(&Event::Ready(facts))?;
-    Ok(executor)
+    Ok((executor, twinning))
+}
+
+/// Starts looking for twins, where there can be any.
+fn twins(
+    supervisor: &Supervisor,
+    plan: &StagePlan,
+    emulator: Option<&Emulator>,
+    root: &std::path::Path,
+    kernel: Option<&str>,
+) -> Result<Option<Twinning>> {
+    let (Some(settings), Some(emulator)) = (&plan.twins, emulator) else {
+        return Ok(None);
+    };
+    // The host's builds count and tell time by longer words than those for 32-bit ARM. And an older kernel runs
+    // the host's own qemu, which the executor tells.
+    let (_, has_64_bits) = emulator.arch.elf();
+    let why = match (front::exists(), has_64_bits) {
+        (false, _) => "they are for x86_64 hosts",
+        (true, false) => "they are for 64-bit images",
+        (true, true) if Version::running() < binfmt::PRIVATE => return Ok(None),
+        (true, true) => "",
+    };
+    if !why.is_empty() {
+        let text = format!("no twins, so every program of the image is emulated: {why}");
+        supervisor.tell(&Event::Warning(text))?;
+        return Ok(None);
+    }
+    let folder = twinning::prepare(&plan.dir)?;
+    Twinning::start(&twinning::Order {
+        folder,
+        scratch: plan.dir.clone(),
+        root: root.to_owned(),
+        image: emulator.arch,
+        kernel: kernel.map(str::to_owned),
+        settings: settings.clone(),
+    })
+    .map(Some)
 }
 
 /// Kills every process of the stage's PID namespace but this one, and waits for each to be gone.

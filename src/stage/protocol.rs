@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{facts::Facts, warm::Library};
+use super::{facts::Facts, twinning::starts::Starts, warm::Library};
 use crate::{
-    chroot::plan::Network,
+    chroot::{initramfs::Outstanding, plan::Network, shortcuts::Shortcuts},
     disk::Volume,
     emulation::Mode,
     error::{Error, Kind},
@@ -26,10 +26,29 @@ pub struct StagePlan {
     pub hostname: String,
     /// How the image's programs are run.
     pub emulation: Mode,
+    /// The CPU that qemu is to be, where the user asks for one.
+    pub cpu: Option<String>,
+    /// Where twins come from; `None` if there are to be none.
+    pub twins: Option<TwinSettings>,
     /// Which network they see.
     pub network: Network,
     /// The `TERM` of the user's terminal.
     pub term: String,
+    /// What is left out or put off, where it can be.
+    pub shortcuts: Shortcuts,
+    /// Where packages are kept for several runs, if they are.
+    pub packages: Option<PathBuf>,
+}
+
+/// Where twins come from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TwinSettings {
+    /// The folder for what is fetched, and what is known of it.
+    pub cache: PathBuf,
+    /// Whether packages may be fetched.
+    pub fetch: bool,
+    /// The environment for the programs that fetch: the host's proxies.
+    pub environment: Vec<(String, String)>,
 }
 
 /// A program to run in the stage, on the host's file system, with the image mounted in reach.
@@ -56,6 +75,8 @@ pub enum Order {
     Open(Box<StagePlan>),
     /// Run this in it.
     Run(Job),
+    /// Tell what was put off to the end.
+    Outstanding,
     /// End what is running with this signal.
     Stop(i32),
     /// Unmount everything and check the file systems.
@@ -70,10 +91,14 @@ pub enum Event {
     Ready(Facts),
     /// The job ended.
     Ended(Ending),
+    /// What was put off to the end, where that is known.
+    Outstanding(Result<Vec<Outstanding>, Failure>),
     /// Everything is unmounted and clean.
     Closed {
         /// Whether any program was run in the image.
         used: bool,
+        /// How programs of the image were started; nothing without twins.
+        starts: Starts,
     },
     /// Something the user should know.
     Warning(String),

@@ -8,10 +8,13 @@ use tokio::net::UnixStream;
 use super::{
     executor::Executor,
     job::Running,
+    outstanding,
     process::Supervisor,
     protocol::{Event, Order},
+    twinning::{Said, Twinning},
 };
 use crate::{
+    chroot::shortcuts::Shortcuts,
     error::{Context, Error, Kind, Result},
     sys::{
         children::{Children, Ending},
@@ -23,7 +26,13 @@ use crate::{
 ///
 /// # Errors
 /// When the supervisor or the executor is gone.
-pub(super) fn until_close(supervisor: &Supervisor, dir: &Path, executor: &Executor) -> Result<()> {
+pub(super) fn until_close(
+    supervisor: &Supervisor,
+    dir: &Path,
+    shortcuts: Shortcuts,
+    executor: &Executor,
+    twinning: Option<Twinning>,
+) -> Result<()> {
     let failed = || "cannot start the stage's runtime".to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -34,6 +43,7 @@ pub(super) fn until_close(supervisor: &Supervisor, dir: &Path, executor: &Execut
         orders.set_nonblocking(true).context(Kind::Host, failed)?;
         let orders = UnixStream::from_std(orders).context(Kind::Host, failed)?;
         let mut incoming = frame::Incoming::default();
+        let mut twinning = twinning.map(Listening::new).transpose().context(Kind::Host, failed)?;
         let children = Children::reap()?;
         let mut executor_end = children.ending_of(executor.pid);
         let mut job: Option<Running> = None;
@@ -48,12 +58,25 @@ pub(super) fn until_close(supervisor: &Supervisor, dir: &Path, executor: &Execut
                         Some(Order::Stop(number)) => if let Some(job) = &mut job {
                             job.stop(Signal::try_from(number).unwrap_or(Signal::SIGTERM));
                         },
+                        Some(Order::Outstanding) => {
+                            let outstanding = match shortcuts.initramfs {
+                                true => outstanding::ask(dir),
+                                false => Ok(Vec::new()),
+                            };
+                            let outstanding = outstanding.map_err(|error| (&error).into());
+                            supervisor.tell(&Event::Outstanding(outstanding))?;
+                        }
                         Some(Order::Close) => return Ok(()),
                         Some(Order::Open(_)) | None => {
                             return Err(Error::other("the stage lost its orders"));
                         }
                     }
                 }
+                said = next_said(&mut twinning) => match said {
+                    Some(said) => supervisor.pass_on(said)?,
+                    // It goes on without twins for what is installed from now on.
+                    None => twinning = None,
+                },
                 ended = end_of(&mut job) => {
                     job = None;
                     supervisor.tell(&Event::Ended(ended?))?;
@@ -73,4 +96,29 @@ async fn end_of(job: &mut Option<Running>) -> Result<Ending> {
         Some(job) => job.ended().await,
         None => std::future::pending().await,
     }
+}
+
+/// The search for twins, as a runtime hears it.
+struct Listening {
+    socket: UnixStream,
+    incoming: frame::Incoming,
+}
+
+impl Listening {
+    fn new(twinning: Twinning) -> std::io::Result<Self> {
+        twinning.socket.set_nonblocking(true)?;
+        Ok(Listening {
+            socket: UnixStream::from_std(twinning.socket)?,
+            incoming: frame::Incoming::default(),
+        })
+    }
+}
+
+/// What the search says next, `None` at its end; without one, waits for ever. Can be cancelled.
+async fn next_said(twinning: &mut Option<Listening>) -> Option<Said> {
+    let Some(Listening { socket, incoming }) = twinning else {
+        return std::future::pending().await;
+    };
+    let said = frame::receive_async(socket, incoming).await.ok().flatten();
+    said.map(|(said, _)| said)
 }

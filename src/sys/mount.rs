@@ -98,6 +98,17 @@ pub fn make_read_only(at: &Path) -> Result<()> {
     set(at, flags, "cannot make the bind mount read-only")
 }
 
+/// Lets programs be run from the read-only bind mount that `at` is the root of.
+pub fn allow_programs(at: &Path) -> Result<()> {
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    let harmless = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    set(
+        at,
+        flags | harmless,
+        "cannot allow programs in the bind mount",
+    )
+}
+
 fn set(at: &Path, flags: MsFlags, failed: &str) -> Result<()> {
     mount(None::<&str>, at, None::<&str>, flags, None::<&str>)
         .context(Kind::Host, || format!("{failed}: {}", at.display()))

@@ -12,8 +12,6 @@ use crate::{
 /// The oldest Linux that has every system call used: close_range with CLOSE_RANGE_CLOEXEC is of 5.11,
 /// LOOP_CONFIGURE of 5.8, openat2 of 5.6.
 const OLDEST: Version = Version(5, 11);
-/// Where user namespaces have a binfmt_misc of their own.
-const PRIVATE_BINFMT: Version = Version(6, 7);
 /// Where Landlock can close off abstract sockets.
 const LANDLOCK_SCOPES: Version = Version(6, 12);
 /// Where the kernel lists what it runs foreign programs by.
@@ -43,7 +41,7 @@ fn judge(version: Version, release: &str) -> Check {
     }
     let lost: Vec<_> = [
         (
-            PRIVATE_BINFMT,
+            binfmt::PRIVATE,
             "foreign programs need the host's own binfmt entries",
         ),
         (
@@ -106,7 +104,7 @@ pub fn binfmt(host: Option<Arch>) -> Check {
     if !exists(TABLE) && !kernel::has_module("binfmt_misc") {
         return Check::missing(ID, "this kernel has no binfmt_misc (CONFIG_BINFMT_MISC)");
     }
-    if Version::running() >= PRIVATE_BINFMT {
+    if Version::running() >= binfmt::PRIVATE {
         return Check::ok(
             ID,
             "each run registers qemu for itself; the host's table stays",
@@ -126,7 +124,10 @@ pub fn binfmt(host: Option<Arch>) -> Check {
         ),
         _ => Check::missing(
             ID,
-            format!("before Linux {PRIVATE_BINFMT} the host needs an entry for aarch64 with the flags F and C"),
+            format!(
+                "before Linux {} the host needs an entry for aarch64 with the flags F and C",
+                binfmt::PRIVATE
+            ),
         )
         .run("systemctl restart systemd-binfmt".to_owned()),
     }

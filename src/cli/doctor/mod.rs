@@ -7,6 +7,7 @@ mod kernel;
 mod programs;
 mod space;
 mod trial;
+mod twins;
 
 use std::path::Path;
 
@@ -84,6 +85,7 @@ fn examine(around: &Surroundings) -> Vec<Check> {
         kernel::fat(),
         programs::qemu(Arch::Aarch64, host, &distribution),
         programs::qemu(Arch::Arm, host, &distribution),
+        twins::check(),
         programs::checker("e2fsck", &distribution),
         programs::checker("fsck.vfat", &distribution),
     ];

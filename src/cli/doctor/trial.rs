@@ -15,7 +15,7 @@ pub fn all_together(is_root: bool, host: Option<Arch>) -> Check {
     let Some(host) = host else {
         return Check::missing(ID, "the architecture of this machine is unknown");
     };
-    let Ok(emulator) = emulation::choose(Mode::Auto, Arch::Aarch64, host) else {
+    let Ok(emulator) = emulation::choose(Mode::Auto, Arch::Aarch64, host, None) else {
         return Check::warning(ID, "not tried without qemu");
     };
     let tried = match &emulator {

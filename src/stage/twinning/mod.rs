@@ -1,0 +1,119 @@
+//! Twins for an image in use: a process of its own finds them and puts them where the chroot sees them.
+//!
+//! It goes on beside the stage: a run begins at once, and gets faster when they are there. A program of the image
+//! that changes meanwhile has no twin any more, since what the table says is of a file as it was; one that is
+//! installed meanwhile gets one soon.
+
+pub mod perl;
+pub mod place;
+pub mod process;
+pub mod starts;
+
+use std::{
+    fs, io,
+    os::unix::{
+        fs::{DirBuilderExt, PermissionsExt},
+        net::UnixStream,
+        process::CommandExt,
+    },
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::protocol::TwinSettings;
+use crate::{
+    emulation::arch::Arch,
+    error::{Context, Kind, Result},
+    sys::{
+        dispatcher::format::{COUNTS, SLOTS, Slot},
+        frame,
+    },
+};
+
+/// Where twins are, below the stage's directory.
+pub const FOLDER: &str = "twins";
+
+/// What the process is to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Order {
+    /// Where to put what it finds.
+    pub folder: PathBuf,
+    /// The stage's directory, for files that are gone with it.
+    pub scratch: PathBuf,
+    /// The image's root.
+    pub root: PathBuf,
+    /// What the image is for.
+    pub image: Arch,
+    /// The release of the kernel that its programs see, if it is the image's.
+    pub kernel: Option<String>,
+    /// Its cache, and whether to use the network.
+    pub settings: TwinSettings,
+}
+
+/// What the process tells.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// Something for `-v`.
+    Detail(String),
+    /// Something the user should know.
+    Warning(String),
+    /// What there is to find is in place: so many programs.
+    Settled(usize),
+}
+
+/// The running process; it ends with the stage.
+#[derive(Debug)]
+pub struct Twinning {
+    /// What it says.
+    pub socket: UnixStream,
+}
+
+/// Makes the folder that the chroot is going to see.
+pub fn prepare(dir: &Path) -> Result<PathBuf> {
+    let folder = dir.join(FOLDER);
+    let failed = || format!("cannot make {}", folder.display());
+    let make = || -> io::Result<()> {
+        fs::DirBuilder::new().mode(0o755).create(&folder)?;
+        let counts = folder.join(COUNTS);
+        fs::File::create(&counts)?.set_len((SLOTS * size_of::<Slot>()) as u64)?;
+        // Every user's programs are counted.
+        fs::set_permissions(&counts, fs::Permissions::from_mode(0o666))
+    };
+    make().context(Kind::Host, failed)?;
+    Ok(folder)
+}
+
+impl Twinning {
+    /// Starts it.
+    pub fn start(order: &Order) -> Result<Self> {
+        let failed = || "cannot start looking for twins".to_owned();
+        let (ours, theirs) = UnixStream::pair().context(Kind::Host, failed)?;
+        Command::new("/proc/self/exe")
+            .arg0(process::NAME)
+            .env_clear()
+            .envs(order.settings.environment.iter().cloned())
+            .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .spawn()
+            .context(Kind::Host, failed)?;
+        frame::send(&ours, order, &[]).context(Kind::Host, failed)?;
+        Ok(Twinning { socket: ours })
+    }
+
+    /// Waits until there is nothing more to find, and passes on what it says meanwhile; how many programs have a
+    /// twin.
+    pub fn settled(&self, mut tell: impl FnMut(Said) -> Result<()>) -> Result<usize> {
+        let gone = || "the search for twins broke off".to_owned();
+        loop {
+            let said = frame::receive(&self.socket).context(Kind::Host, gone)?;
+            match said.map(|(said, _)| said) {
+                Some(Said::Settled(count)) => return Ok(count),
+                Some(said) => tell(said)?,
+                None => return Err(crate::error::Error::host(gone())),
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The process that looks for twins.
+
+use std::{
+    os::unix::net::UnixStream,
+    path::Path,
+    thread::sleep,
+    time::{Duration, Instant, SystemTime},
+};
+
+use super::{Order, Said, place};
+use crate::{
+    emulation::{
+        arch::Arch,
+        twins::{self, Found, Search},
+    },
+    error::{Context, Error, Kind, Result},
+    sys::{frame, inroot::Root, process},
+};
+
+/// The name the process is started by.
+pub const NAME: &str = "pichroot-twins";
+/// How often it looks whether packages changed.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long a change may be ago at least before it searches again: dpkg makes many.
+const QUIET: Duration = Duration::from_secs(2);
+/// Where dpkg has what is installed.
+const STATUS: &str = "var/lib/dpkg/status";
+
+/// The process' `main`; returns its exit code.
+pub fn main() -> u8 {
+    let Ok(stage) = process::adopt(0) else {
+        return Kind::Usage.exit_code();
+    };
+    let stage = UnixStream::from(stage);
+    if let Err(error) = run(&stage) {
+        // Without twins all works the same, only slower.
+        let hint = error.hint_text().map(|hint| format!("; {hint}"));
+        let text = format!("no twins: {error}{}", hint.unwrap_or_default());
+        let _ = say(&stage, &Said::Warning(text));
+        let _ = say(&stage, &Said::Settled(0));
+    }
+    0
+}
+
+fn run(stage: &UnixStream) -> Result<()> {
+    let (order, _): (Order, _) = frame::receive(stage)
+        .context(Kind::Other, gone)?
+        .ok_or_else(|| Error::other(gone()))?;
+    let root = Root::open(&order.root)?;
+    let host = Arch::host().ok_or_else(|| Error::host("this host's architecture is unknown"))?;
+    let detail = |text: &str| {
+        let _ = say(stage, &Said::Detail(text.to_owned()));
+    };
+    let search = |fetch| {
+        let found = twins::find(&Search {
+            root: &root,
+            image: order.image,
+            kernel: order.kernel.as_deref(),
+            host,
+            cache: &order.settings.cache,
+            scratch: &order.scratch,
+            fetch,
+            report: &detail,
+        })?;
+        // Programs that ask who is who would get another answer.
+        if !found.nss_missing {
+            place::put(&found, &order.folder)?;
+        }
+        Ok::<_, Error>(found)
+    };
+    let mut seen = changed(&root);
+    let mut found = search(false)?;
+    if order.settings.fetch && (found.nss_missing || !found.missing.is_empty()) {
+        found = search(true)?;
+    }
+    if found.nss_missing {
+        return Err(Error::host(
+            "the image looks up users by a module that there is no build of for this host",
+        ));
+    }
+    detail(&describe(&found));
+    if found.programs.is_empty() {
+        let why = found.none_as.as_deref();
+        let why = why.unwrap_or("neither this machine nor the image's archives have its versions");
+        let text = format!("no twins, so every program of the image is emulated: {why}");
+        say(stage, &Said::Warning(text))?;
+    }
+    say(stage, &Said::Settled(found.programs.len()))?;
+    loop {
+        sleep(LOOK);
+        let now = changed(&root);
+        if now == seen {
+            continue;
+        }
+        // Until it is quiet.
+        let mut last = now;
+        let mut since = Instant::now();
+        while since.elapsed() < QUIET {
+            sleep(LOOK);
+            let now = changed(&root);
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+        }
+        seen = last;
+        // Those that are there stay.
+        if let Err(error) = search(order.settings.fetch) {
+            detail(&format!(
+                "no twins of what was installed meanwhile: {error}"
+            ));
+        }
+    }
+}
+
+/// What of the image's packages has no twin, and why.
+fn describe(found: &Found) -> String {
+    let missing = found.missing.iter();
+    let missing = missing.map(|m| format!("{} {} ({})", m.package, m.version, m.why));
+    let missing = missing.collect::<Vec<_>>().join(", ");
+    let count = found.programs.len();
+    match missing.is_empty() {
+        true => format!("{count} programs have twins"),
+        false => format!("{count} programs have twins; none: {missing}"),
+    }
+}
+
+/// When dpkg last wrote what is installed.
+fn changed(root: &Root) -> Option<SystemTime> {
+    root.file(Path::new(STATUS))
+        .ok()?
+        .metadata()
+        .ok()?
+        .modified()
+        .ok()
+}
+
+fn say(stage: &UnixStream, said: &Said) -> Result<()> {
+    frame::send(stage, said, &[]).context(Kind::Other, gone)
+}
+
+fn gone() -> String {
+    "the stage is gone".to_owned()
+}
