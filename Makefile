@@ -6,7 +6,7 @@ CARGO ?= cargo
 CARGO_TARGET_DIR ?= target
 TEST_ARGS ?=
 
-.PHONY: help demo test conformance build lint bench install clean setup-demo setup-test
+.PHONY: help demo test conformance twins build lint bench install clean setup-demo setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 13
@@ -19,6 +19,10 @@ test: setup-test ## set up, lint, and run every test; TEST_ARGS="..." goes to th
 
 conformance: setup-test build ## Ansible's own tests on an image, and one playbook in two ways; takes long
 	@scripts/conformance.sh
+
+twins: setup-test build ## the whole corpus, and one long playbook with twins and under qemu alone; takes an hour
+	@export PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH"; \
+		scripts/as-root.sh tests/twins/corpus.py && scripts/as-root.sh tests/twins/exact.py
 
 build: ## the release binary
 	$(CARGO) build --locked --release

@@ -4,7 +4,7 @@
 Timings of a busy machine are noisy, so what counts is the ratio: the sides are run in turns, and
 the medians are compared. Run it by `make bench`, as root; PICHROOT_TEST_IMAGE names the base image.
 
-    benches/run.py [work_image] [stage] [playbook]      all of them by default
+    benches/run.py [work_image] [stage] [playbook] [twins]      all of them by default
 
 ROUNDS (5) sets how often; SIDES picks sides of the playbook, see playbook.py.
 """
@@ -17,6 +17,7 @@ import tempfile
 
 from measure import BINARY, CHECKOUT, ROUNDS, run, show, timed
 from playbook import playbook
+from twins import twins
 
 
 def work_image(scratch, image):
@@ -55,7 +56,7 @@ def stage(raw):
 
 
 def main():
-    parts = ["work_image", "stage", "playbook"]
+    parts = ["work_image", "stage", "playbook", "twins"]
     chosen = sys.argv[1:] or parts
     if not set(chosen) <= set(parts):
         raise SystemExit(f"usage: {sys.argv[0]} {' '.join(f'[{p}]' for p in parts)}")
@@ -65,13 +66,15 @@ def main():
         if "work_image" in chosen:
             work_image(scratch, image)
         raw = scratch / "raw.img"
-        if {"stage", "playbook"} & set(chosen):
+        if {"stage", "playbook", "twins"} & set(chosen):
             line = 'xz -T0 -dc "$1" | cp --sparse=always /dev/stdin "$2"'
             run(["sh", "-c", line, "sh", image, raw])
         if "stage" in chosen:
             stage(raw)
         if "playbook" in chosen:
             playbook(scratch, raw)
+        if "twins" in chosen:
+            twins(scratch, raw)
 
 
 if __name__ == "__main__":

@@ -41,4 +41,8 @@ export PICHROOT_TEST_IMAGE
 # Ansible's own tests of connection plugins, through ours.
 if [ $# = 0 ]; then
     scripts/as-root.sh tests/conformance/run.py --pichroot target/debug/pichroot connection --way fast
+
+    # Programs by their twins, and under qemu: the very same. The other half of the corpus is for `make twins`.
+    scripts/as-root.sh tests/twins/corpus.py --pichroot target/debug/pichroot \
+        dash diffutils dpkg grep kmod perl sed util-linux
 fi

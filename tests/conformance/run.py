@@ -69,9 +69,9 @@ def copied(image, copy):
     return copy
 
 
-def with_packages(pichroot, base, place):
-    """The base image with what some targets need, or None where no archive of packages is reached."""
-    key = hashlib.sha256(PACKAGES.encode()).hexdigest()[:8]
+def with_packages(pichroot, base, place, packages=PACKAGES, further="true"):
+    """The base image with packages and what a further script does, or None where no archive is reached."""
+    key = hashlib.sha256(f"{packages} {further}".encode()).hexdigest()[:8]
     image = base.with_name(f"{base.stem}-{key}.img")
     if image.exists():
         return image
@@ -79,8 +79,9 @@ def with_packages(pichroot, base, place):
     script = f"""
         set -e
         apt-get update -q
-        apt-get install -q -y --no-install-recommends {PACKAGES}
+        apt-get install -q -y --no-install-recommends {packages}
         apt-get clean
+        {further}
     """
     log = place / "packages.log"
     with log.open("w") as output:
@@ -92,7 +93,7 @@ def with_packages(pichroot, base, place):
         )
     if done.returncode:
         part.unlink()
-        print(f"warning: cannot install {PACKAGES} in the image, see {log}", flush=True)
+        print(f"warning: cannot install {packages} in the image, see {log}", flush=True)
         return None
     part.rename(image)
     return image

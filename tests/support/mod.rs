@@ -3,6 +3,8 @@
 //! Included by each test crate with `#[path]`, so not every crate uses all of it.
 #![allow(dead_code)]
 
+pub mod server;
+
 use std::{
     collections::BTreeSet,
     fs,
