@@ -2,7 +2,7 @@
 //!
 //! ARCHITECTURE.md tells which process runs what and which module may import which; in short, `use`
 //! points down this list: `cli`, `config`, then `image`, `stage`, `chroot`, `ansible`, `secrets`,
-//! then `emulation`, `disk`, `packages`, then `sys`, then `report` and `error`.
+//! then `emulation`, `disk`, `packages`, then `sys`, then `report`, `hex` and `error`.
 
 pub mod ansible;
 pub mod chroot;
@@ -11,6 +11,7 @@ pub mod config;
 pub mod disk;
 pub mod emulation;
 pub mod error;
+pub mod hex;
 pub mod image;
 pub mod packages;
 pub mod report;

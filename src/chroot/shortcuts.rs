@@ -48,31 +48,13 @@ impl Default for Shortcuts {
 
 impl Shortcuts {
     /// Without this one.
-    pub fn without(self, name: Shortcut) -> Self {
-        match name {
-            Shortcut::Sync => Shortcuts {
-                sync: false,
-                ..self
-            },
-            Shortcut::AptHooks => Shortcuts {
-                apt_hooks: false,
-                ..self
-            },
-            Shortcut::Initramfs => Shortcuts {
-                initramfs: false,
-                ..self
-            },
-            Shortcut::Packages => Shortcuts {
-                packages: false,
-                ..self
-            },
-            Shortcut::All => Shortcuts {
-                sync: false,
-                apt_hooks: false,
-                initramfs: false,
-                packages: false,
-            },
-        }
+    pub fn without(mut self, name: Shortcut) -> Self {
+        let is = |other| name == other || name == Shortcut::All;
+        self.sync &= !is(Shortcut::Sync);
+        self.apt_hooks &= !is(Shortcut::AptHooks);
+        self.initramfs &= !is(Shortcut::Initramfs);
+        self.packages &= !is(Shortcut::Packages);
+        self
     }
 
     /// Those of them that there is a use for in the image at `root`, and a place. Looked at before anything

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use sha2::digest::{Digest as _, DynDigest};
 
+use crate::hex::hex;
+
 /// A digest algorithm that a checksum may use, from the weakest to the strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -126,10 +128,6 @@ impl Hasher {
 /// The SHA-256 of a short text, in hexadecimal: names for files that stand for something.
 pub fn name_for(text: &str) -> String {
     hex(&sha2::Sha256::digest(text.as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

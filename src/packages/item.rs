@@ -2,7 +2,8 @@
 
 use sha2::{Digest as _, Sha256, Sha512, digest::DynDigest};
 
-use super::{hex, request::Request};
+use super::request::Request;
+use crate::hex::hex;
 
 /// How each archive begins (deb(5)). Pages that ask for a login, as networks of hotels give them for
 /// everything, do not.

@@ -27,7 +27,10 @@ use std::{
 };
 
 use self::{answers::Answers, server::Server, store::Store};
-use crate::error::{Context, Kind, Result};
+use crate::{
+    error::{Context, Kind, Result},
+    hex::hex,
+};
 
 /// How much is kept, in bytes. A full upgrade of a Pi is some hundred MiB.
 const LIMIT: u64 = 4 << 30;
@@ -80,8 +83,4 @@ fn token() -> std::io::Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(hex(&bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

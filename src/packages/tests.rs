@@ -12,7 +12,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::{Proxy, USER, answers::Answers, hex, store::Store};
+use super::{Proxy, USER, answers::Answers, store::Store};
+use crate::hex::hex;
 
 const DEB: &str = "!<arch>\nsome package";
 

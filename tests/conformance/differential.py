@@ -223,15 +223,15 @@ def walk(root):
     return files
 
 
-def tree(image, scratch):
-    """walk() in an image, which is mounted read-only in a namespace that ends with it."""
+def tree(image, scratch, program=HERE / "differential.py"):
+    """walk() of a program in an image, which is mounted read-only in a namespace that ends with it."""
     root = scratch / "mounted"
     root.mkdir()
     script = (
         'mount -t ext4 -o ro,noload,loop,offset="$1" "$2" "$3" && exec "$4" --walk "$3"'
     )
     command = ["unshare", "--mount", "sh", "-c", script, "sh", str(ROOT_OFFSET)]
-    command += [str(image), str(root), str(HERE / "differential.py")]
+    command += [str(image), str(root), str(program)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     return json.loads(done.stdout)
 

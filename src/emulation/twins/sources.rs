@@ -9,7 +9,10 @@ use nix::{fcntl::OFlag, sys::stat::Mode};
 use sha2::{Digest, Sha256};
 
 use super::lists::{Source, deb822, one_line, primary};
-use crate::sys::inroot::{Root, path_of};
+use crate::{
+    hex::hex,
+    sys::inroot::{Root, path_of},
+};
 
 /// The longest list of sources, and the longest file of keys, that are read.
 const MAX_FILE: u64 = 1 << 20;
@@ -178,11 +181,6 @@ fn names(root: &Root, folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-/// Bytes in hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

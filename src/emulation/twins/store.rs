@@ -18,8 +18,11 @@ use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{deb, sources::hex};
-use crate::error::{Context, Kind, Result};
+use super::deb;
+use crate::{
+    error::{Context, Kind, Result},
+    hex::hex,
+};
 
 /// The largest .deb that is unpacked, in bytes.
 const MAX_DEB: u64 = 256 << 20;

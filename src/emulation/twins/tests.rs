@@ -146,7 +146,7 @@ fn what_the_same_sources_gave_is_used_offline() {
     let case = Case::new(tree("amd64", "0.5.11-1"));
     let deb = deb::testing::deb(&[("./usr/bin/dash", &elf(PC, &["libc.so.6"]))], &[]);
     let file = case.cache.path().join("deb");
-    let sum = sources::hex(&Sha256::digest(&deb));
+    let sum = crate::hex::hex(&Sha256::digest(&deb));
     fs::write(&file, deb).unwrap();
     let store = Store::open(case.cache.path()).unwrap();
     let sums = [sum.as_str()].into();

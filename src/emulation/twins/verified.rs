@@ -15,7 +15,7 @@ use std::{
 
 use md5::{Digest, Md5};
 
-use super::sources::hex;
+use crate::hex::hex;
 
 /// The largest file whose checksum is taken.
 const MAX_FILE: u64 = 64 << 20;

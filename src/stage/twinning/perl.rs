@@ -4,9 +4,10 @@ use std::{fs, io, os::unix::fs::symlink, path::Path};
 
 use sha2::{Digest, Sha256};
 
-use super::place::{copy, hex, write};
+use super::place::{copy, write};
 use crate::{
     emulation::twins::perl::{Content, Folder, Perl},
+    hex::hex,
     sys::dispatcher::format::{PERL_OPTIONS, PLACE},
 };
 

@@ -18,6 +18,7 @@ use crate::{
     disk::program::{Program, read_program},
     emulation::twins::{Found, Rule},
     error::{Context, Kind, Result},
+    hex::hex,
     sys::dispatcher::{
         self,
         format::{
@@ -187,10 +188,6 @@ pub(super) fn write(bytes: &[u8], to: &Path) -> io::Result<()> {
     fs::write(&new, bytes)?;
     fs::set_permissions(&new, fs::Permissions::from_mode(0o755))?;
     fs::rename(new, to)
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A header that tells how to map the ld.so at `path`.

@@ -16,8 +16,9 @@
 mod bash;
 mod calls;
 mod count;
-#[path = "../format.rs"]
+// Parts of it are for pichroot alone.
 #[allow(dead_code)]
+#[path = "../format.rs"]
 mod format;
 mod perl;
 mod stack;
