@@ -31,10 +31,10 @@ use crate::{
     chroot::{
         client, placeholders::Placeholders, plan::ChrootPlan, services, shortcuts::Shortcuts,
     },
-    emulation::{self, Emulator, Mode, arch::Arch, binfmt, front},
+    emulation::{self, Mode, arch::Arch},
     error::{Context, Error, Kind, Result},
     packages,
-    sys::{frame, inroot::Root, kernel::Version, mount, process},
+    sys::{frame, inroot::Root, mount, process},
 };
 
 /// The name the process is started by.
@@ -164,13 +164,9 @@ fn start(
         mounts: mounts.places(),
     };
     let kernel = facts::kernel(root);
-    let twinning = twins(
-        supervisor,
-        plan,
-        emulator.as_ref(),
-        mounts.root(),
-        kernel.as_deref(),
-    )?;
+    let place = (mounts.root(), kernel.as_deref());
+    let (twinning, none) = twinning::begin(plan, emulator.as_ref(), place)?;
+    supervisor.warn(none)?;
     let packages = plan.packages.as_deref().map(packages::Proxy::start);
     let packages = match packages.transpose() {
         Ok(proxy) => proxy,
@@ -209,43 +205,6 @@ fn start(
     }
     supervisor.tell(&Event::Ready(facts))?;
     Ok((executor, twinning))
-}
-
-/// Starts looking for twins, where there can be any.
-fn twins(
-    supervisor: &Supervisor,
-    plan: &StagePlan,
-    emulator: Option<&Emulator>,
-    root: &std::path::Path,
-    kernel: Option<&str>,
-) -> Result<Option<Twinning>> {
-    let (Some(settings), Some(emulator)) = (&plan.twins, emulator) else {
-        return Ok(None);
-    };
-    // The host's builds count and tell time by longer words than those for 32-bit ARM. And an older kernel runs
-    // the host's own qemu, which the executor tells.
-    let (_, has_64_bits) = emulator.arch.elf();
-    let why = match (front::exists(), has_64_bits) {
-        (false, _) => "they are for x86_64 hosts",
-        (true, false) => "they are for 64-bit images",
-        (true, true) if Version::running() < binfmt::PRIVATE => return Ok(None),
-        (true, true) => "",
-    };
-    if !why.is_empty() {
-        let text = format!("no twins, so every program of the image is emulated: {why}");
-        supervisor.tell(&Event::Warning(text))?;
-        return Ok(None);
-    }
-    let folder = twinning::prepare(&plan.dir)?;
-    Twinning::start(&twinning::Order {
-        folder,
-        scratch: plan.dir.clone(),
-        root: root.to_owned(),
-        image: emulator.arch,
-        kernel: kernel.map(str::to_owned),
-        settings: settings.clone(),
-    })
-    .map(Some)
 }
 
 /// Kills every process of the stage's PID namespace but this one, and waits for each to be gone.

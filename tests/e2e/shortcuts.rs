@@ -7,7 +7,7 @@ use crate::{
     image::Image,
     live::Live,
     scene::Scene,
-    support::{raw_image, run},
+    support::{checkout, pichroot, raw_image, run},
 };
 
 /// initramfs-tools itself is real; what it packs is the time it was called, by a count.
@@ -149,4 +149,28 @@ fn programs_do_not_wait_for_the_disk_and_apt_runs_no_hooks() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(image.exists("/root/hook-of-a-package"));
     scene.assert_left(&["out.img", "pichroot.yml"]);
+}
+
+#[test]
+fn without_seccomp_the_run_succeeds_and_says_what_it_lacks() {
+    let scene = Scene::new();
+    let inner = pichroot(scene.dir());
+    let mut command = Command::new("python3");
+    command
+        .arg(checkout().join("tests/e2e/without_seccomp.py"))
+        .arg(inner.get_program())
+        .args(["exec", "--checksum", "none"])
+        .arg(raw_image())
+        .args(["--", "python3", "-c", "import os; os.fsync(os.pipe()[1])"])
+        .current_dir(scene.dir());
+    for (name, value) in inner.get_envs() {
+        value.map(|value| command.env(name, value));
+    }
+    let ended = Live::start(&mut command).end();
+    // The program's own: its sync is done.
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("OSError: [Errno 22]"), "{ended:?}");
+    let warning = "warning: this kernel has no seccomp filters: ";
+    assert_eq!(ended.err.matches(warning).count(), 1, "{ended:?}");
+    scene.assert_left(&[]);
 }

@@ -192,3 +192,25 @@ fn without_twins_nothing_of_them_is_there() {
     assert!(!ended.err.contains("by twins"), "{ended:?}");
     scene.assert_left(&["x.img"]);
 }
+
+#[test]
+fn an_image_without_any_is_emulated_and_one_line_says_so() {
+    let scene = Scene::new();
+    raw_copy(scene.dir(), "x.img");
+    let exec = |options: &[&str], script: &str| {
+        let mut command = pichroot(scene.dir());
+        command.args(["exec", "--checksum", "none"]);
+        command
+            .args(options)
+            .args(["x.img", "--", "sh", "-c", script]);
+        Live::start(&mut command).end()
+    };
+    let moved = exec(&["--write"], "mv /var/lib/dpkg/status /root/");
+    assert_eq!(moved.code, Some(0), "{moved:?}");
+    let ended = exec(&[], "sleep 3; uname -m");
+    assert_eq!((ended.code, ended.out.as_str()), (Some(0), "aarch64\n"));
+    let why = "warning: no twins, so every program of the image is emulated: ";
+    assert_eq!(ended.err.matches(why).count(), 1, "{ended:?}");
+    exec(&["--emulation", "twin"], "true").assert_error(3, "there are no twins for this image");
+    scene.assert_left(&["x.img"]);
+}

@@ -22,13 +22,14 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::protocol::TwinSettings;
+use super::protocol::{StagePlan, TwinSettings};
 use crate::{
-    emulation::arch::Arch,
+    emulation::{Emulator, arch::Arch, binfmt, front},
     error::{Context, Kind, Result},
     sys::{
         dispatcher::format::{COUNTS, SLOTS, Slot},
         frame,
+        kernel::Version,
     },
 };
 
@@ -71,8 +72,41 @@ pub struct Twinning {
     pub socket: UnixStream,
 }
 
+/// Starts looking for twins for the image whose root and kernel's release these are, where there can be any. Else
+/// why there are none, unless that is told elsewhere.
+pub fn begin(
+    plan: &StagePlan,
+    emulator: Option<&Emulator>,
+    (root, kernel): (&Path, Option<&str>),
+) -> Result<(Option<Twinning>, Option<String>)> {
+    let (Some(settings), Some(emulator)) = (&plan.twins, emulator) else {
+        return Ok((None, None));
+    };
+    // The host's builds count and tell time by longer words than those for 32-bit ARM. And an older kernel runs
+    // the host's own qemu, which the executor tells.
+    let (_, has_64_bits) = emulator.arch.elf();
+    let why = match (front::exists(), has_64_bits) {
+        (false, _) => "they are for x86_64 hosts",
+        (true, false) => "they are for 64-bit images",
+        (true, true) if Version::running() < binfmt::PRIVATE => return Ok((None, None)),
+        (true, true) => {
+            let twinning = Twinning::start(&Order {
+                folder: prepare(&plan.dir)?,
+                scratch: plan.dir.clone(),
+                root: root.to_owned(),
+                image: emulator.arch,
+                kernel: kernel.map(str::to_owned),
+                settings: settings.clone(),
+            });
+            return twinning.map(|twinning| (Some(twinning), None));
+        }
+    };
+    let text = format!("no twins, so every program of the image is emulated: {why}");
+    Ok((None, Some(text)))
+}
+
 /// Makes the folder that the chroot is going to see.
-pub fn prepare(dir: &Path) -> Result<PathBuf> {
+fn prepare(dir: &Path) -> Result<PathBuf> {
     let folder = dir.join(FOLDER);
     let failed = || format!("cannot make {}", folder.display());
     let make = || -> io::Result<()> {
@@ -88,7 +122,7 @@ pub fn prepare(dir: &Path) -> Result<PathBuf> {
 
 impl Twinning {
     /// Starts it.
-    pub fn start(order: &Order) -> Result<Self> {
+    fn start(order: &Order) -> Result<Self> {
         let failed = || "cannot start looking for twins".to_owned();
         let (ours, theirs) = UnixStream::pair().context(Kind::Host, failed)?;
         Command::new("/proc/self/exe")
