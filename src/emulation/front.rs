@@ -10,12 +10,10 @@ use crate::{
     error::{Context, Error, Kind, Result},
     sys::dispatcher::{
         self,
-        format::{ENTRY, Settings},
+        format::{ENTRY, PAGE, Settings},
     },
 };
 
-/// Alignment of segments.
-const PAGE: u64 = 4096;
 // Places in an ELF header.
 const E_ENTRY: u64 = 24;
 const E_PHOFF: u64 = 32;

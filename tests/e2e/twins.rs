@@ -91,6 +91,10 @@ fn a_twin_runs_where_it_does_the_same_and_qemu_everywhere_else() {
         echo "long: $(head -c 100000 /dev/zero | tr '\0' x | xargs -n1 echo | wc -c)"
         echo "status: $(sh -c 'kill -TERM $$' 2>/dev/null || echo $?)"
 
+        echo "dpkg: $(dpkg --print-architecture) $(dpkg --version | grep -o '(.*)')"
+        echo "package: $(dpkg-query -f '${Architecture}' -W bash)"
+        echo "sum: $(echo a | openssl dgst -sha1 -r | cut -c 1-8) $(openssl version | cut -c 1-7)"
+
         echo "environment: $(echo a | LD_BIND_NOW=1 nl | tr -d ' \t')"
         echo "charset: $(echo a | LC_ALL=xx_XX.ISO-8859-1 fmt)"
         chmod u+s /usr/bin/tac
@@ -124,6 +128,9 @@ files: 0 1 2 3 \n\
 name: cat
 long: 100001
 status: 143
+dpkg: arm64 (arm64)
+package: arm64
+sum: 3f786850 OpenSSL
 environment: 1a
 charset: a
 setuid: a
@@ -152,6 +159,9 @@ CapEff: 2000
         ("perl", (2, 1)),
         // Once with what it was built for.
         ("bash", (1, 1)),
+        ("openssl", (1, 1)),
+        ("dpkg", (2, 0)),
+        ("dpkg-query", (1, 0)),
         ("sudo", (0, 2)),
         ("python3", (0, 1)),
         ("capable", (0, 1)),

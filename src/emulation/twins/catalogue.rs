@@ -2,8 +2,8 @@
 //!
 //! A program is here when it does the same on every architecture: same output, same files. So not:
 //! what prints or uses the machine's name, what reads structures whose layout differs (utmp,
-//! lastlog), what loads plug-ins from a folder named after the architecture, what looks at its own
-//! /proc/self/exe or at others', and what manages packages of "the native architecture".
+//! lastlog), what loads plug-ins from a folder named after the architecture, and what looks at its own
+//! /proc/self/exe or at others'.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,18 +13,24 @@ use serde::{Deserialize, Serialize};
 pub enum Rule {
     /// Whatever its arguments are.
     Always,
+    /// The same, when the architecture whose packages it installs is made the image's.
+    Dpkg,
     /// Only where an argument names a kernel's release (kmod): otherwise it takes that of uname.
     NamesRelease,
     /// bash: `$HOSTTYPE`, `$MACHTYPE` and the builtins that `enable -f` loads are of its architecture.
     Bash,
     /// perl: its modules and their folders are of its architecture.
     Perl,
+    /// gawk: its extensions are of its architecture, and so is the order of an array's elements.
+    Gawk,
+    /// openssl: its providers and engines are of its architecture.
+    Openssl,
 }
 
 /// Which of a package's programs.
 #[derive(Debug, Clone, Copy)]
 enum Which {
-    /// Every ELF program in its bin and sbin folders, but not these.
+    /// Every ELF program in its folders of programs, but not these.
     AllBut(&'static [&'static str]),
     /// These.
     Only(&'static [&'static str]),
@@ -62,6 +68,9 @@ const fn entry(package: &'static str, which: Which) -> Entry {
 
 /// All of them.
 pub const CATALOGUE: &[Entry] = &[
+    // What unpacks the lists that apt fetches. Not apt itself: of which packages it says that nobody needs them
+    // depends on the running kernel.
+    entry("apt", Only(&["store"])),
     Entry {
         rule: Rule::Bash,
         ..entry("bash", Only(&["bash"]))
@@ -90,19 +99,15 @@ pub const CATALOGUE: &[Entry] = &[
     // Not ischroot: it looks at /proc/1. Not start-stop-daemon of dpkg: it looks at /proc/PID/exe.
     entry("debianutils", Only(&["run-parts"])),
     all("diffutils"),
-    // dpkg, dpkg-query, dpkg-divert and dpkg-trigger have the native architecture compiled in, and
-    // read the database by it. These do neither.
-    entry(
-        "dpkg",
-        Only(&[
-            "dpkg-deb",
-            "dpkg-split",
-            "dpkg-statoverride",
-            "update-alternatives",
-        ]),
-    ),
+    Entry {
+        rule: Rule::Dpkg,
+        ..entry("dpkg", AllBut(&["start-stop-daemon"]))
+    },
     all("findutils"),
-    // Not gawk: `gawk -i inplace` loads a plug-in from /usr/lib/TRIPLET/gawk.
+    Entry {
+        rule: Rule::Gawk,
+        ..entry("gawk", Only(&["gawk"]))
+    },
     all("gpgv"),
     all("grep"),
     all("gzip"),
@@ -129,7 +134,10 @@ pub const CATALOGUE: &[Entry] = &[
     all("mawk"),
     entry("mount", Only(&["findmnt"])),
     entry("ncurses-bin", Only(&["clear", "infocmp", "tput"])),
-    // Not openssl: its providers are in /usr/lib/TRIPLET, and `openssl version -a` tells.
+    Entry {
+        rule: Rule::Openssl,
+        ..entry("openssl", Only(&["openssl"]))
+    },
     all("patch"),
     Entry {
         rule: Rule::Perl,
@@ -172,7 +180,8 @@ impl Entry {
         let Some((folder, name)) = path.rsplit_once('/') else {
             return false;
         };
-        matches!(folder, "bin" | "sbin" | "usr/bin" | "usr/sbin")
+        let folders = ["bin", "sbin", "usr/bin", "usr/sbin", "usr/lib/apt/methods"];
+        folders.contains(&folder)
             && match self.which {
                 AllBut(never) => !never.contains(&name),
                 Only(these) => these.contains(&name),
@@ -194,7 +203,7 @@ mod tests {
         for never in ["bin/uname", "usr/bin/stdbuf", "usr/lib/coreutils/ls"] {
             assert!(!has("coreutils", never), "{never}");
         }
-        assert!(!has("dpkg", "usr/bin/dpkg") && !has("libc-bin", "sbin/ldconfig"));
+        assert!(!has("libc-bin", "sbin/ldconfig"));
     }
 
     #[test]

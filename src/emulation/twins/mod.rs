@@ -71,6 +71,10 @@ pub struct Found {
     pub programs: Vec<Program>,
     /// The twins' own dynamic loader, of the image's libc version; none where there is no twin.
     pub loader: PathBuf,
+    /// What twins are for, as dpkg names it.
+    pub host: &'static str,
+    /// What the image is for, as dpkg names it.
+    pub image: &'static str,
     /// Their libraries: host files, each named as programs ask for it, each name once.
     pub libraries: Vec<PathBuf>,
     /// Packages of the catalogue that the image has and of which a program got no twin.

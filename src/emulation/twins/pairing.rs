@@ -80,7 +80,11 @@ pub fn pair(
     builds: &Builds,
     port: Port,
 ) -> Found {
-    let mut found = Found::default();
+    let mut found = Found {
+        host: port.name,
+        image: image.port.name,
+        ..Found::default()
+    };
     let mut all = BTreeMap::new();
     let mut missing = BTreeMap::<&Wanted, String>::new();
     let loader = libraries.with_needed(port.loader);

@@ -4,6 +4,7 @@
 //! that changes meanwhile has no twin any more, since what the table says is of a file as it was; one that is
 //! installed meanwhile gets one soon.
 
+mod dpkg;
 pub mod perl;
 pub mod place;
 pub mod process;

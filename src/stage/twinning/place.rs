@@ -12,7 +12,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::perl;
+use super::{dpkg, perl};
 
 use crate::{
     disk::program::{Program, read_program},
@@ -22,13 +22,12 @@ use crate::{
     sys::dispatcher::{
         self,
         format::{
-            Entry, Guard, Header, MAGIC, PLACE, RULE_ALWAYS, RULE_BASH, RULE_NAMES_RELEASE,
-            RULE_PERL, SEGMENTS, Segment, TABLE,
+            Entry, Guard, Header, MAGIC, PAGE, PLACE, RULE_ALWAYS, RULE_BASH, RULE_GAWK,
+            RULE_NAMES_RELEASE, RULE_OPENSSL, RULE_PERL, SEGMENTS, Segment, TABLE,
         },
     },
 };
 
-const PAGE: u64 = 4096;
 /// The twins' ld.so, beside their libraries.
 const LOADER: &str = "ld.so";
 /// The folder of programs.
@@ -62,9 +61,10 @@ pub fn put(found: &Found, folder: &Path) -> Result<()> {
         texts.add("");
         let mut entries = Vec::new();
         for program in &found.programs {
-            let change = match program.rule {
-                Rule::Perl => perl::with_own_name,
-                _ => |bytes| Some(bytes),
+            let change = |bytes| match program.rule {
+                Rule::Perl => perl::with_own_name(bytes),
+                Rule::Dpkg => dpkg::with_architecture(bytes, found.host, found.image),
+                _ => Some(bytes),
             };
             let Some(name) = copy_of(&program.twin, &folder.join(PROGRAMS), change)? else {
                 continue;
@@ -126,10 +126,12 @@ impl Texts {
 
 fn number(rule: Rule) -> u32 {
     match rule {
-        Rule::Always => RULE_ALWAYS,
+        Rule::Always | Rule::Dpkg => RULE_ALWAYS,
         Rule::NamesRelease => RULE_NAMES_RELEASE,
         Rule::Bash => RULE_BASH,
         Rule::Perl => RULE_PERL,
+        Rule::Gawk => RULE_GAWK,
+        Rule::Openssl => RULE_OPENSSL,
     }
 }
 
@@ -161,7 +163,7 @@ fn libraries(found: &Found, folder: &Path) -> io::Result<String> {
 fn copy_of(
     program: &Path,
     folder: &Path,
-    change: fn(Vec<u8>) -> Option<Vec<u8>>,
+    change: impl Fn(Vec<u8>) -> Option<Vec<u8>>,
 ) -> io::Result<Option<String>> {
     let hash = Sha256::digest(program.as_os_str().as_encoded_bytes());
     let file = program.file_name().unwrap_or_default().to_string_lossy();

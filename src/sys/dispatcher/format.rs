@@ -29,6 +29,9 @@ pub const ENTRY: usize = 128;
 
 const _: () = assert!(size_of::<Settings>() == ENTRY);
 
+/// A page of memory, in bytes; the only size on x86_64.
+pub const PAGE: u64 = 4096;
+
 /// The first bytes of a table.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"twins\0\0\x01");
 
@@ -120,6 +123,10 @@ pub const RULE_NAMES_RELEASE: u32 = 1;
 pub const RULE_BASH: u32 = 2;
 /// With perl's own options in front of the arguments, when all guards are as they were.
 pub const RULE_PERL: u32 = 3;
+/// When it loads no extension, and goes through no array.
+pub const RULE_GAWK: u32 = 4;
+/// When it loads no provider and no engine, and tells nothing of itself.
+pub const RULE_OPENSSL: u32 = 5;
 
 /// How many different programs are counted; more are left out.
 pub const SLOTS: usize = 1024;

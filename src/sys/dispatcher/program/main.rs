@@ -16,10 +16,13 @@
 mod bash;
 mod calls;
 mod count;
+mod file;
 // Parts of it are for pichroot alone.
 #[allow(dead_code)]
 #[path = "../format.rs"]
 mod format;
+mod gawk;
+mod openssl;
 mod perl;
 mod stack;
 mod text;

@@ -18,9 +18,8 @@ pub unsafe fn is_plain(table: &Table, stack: Stack) -> bool {
 
 /// Options for folders and modules, which come before ours, and the one that shows what perl was built for.
 fn options_matter(stack: Stack) -> bool {
-    let mut index = 3;
-    while index < stack.argument_count() {
-        let Some(letters) = stack.argument(index).after(b"-") else {
+    for argument in stack.arguments() {
+        let Some(letters) = argument.after(b"-") else {
             return false;
         };
         let mut at = 0;
@@ -34,7 +33,6 @@ fn options_matter(stack: Stack) -> bool {
                 _ => at += 1,
             }
         }
-        index += 1;
     }
     // A script from a pipe, or a terminal.
     false

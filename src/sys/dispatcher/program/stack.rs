@@ -44,33 +44,31 @@ impl Stack {
         Text(unsafe { self.word(1 + index) } as *const u8)
     }
 
-    /// The environment, one `NAME=value` after the other, until null.
-    pub fn environment(self) -> *const *const u8 {
+    /// The arguments of a program that the kernel starts by this one, without its argv[0].
+    pub fn arguments(self) -> impl Iterator<Item = Text> {
+        (3..self.argument_count()).map(move |index| self.argument(index))
+    }
+
+    fn environment(self) -> *const *const u8 {
         unsafe { self.0.add(2 + self.argument_count()).cast() }
+    }
+
+    /// The environment: `NAME=value` each.
+    pub fn variables(self) -> impl Iterator<Item = Text> {
+        let first = self.environment();
+        (0..)
+            .map(move |index| unsafe { *first.add(index) })
+            .take_while(|variable| !variable.is_null())
+            .map(Text)
     }
 
     /// Whether the environment has a variable that begins with `start`.
     pub fn has_variable(self, start: &[u8]) -> bool {
-        let mut at = self.environment();
-        unsafe {
-            while !(*at).is_null() {
-                if Text(*at).after(start).is_some() {
-                    return true;
-                }
-                at = at.add(1);
-            }
-        }
-        false
+        self.variables().any(|it| it.after(start).is_some())
     }
 
     fn auxiliary(self) -> *const [usize; 2] {
-        let mut at = self.environment();
-        unsafe {
-            while !(*at).is_null() {
-                at = at.add(1);
-            }
-            at.add(1).cast()
-        }
+        unsafe { self.environment().add(self.variables().count() + 1).cast() }
     }
 
     fn auxiliary_value(self, key: usize) -> Option<usize> {

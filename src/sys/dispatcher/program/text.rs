@@ -45,26 +45,53 @@ impl Text {
         Text(unsafe { self.0.add(start) })
     }
 
-    /// Whether `word` occurs in it, whatever the case of letters; `word` is in lower case.
+    /// All of it.
+    pub fn bytes(self) -> Bytes {
+        Bytes {
+            start: self.0,
+            length: self.length(),
+        }
+    }
+
+    /// Whether `word` occurs in it, as in [`Bytes::contain`].
     pub fn contains(self, word: &[u8]) -> bool {
-        unsafe { contains(self.0, self.length(), word) }
+        self.bytes().contain(word)
     }
 }
 
-/// Whether `word`, in lower case, occurs in `length` bytes.
-pub unsafe fn contains(text: *const u8, length: usize, word: &[u8]) -> bool {
-    let mut start = 0;
-    while start + word.len() <= length {
-        let mut same = true;
-        for (index, byte) in (start..).zip(word) {
-            let found = unsafe { *text.add(index) };
-            // A letter's lower case differs by one bit; what else that makes equal does no harm.
-            same &= found == *byte || (byte.is_ascii_lowercase() && found | 0x20 == *byte);
-        }
-        if same {
-            return true;
-        }
-        start += 1;
+/// Bytes of a text, any of which may be NUL.
+#[derive(Clone, Copy)]
+pub struct Bytes {
+    pub start: *const u8,
+    pub length: usize,
+}
+
+impl Bytes {
+    pub fn at(self, index: usize) -> u8 {
+        unsafe { *self.start.add(index) }
     }
-    false
+
+    /// Whether `word`, in lower case, occurs in it, whatever the case of letters.
+    pub fn contain(self, word: &[u8]) -> bool {
+        self.places_of(word).next().is_some()
+    }
+
+    /// The same for a word of a program: no part of a longer one.
+    pub fn have_word(self, word: &[u8]) -> bool {
+        let goes_on = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        self.places_of(word).any(|start| {
+            let end = start + word.len();
+            !(start > 0 && goes_on(self.at(start - 1)) || end < self.length && goes_on(self.at(end)))
+        })
+    }
+
+    fn places_of(self, word: &[u8]) -> impl Iterator<Item = usize> {
+        (0..(self.length + 1).saturating_sub(word.len())).filter(move |start| {
+            // A letter's lower case differs by one bit; what else that makes equal does no harm.
+            (*start..).zip(word).all(|(index, byte)| {
+                let found = self.at(index);
+                found == *byte || (byte.is_ascii_lowercase() && found | 0x20 == *byte)
+            })
+        })
+    }
 }

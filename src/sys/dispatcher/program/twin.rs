@@ -7,17 +7,16 @@ use crate::{
         PROT_WRITE, Stat, exists, map, unmap,
     },
     format::{
-        Entry, Guard, Header, MAGIC, PERL_OPTIONS, RULE_ALWAYS, RULE_BASH, RULE_NAMES_RELEASE,
-        RULE_PERL, SEGMENTS, Segment,
+        Entry, Guard, Header, MAGIC, PAGE, PERL_OPTIONS, RULE_ALWAYS, RULE_BASH, RULE_GAWK,
+        RULE_NAMES_RELEASE, RULE_OPENSSL, RULE_PERL, SEGMENTS, Segment,
     },
-    perl,
+    gawk, openssl, perl,
     stack::{Program, Stack},
     text::Text,
 };
 
 /// Set-user-id and set-group-id.
 const SET_ID: u32 = 0o6000;
-const PAGE: usize = 4096;
 
 /// The twin of what `stack` starts, ready to run. `None`: there is none, or it would not do the same here.
 pub unsafe fn find(stack: Stack, device: u64) -> Option<Next> {
@@ -42,23 +41,16 @@ pub unsafe fn find(stack: Stack, device: u64) -> Option<Next> {
 /// Whether the twin's loader and C library find what the program's own would: no variable that leads them to
 /// other libraries (which would be the image's), no character set that is read from a library, and nothing preloaded.
 fn surroundings_are_plain(stack: Stack) -> bool {
-    let mut at = stack.environment();
-    unsafe {
-        while !(*at).is_null() {
-            let variable = Text(*at);
-            at = at.add(1);
-            let leads_elsewhere = variable.after(b"LD_").is_some()
-                || variable.after(b"GCONV_PATH=").is_some()
-                || variable.after(b"GLIBC_TUNABLES=").is_some();
-            let locale = (variable.after(b"LANG="))
-                .or(variable.after(b"LC_ALL="))
-                .or(variable.after(b"LC_CTYPE="));
-            if leads_elsewhere || locale.is_some_and(|locale| !has_plain_charset(locale)) {
-                return false;
-            }
-        }
-        !exists(c"/etc/ld.so.preload".as_ptr().cast())
-    }
+    let is_plain = |variable: Text| {
+        let leads_elsewhere = variable.after(b"LD_").is_some()
+            || variable.after(b"GCONV_PATH=").is_some()
+            || variable.after(b"GLIBC_TUNABLES=").is_some();
+        let locale = (variable.after(b"LANG="))
+            .or(variable.after(b"LC_ALL="))
+            .or(variable.after(b"LC_CTYPE="));
+        !leads_elsewhere && locale.is_none_or(has_plain_charset)
+    };
+    stack.variables().all(is_plain) && unsafe { !exists(c"/etc/ld.so.preload".as_ptr().cast()) }
 }
 
 /// Whether the C library has this locale's character set built in.
@@ -76,6 +68,8 @@ unsafe fn rule_allows(table: &Table, rule: u32, stack: Stack) -> bool {
         RULE_NAMES_RELEASE => names_release(stack),
         RULE_BASH => bash::is_plain(stack),
         RULE_PERL => unsafe { perl::is_plain(table, stack) },
+        RULE_GAWK => gawk::is_plain(stack),
+        RULE_OPENSSL => openssl::is_plain(stack),
         // Of a newer pichroot, which cannot be.
         _ => false,
     }
@@ -83,10 +77,7 @@ unsafe fn rule_allows(table: &Table, rule: u32, stack: Stack) -> bool {
 
 /// Whether an argument is a kernel release, or ends with one after `=`: a digit, and a dot between digits.
 fn names_release(stack: Stack) -> bool {
-    let mut index = 3;
-    while index < stack.argument_count() {
-        let mut text = stack.argument(index);
-        index += 1;
+    stack.arguments().any(|mut text| {
         let mut at = 0;
         while text.at(at) != 0 {
             if text.at(at) == b'=' {
@@ -100,11 +91,8 @@ fn names_release(stack: Stack) -> bool {
         while text.at(digits).is_ascii_digit() {
             digits += 1;
         }
-        if digits > 0 && text.at(digits) == b'.' && text.at(digits + 1).is_ascii_digit() {
-            return true;
-        }
-    }
-    false
+        digits > 0 && text.at(digits) == b'.' && text.at(digits + 1).is_ascii_digit()
+    })
 }
 
 /// The table of twins, mapped.
@@ -243,7 +231,7 @@ unsafe fn load(header: &Header, path: *const u8) -> Option<usize> {
 }
 
 unsafe fn segment_is_mapped(base: usize, segment: &Segment, file: Descriptor) -> bool {
-    let up = |size: usize| (size + PAGE - 1) & !(PAGE - 1);
+    let up = |size: usize| (size + PAGE as usize - 1) & !(PAGE as usize - 1);
     let (in_file, in_memory) = (segment.in_file as usize, segment.in_memory as usize);
     let protection = segment.protection as usize;
     let at = base + segment.address as usize;

@@ -1,0 +1,34 @@
+//! Files that tell what a program is going to do: scripts and settings.
+
+use crate::{
+    calls::{Descriptor, O_RDONLY},
+    text::{Bytes, Text},
+};
+
+/// The longest file that is looked through.
+const LONGEST: usize = 32 << 10;
+
+/// Whether `test` holds for what is in the file at `path`. It does not where that is longer, or no plain file: a pipe
+/// or a terminal must not be read.
+// Its buffer must not be in the frame of who writes the new stack.
+#[inline(never)]
+pub fn passes(path: Text, test: impl FnOnce(Bytes) -> bool) -> bool {
+    unsafe {
+        let Some(file) = Descriptor::open(path.0, O_RDONLY) else {
+            return false;
+        };
+        let size = file
+            .stat()
+            .filter(|stat| stat.mode & 0o170000 == 0o100000)
+            .map_or(usize::MAX, |stat| stat.size as usize);
+        let mut passed = false;
+        if size <= LONGEST {
+            let mut buffer = core::mem::MaybeUninit::<[u8; LONGEST]>::uninit();
+            let start = buffer.as_mut_ptr().cast::<u8>();
+            let length = file.read(start, size);
+            passed = length == size && test(Bytes { start, length });
+        }
+        file.close();
+        passed
+    }
+}
