@@ -31,8 +31,8 @@ PLACE = CHECKOUT / "target/twins"
 SIZE = 6 << 30
 # With what they depend on, some 80 packages; most have scripts, users, services or alternatives.
 PACKAGES = """
-    avahi-daemon bash-completion bind9-dnsutils chrony cron curl git htop jq less logrotate lvm2 nfs-common nftables
-    parted python3-requests python3-yaml rsync rsyslog tcpdump tmux unzip vim-tiny zstd
+    avahi-daemon bash-completion bind9-dnsutils chrony cron curl gawk git htop jq less logrotate lvm2 nfs-common nftables
+    parted python3-requests python3-yaml rsync rsyslog ssl-cert tcpdump tmux unzip vim-tiny zstd
 """
 KERNEL = "linux-image-arm64"
 
