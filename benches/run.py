@@ -6,7 +6,7 @@ the medians are compared. Run it by `make bench`, as root; PICHROOT_TEST_IMAGE n
 
     benches/run.py [work_image] [stage] [playbook] [twins]      all of them by default
 
-ROUNDS (5) sets how often; SIDES picks sides of the playbook, see playbook.py.
+ROUNDS (5) sets how often; SIDES picks sides of the playbook, PARTS of what is measured of twins: see there.
 """
 
 import os

@@ -5,6 +5,8 @@ theirs    --emulation qemu --no-shortcut all
 
 Both work on copies of one image, which has the packages to install in apt's cache, so that no network is in the
 times; but the bootstrap playbook installs ceph-common from the network on both sides. Under qemu each is run once.
+
+PARTS picks what is measured: execs dpkg apt initramfs bootstrap, by default all.
 """
 
 import os
@@ -132,24 +134,38 @@ class Bench:
         show("bootstrap of a netboot Pi", times["twin"], times["qemu"])
 
 
-def twins(scratch, raw):
-    bench = Bench(scratch, raw)
+def execs(bench):
     loop = f"i=0; while [ $i -lt {EXECS} ]; do i=$((i+1)); %s; done"
-    names = f"{PACKAGES}".split()
-    files = " ".join(f"{CACHE}/{name}_*.deb" for name in SMALL.split())
     bench.compare(
         f"{EXECS} times a program with a twin", bench.stocked, loop % "/bin/true"
     )
     # No package has it, so it has no twin: what the dispatcher costs where it finds none.
     other = "cp /bin/true /usr/local/bin/other; " + loop % "/usr/local/bin/other"
     bench.compare(f"{EXECS} times one without", bench.stocked, other)
+
+
+def dpkg(bench):
+    names = SMALL.split()
+    files = " ".join(f"{CACHE}/{name}_*.deb" for name in names)
     bench.compare(
-        f"dpkg -i of {len(SMALL.split())} packages", bench.stocked, f"dpkg -i {files}"
+        f"dpkg -i of {len(names)} packages", bench.stocked, f"dpkg -i {files}"
     )
-    bench.compare(
-        "apt-get install of some 60", bench.stocked, f"{INSTALL} {' '.join(names)}"
-    )
-    bench.compare(
-        "update-initramfs, generic kernel", bench.kernel, "update-initramfs -c -k all"
-    )
-    bench.bootstrap()
+
+
+def apt(bench):
+    install = f"{INSTALL} {' '.join(PACKAGES.split())}"
+    bench.compare("apt-get install of some 60", bench.stocked, install)
+
+
+def initramfs(bench):
+    make = "update-initramfs -c -k all"
+    bench.compare("update-initramfs, generic kernel", bench.kernel, make)
+
+
+PARTS = {part.__name__: part for part in (execs, dpkg, apt, initramfs, Bench.bootstrap)}
+
+
+def twins(scratch, raw):
+    bench = Bench(scratch, raw)
+    for name in os.environ.get("PARTS", " ".join(PARTS)).split():
+        PARTS[name](bench)

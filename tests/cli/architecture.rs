@@ -89,3 +89,47 @@ fn natively_is_not_for_foreign_images() {
     let mut run = case.exec(&["--checksum", "none", "--emulation", "native", "x.img"]);
     case.refused(&mut run, 3, &["riscv64", "natively"], "--emulation native");
 }
+
+/// A program for 32-bit ARM that prints "32 bit". Its ELF header, one program header (elf(5)), its code.
+fn arm_program() -> Vec<u8> {
+    const BASE: u32 = 0x10000;
+    const CODE: [u32; 8] = [
+        0xe3a0_0001, // mov r0, #1
+        0xe28f_1014, // add r1, pc, #20
+        0xe3a0_2007, // mov r2, #7
+        0xe3a0_7004, // mov r7, #4: write
+        0xef00_0000, // svc 0
+        0xe3a0_0000, // mov r0, #0
+        0xe3a0_7001, // mov r7, #1: exit
+        0xef00_0000, // svc 0
+    ];
+    let size = 52 + 32 + 4 * CODE.len() as u32 + 7;
+    let header = [BASE + 84, 52, 0, 0x0500_0200];
+    let load = [1, 0, BASE, BASE, size, size, 5, 4096];
+    let mut program = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x28\0\x01\0\0\0".to_vec();
+    program.extend(header.iter().flat_map(|word| word.to_le_bytes()));
+    program.extend(b"\x34\0\x20\0\x01\0\0\0\0\0\0\0");
+    program.extend(load.iter().chain(&CODE).flat_map(|word| word.to_le_bytes()));
+    program.extend(b"32 bit\n");
+    program
+}
+
+#[test]
+fn programs_for_32_bit_are_emulated_and_one_line_says_so() {
+    let case = Case::new();
+    let with = Root {
+        shell: Some(arm_program()),
+        ..Root::default()
+    };
+    images::tiny_with(&case.path("x.img"), &with);
+    let ended =
+        case.run(&mut case.pichroot(["exec", "--checksum", "none", "x.img", "--", "/bin/sh"]));
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(0), "32 bit\n"),
+        "{ended:?}"
+    );
+    let why = "no twins, so every program of the image is emulated: they are for 64-bit images";
+    assert_eq!(ended.stderr.matches(why).count(), 1, "{ended:?}");
+    case.unchanged();
+}
