@@ -13,6 +13,7 @@ use nix::{
     errno::Errno,
     sys::{
         signal::{Signal, kill},
+        stat,
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::Pid,
@@ -48,6 +49,8 @@ const REAP: Duration = Duration::from_secs(30);
 
 /// The stage's `main`; returns its exit code.
 pub fn main() -> u8 {
+    // What is made for the chroot is for all its users, whatever the caller's mask is.
+    stat::umask(stat::Mode::from_bits_truncate(0o022));
     let descriptors = process::adopt(CONTROL).and_then(|c| Ok((c, process::adopt(IMAGE)?)));
     let Ok((control, image)) = descriptors else {
         return Kind::Usage.exit_code();

@@ -115,6 +115,13 @@ fn a_twin_runs_where_it_does_the_same_and_qemu_everywhere_else() {
         python3 -c 'import os; os.setxattr("/usr/local/bin/capable", "security.capability",
             b"\1\0\0\2\0\x20\0\0" + 12 * b"\0")' 2>/dev/null || echo "no file capabilities here"
         sudo -u ubuntu capable /proc/self/status | grep CapEff | sed 's/\t0*/ /'
+        echo "function: $(bash -c 'x() { echo $HOSTTYPE; }; export -f x; bash -c x')"
+        mkfifo fifo; echo 'echo "pipe: $0"' >fifo & bash fifo
+        mkdir own; echo 'package Own; 1' >own/Own.pm; printf 'use lib "own"; use Own; print "own: @INC[0]\n"' >own.pl
+        perl own.pl; perl -Iown -e 'use Own; print "I: $INC[0]\n"'
+        unexpand /dev/null
+        echo '# other' >> /etc/nsswitch.conf
+        echo "names: $(echo a | unexpand)"
     "#;
     let ended = run(&scene, "twin", script);
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -142,6 +149,11 @@ modules: 1
 inner: a
 user: ubuntu aarch64
 CapEff: 2000
+function: aarch64
+pipe: fifo
+own: own
+I: own
+names: a
 ";
     assert_eq!(ended.out, expected, "{ended:?}");
     let starts = Starts::of(&ended);
@@ -156,9 +168,12 @@ CapEff: 2000
         ("paste", (1, 1)),
         ("modinfo", (1, 1)),
         // Once with a changed folder of modules.
-        ("perl", (2, 1)),
-        // Once with what it was built for.
-        ("bash", (1, 1)),
+        // and twice with a folder of modules of its own.
+        ("perl", (2, 3)),
+        // Three times with what it was built for, of which once in a function of the environment; and a pipe.
+        ("bash", (1, 4)),
+        // Once with other name services.
+        ("unexpand", (1, 1)),
         ("openssl", (1, 1)),
         ("dpkg", (2, 0)),
         ("dpkg-query", (1, 0)),

@@ -18,7 +18,7 @@ import time
 PLACE = "/var/tmp/corpus"
 SCRATCH = f"{PLACE}/case"
 # A case that takes longer hangs.
-TIMEOUT = 20
+TIMEOUT = 60
 # Longer output is told by its beginning and its sum.
 SHOWN = 4000
 ENVIRONMENT = {

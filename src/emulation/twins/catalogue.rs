@@ -90,7 +90,7 @@ pub const CATALOGUE: &[Entry] = &[
             "uname", "arch", // They read utmp, whose layout is of the architecture.
             "who", "users", "pinky", "logname",
             // They calculate with long double, whose precision is of the architecture.
-            "printf", "numfmt", // It has others preload a library of /usr/lib/TRIPLET.
+            "printf", "numfmt", "seq", // It has others preload a library of /usr/lib/TRIPLET.
             "stdbuf",
         ]),
     ),

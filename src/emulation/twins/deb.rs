@@ -11,7 +11,7 @@ use std::{
 use tar::EntryType;
 
 /// The largest data that is unpacked from one package, in bytes.
-const MAX_DATA: u64 = 1 << 30;
+const MAX_DATA: u64 = 256 << 20;
 /// Memory for the xz decoder: dpkg-deb packs with at most 64 MiB of dictionary.
 const XZ_MEMORY: u64 = 256 << 20;
 

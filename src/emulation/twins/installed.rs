@@ -186,10 +186,19 @@ impl<'a> Installed<'a> {
 
     /// Whether there is a library of this name where the loader looks before the packages' folders.
     pub fn has_local_library(&self, name: &str) -> bool {
-        let folders = ["", self.port.triplet].map(|f| Path::new("usr/local/lib").join(f));
-        folders
-            .iter()
-            .any(|f| self.root.locate(&f.join(name)).is_ok())
+        self.has_below("usr/local/lib", name)
+    }
+
+    /// Whether there is a library of this name, whoever brought it.
+    pub fn has_library(&self, name: &str) -> bool {
+        let tops = ["usr/local/lib", "usr/lib", "lib"];
+        tops.iter().any(|top| self.has_below(top, name))
+    }
+
+    fn has_below(&self, top: &str, name: &str) -> bool {
+        let folders = ["", self.port.triplet].map(|folder| Path::new(top).join(folder));
+        let mut paths = folders.iter().map(|folder| folder.join(name));
+        paths.any(|path| self.root.locate(&path).is_ok())
     }
 
     /// The path on this host of what is at `path` below the root.

@@ -12,6 +12,7 @@ use super::{
     builds::{Builds, Wanted},
     installed::Installed,
     port::Port,
+    stamp::Stamp,
 };
 use crate::{
     disk::{Dynamic, read_dynamic},
@@ -114,11 +115,6 @@ impl<'a> Libraries<'a> {
         Ok(())
     }
 
-    /// Whether the image has a library of this name.
-    pub fn in_image(&self, name: &str) -> bool {
-        self.owners.contains_key(name)
-    }
-
     fn library(&self, name: &str) -> Result<Object, String> {
         if let Some(known) = self.known.borrow().get(name) {
             return known.clone();
@@ -163,17 +159,20 @@ fn dynamic(path: &Path) -> Result<Dynamic, String> {
 }
 
 /// The modules that the image's nsswitch.conf names, as libraries: programs that look up users,
-/// such as `ls -l` and `chown`, load them by name.
-pub fn name_services(root: &Root) -> BTreeSet<String> {
-    let text = root.read("etc/nsswitch.conf".as_ref(), MAX_NSSWITCH);
+/// such as `ls -l` and `chown`, load them by name. And that file's stamp, of before it was read.
+pub fn name_services(root: &Root) -> (BTreeSet<String>, Option<Stamp>) {
+    let path = Path::new("etc/nsswitch.conf");
+    let stamp = root.file(path).and_then(|file| file.metadata());
+    let stamp = stamp.ok().map(Stamp::from);
+    let text = root.read(path, MAX_NSSWITCH);
     let text = text.unwrap_or_default();
     let lines = text.lines().filter_map(|line| {
         let (_, services) = line.split('#').next()?.split_once(':')?;
         Some(services)
     });
     let usual = |word: &&str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    lines
+    let modules = lines
         .flat_map(|services| services.split_whitespace().filter(usual))
-        .map(|service| format!("libnss_{service}.so.2"))
-        .collect()
+        .map(|service| format!("libnss_{service}.so.2"));
+    (modules.collect(), stamp)
 }

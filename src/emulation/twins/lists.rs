@@ -55,7 +55,10 @@ pub fn deb822(text: &str) -> Vec<Source> {
                 .unwrap_or_default()
                 .split_whitespace()
         };
-        let disabled = field(paragraph, "Enabled").is_some_and(|v| v.eq_ignore_ascii_case("no"));
+        // What apt takes for no (StringToBool).
+        let no = ["no", "false", "without", "off", "disable"];
+        let is_no = |value: &str| no.iter().any(|no| value.eq_ignore_ascii_case(no));
+        let disabled = field(paragraph, "Enabled").is_some_and(is_no);
         if disabled || !words("Types").any(|kind| kind == "deb") {
             continue;
         }

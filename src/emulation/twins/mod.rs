@@ -15,6 +15,7 @@ mod pairing;
 pub mod perl;
 mod port;
 mod sources;
+pub mod stamp;
 mod store;
 #[cfg(test)]
 mod testing;
@@ -32,6 +33,7 @@ use self::{
     pairing::{candidates, pair},
     perl::Perl,
     port::ports,
+    stamp::Stamp,
     store::Store,
     verified::Verified,
 };
@@ -40,9 +42,6 @@ use crate::{error::Result, sys::inroot::Root};
 
 /// How often more can be asked for: programs, their libraries, those of the libraries.
 const MAX_ROUNDS: usize = 8;
-
-/// As much of ld.so.preload is read; it is a line, if it is there.
-const MAX_PRELOAD: u64 = 1 << 16;
 
 /// Where and for what to look.
 pub struct Search<'a> {
@@ -81,6 +80,8 @@ pub struct Found {
     pub missing: Vec<Missing>,
     /// What perl needs, where it has a twin.
     pub perl: Option<Perl>,
+    /// The image's nsswitch.conf, of before it was read: by another one programs look up users in another way.
+    pub nsswitch: Option<Stamp>,
     /// Why there are none at all, where that is of the image.
     pub none_as: Option<String>,
     /// Whether a module that the image looks up users with could not be had. Programs that do so
@@ -161,9 +162,8 @@ fn search_through(
             "libc {libc} of the image is before 2.33"
         )));
     }
-    // The image's programs load these, for its architecture; a twin can only complain.
-    let preload = search.root.read("etc/ld.so.preload".as_ref(), MAX_PRELOAD);
-    if !preload.unwrap_or_default().trim().is_empty() {
+    // The image's programs load what it names, for its architecture; a twin can only complain.
+    if search.root.locate("etc/ld.so.preload".as_ref()).is_ok() {
         return Ok(Found::none("the image has an /etc/ld.so.preload"));
     }
     let candidates = candidates(search, &image);

@@ -130,13 +130,13 @@ pub fn pair(
             }
         }
     }
-    let services = name_services(search.root);
-    for name in services.iter().map(String::as_str).chain([LIBGCC]) {
-        if libraries.in_image(name) {
-            match libraries.with_needed(name) {
-                Ok(needed) => all.extend(needed),
-                Err(_) => found.nss_missing |= name != LIBGCC,
-            }
+    all.extend(libraries.with_needed(LIBGCC).unwrap_or_default());
+    let (services, nsswitch) = name_services(search.root);
+    found.nsswitch = nsswitch;
+    for name in services.iter().filter(|name| image.has_library(name)) {
+        match libraries.with_needed(name) {
+            Ok(needed) => all.extend(needed),
+            Err(_) => found.nss_missing = true,
         }
     }
     let loader = loader.ok().and_then(|mut all| all.remove(port.loader));

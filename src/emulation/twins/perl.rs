@@ -8,7 +8,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    os::unix::fs::MetadataExt,
     path::PathBuf,
 };
 
@@ -18,6 +17,7 @@ use super::{
     builds::{Builds, Wanted},
     installed::Installed,
     libraries::Libraries,
+    stamp::Stamp,
 };
 use crate::sys::inroot::{Root, path_of};
 
@@ -52,7 +52,7 @@ pub struct Perl {
     pub folders: Vec<Folder>,
     /// Every folder of the image that the twin has builds of: its path in the chroot, and what it was. `None` if
     /// it is not there.
-    pub guards: Vec<(String, Option<FolderId>)>,
+    pub guards: Vec<(String, Option<Stamp>)>,
 }
 
 /// A folder of modules.
@@ -73,17 +73,6 @@ pub enum Content {
     Link(String),
     /// This text.
     Text(String),
-}
-
-/// A folder as it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FolderId {
-    /// Its inode number.
-    pub inode: u64,
-    /// Its device.
-    pub device: u64,
-    /// Its time of modification, in seconds and nanoseconds.
-    pub modified: [i64; 2],
 }
 
 /// Perl's modules for the host, and the libraries that they need, by name.
@@ -142,6 +131,11 @@ pub fn find(
                 files.insert(path.to_owned(), Content::Copy(file.clone()));
             }
         }
+        // A file of the image's where a package has a folder: that would be written through it.
+        let is_file = |path: &str| files.contains_key(path);
+        if let Some(path) = files.keys().find(|path| folders_of(path).any(is_file)) {
+            return Err(format!("/usr/lib/{ours}/{folder}/{path} is below a file"));
+        }
         Ok::<_, String>(Folder::Built(files.into_iter().collect()))
     };
     // As `perl -V` has it, on Debian and Ubuntu since 2014.
@@ -189,6 +183,11 @@ fn series(version: &str) -> Option<(String, String)> {
         .then(|| (format!("{}.{}", numbers[0], numbers[1]), full.to_owned()))
 }
 
+/// The folders that the file at `path` is in, the outermost first.
+fn folders_of(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| &path[..at])
+}
+
 fn is_of_processor(path: &str) -> bool {
     path.ends_with(OBJECT) || path.ends_with(HEADER)
 }
@@ -225,7 +224,7 @@ fn objects(
 struct Modules<'a> {
     root: &'a Root,
     seen: usize,
-    guards: Vec<(String, Option<FolderId>)>,
+    guards: Vec<(String, Option<Stamp>)>,
     needed: BTreeMap<String, PathBuf>,
 }
 
@@ -244,12 +243,7 @@ impl Modules<'_> {
             let failed = |error: std::io::Error| format!("cannot list /{path}: {error}");
             // Before it is listed: what comes later changes it.
             let now = fs::metadata(path_of(&handle)).map_err(failed)?;
-            let id = FolderId {
-                inode: now.ino(),
-                device: now.dev(),
-                modified: [now.mtime(), now.mtime_nsec()],
-            };
-            self.guards.push((format!("/{path}"), Some(id)));
+            self.guards.push((format!("/{path}"), Some(now.into())));
             for entry in fs::read_dir(path_of(&handle)).map_err(failed)? {
                 let entry = entry.map_err(failed)?;
                 let name = entry.file_name().into_string();

@@ -173,8 +173,6 @@ fn what_the_same_sources_gave_is_used_offline() {
 fn a_preloaded_library_leaves_no_twins() {
     let case = Case::new(tree("amd64", "0.5.12-2"));
     fs::create_dir(case.image.path("etc")).unwrap();
-    fs::write(case.image.path("etc/ld.so.preload"), "\n").unwrap();
-    assert!(!case.find().programs.is_empty());
     fs::write(case.image.path("etc/ld.so.preload"), "/usr/lib/libx.so\n").unwrap();
     assert!(case.find().programs.is_empty());
 }
@@ -195,6 +193,12 @@ fn name_services_that_are_missing_are_told() {
     .unwrap();
     assert!(!case.find().nss_missing);
     fs::write(&conf, "passwd: files systemd\n").unwrap();
+    assert!(case.find().nss_missing);
+    // Of no package.
+    fs::write(&conf, "passwd: files own\n").unwrap();
+    assert!(!case.find().nss_missing);
+    let own = image.path("usr/lib/aarch64-linux-gnu/libnss_own.so.2");
+    fs::write(own, elf(ARM, &["libc.so.6"])).unwrap();
     assert!(case.find().nss_missing);
 }
 

@@ -4,7 +4,7 @@ use std::{fs, io, os::unix::fs::symlink, path::Path};
 
 use sha2::{Digest, Sha256};
 
-use super::place::{copy, write};
+use super::place::{copy, identity, write};
 use crate::{
     emulation::twins::perl::{Content, Folder, Perl},
     hex::hex,
@@ -29,7 +29,7 @@ pub fn put(perl: &Perl, folder: &Path) -> io::Result<Vec<String>> {
         let place = match modules {
             Folder::OfImage(path) => path.clone(),
             Folder::Built(files) => {
-                let name = format!("perl-{}", fingerprint(files));
+                let name = format!("perl-{}", fingerprint(files)?);
                 let at = folder.join(&name);
                 if !at.exists() {
                     let new = folder.join(".perl");
@@ -57,17 +57,17 @@ pub fn put(perl: &Perl, folder: &Path) -> io::Result<Vec<String>> {
     Ok(options)
 }
 
-fn fingerprint(files: &[(String, Content)]) -> String {
+fn fingerprint(files: &[(String, Content)]) -> io::Result<String> {
     let mut hash = Sha256::new();
     for (path, content) in files {
         hash.update(path);
         match content {
-            Content::Copy(from) => hash.update(from.as_os_str().as_encoded_bytes()),
+            Content::Copy(from) => hash.update(identity(from)?),
             Content::Link(text) | Content::Text(text) => hash.update(text),
         }
         hash.update([0]);
     }
-    hex(&hash.finalize()[..8])
+    Ok(hex(&hash.finalize()[..8]))
 }
 
 /// perl's program, changed to take its own name from our link; `None` if it does not have that just once.

@@ -6,7 +6,7 @@
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
 };
 
@@ -16,7 +16,7 @@ use super::{dpkg, perl};
 
 use crate::{
     disk::program::{Program, read_program},
-    emulation::twins::{Found, Rule},
+    emulation::twins::{Found, Rule, stamp::Stamp},
     error::{Context, Kind, Result},
     hex::hex,
     sys::dispatcher::{
@@ -33,12 +33,16 @@ const LOADER: &str = "ld.so";
 /// The folder of programs.
 const PROGRAMS: &str = "bin";
 
-/// Copies what was found to `folder`, as far as it is not there, and makes the table name it.
-pub fn put(found: &Found, folder: &Path) -> Result<()> {
+/// Copies what was found to `folder`, as far as it is not there, and makes the table name it; how many programs have a
+/// twin now. There is no table where none has.
+pub fn put(found: &Found, folder: &Path) -> Result<usize> {
     let failed = || "cannot put the twins in place".to_owned();
-    let all = || -> io::Result<()> {
+    let all = || -> io::Result<usize> {
         if found.programs.is_empty() {
-            return Ok(());
+            return match fs::remove_file(folder.join(TABLE)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(0),
+            };
         }
         let libraries = libraries(found, folder)?;
         let modules = found
@@ -79,12 +83,16 @@ pub fn put(found: &Found, folder: &Path) -> Result<()> {
             });
         }
         entries.sort_by_key(|entry| entry.inode);
-        let guards = guards.iter().map(|(path, now)| Guard {
-            inode: now.map_or(0, |folder| folder.inode),
-            device: now.map_or(0, |folder| folder.device),
-            modified: now.map_or([0; 2], |folder| folder.modified),
+        let mut guard = |(path, now): (&str, Option<Stamp>)| Guard {
+            inode: now.map_or(0, |now| now.inode),
+            device: now.map_or(0, |now| now.device),
+            modified: now.map_or([0; 2], |now| now.modified),
             path: u64::from(texts.add(path)),
-        });
+        };
+        header.nsswitch = guard(("/etc/nsswitch.conf", found.nsswitch));
+        let guards = guards
+            .iter()
+            .map(|(path, now)| guard((path.as_str(), *now)));
         let guards = guards.collect::<Vec<_>>();
         header.count = entries.len() as u64;
         header.guards = guards.len() as u32;
@@ -92,7 +100,8 @@ pub fn put(found: &Found, folder: &Path) -> Result<()> {
         // It appears whole: programs are started meanwhile.
         let new = folder.join(".table");
         fs::write(&new, table)?;
-        fs::rename(&new, folder.join(TABLE))
+        fs::rename(&new, folder.join(TABLE))?;
+        Ok(entries.len())
     };
     all().context(Kind::Host, failed)
 }
@@ -139,8 +148,7 @@ fn number(rule: Rule) -> u32 {
 fn libraries(found: &Found, folder: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     for path in found.libraries.iter().chain([&found.loader]) {
-        hash.update(path.as_os_str().as_encoded_bytes());
-        hash.update([0]);
+        hash.update(identity(path)?);
     }
     let name = format!("lib-{}", hex(&hash.finalize()[..8]));
     let at = folder.join(&name);
@@ -165,7 +173,7 @@ fn copy_of(
     folder: &Path,
     change: impl Fn(Vec<u8>) -> Option<Vec<u8>>,
 ) -> io::Result<Option<String>> {
-    let hash = Sha256::digest(program.as_os_str().as_encoded_bytes());
+    let hash = Sha256::digest(identity(program)?);
     let file = program.file_name().unwrap_or_default().to_string_lossy();
     let name = format!("{}-{file}", hex(&hash[..4]));
     let at = folder.join(&name);
@@ -177,6 +185,20 @@ fn copy_of(
         write(&bytes, &at)?;
     }
     Ok(Some(name))
+}
+
+/// What tells a file of the host from another, and from what an upgrade puts in its place.
+pub(super) fn identity(path: &Path) -> io::Result<Vec<u8>> {
+    let now = fs::metadata(path)?;
+    let numbers = [
+        now.ino(),
+        now.size(),
+        now.ctime() as u64,
+        now.ctime_nsec() as u64,
+    ];
+    let numbers = numbers.into_iter().flat_map(u64::to_le_bytes);
+    let path = path.as_os_str().as_encoded_bytes();
+    Ok(path.iter().copied().chain([0]).chain(numbers).collect())
 }
 
 pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
@@ -216,6 +238,12 @@ fn segments(program: &Program) -> Option<Header> {
         library_path: 0,
         perl_options: 0,
         guards: 0,
+        nsswitch: Guard {
+            inode: 0,
+            device: 0,
+            modified: [0; 2],
+            path: 0,
+        },
         segments: [Segment::default(); SEGMENTS],
     };
     if program.loaded().count() > SEGMENTS || program.loaded().next()?.address != 0 {

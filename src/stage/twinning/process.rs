@@ -25,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const QUIET: Duration = Duration::from_secs(2);
 /// Where dpkg has what is installed.
 const STATUS: &str = "var/lib/dpkg/status";
+/// What names the modules by which users are looked up.
+const NSSWITCH: &str = "etc/nsswitch.conf";
 
 /// The process' `main`; returns its exit code.
 pub fn main() -> u8 {
@@ -62,30 +64,31 @@ fn run(stage: &UnixStream) -> Result<()> {
             fetch,
             report: &detail,
         })?;
-        // Programs that ask who is who would get another answer.
-        if !found.nss_missing {
-            place::put(&found, &order.folder)?;
-        }
-        Ok::<_, Error>(found)
+        // Without the module, programs that ask who is who would get another answer.
+        let count = match found.nss_missing {
+            true => place::put(&Found::default(), &order.folder)?,
+            false => place::put(&found, &order.folder)?,
+        };
+        Ok::<_, Error>((found, count))
     };
     let mut seen = changed(&root);
-    let mut found = search(false)?;
+    let (mut found, mut count) = search(false)?;
     if order.settings.fetch && (found.nss_missing || !found.missing.is_empty()) {
-        found = search(true)?;
+        (found, count) = search(true)?;
     }
     if found.nss_missing {
         return Err(Error::host(
             "the image looks up users by a module that there is no build of for this host",
         ));
     }
-    detail(&describe(&found));
-    if found.programs.is_empty() {
+    detail(&describe(&found, count));
+    if count == 0 {
         let why = found.none_as.as_deref();
         let why = why.unwrap_or("neither this machine nor the image's archives have its versions");
         let text = format!("no twins, so every program of the image is emulated: {why}");
         say(stage, &Said::Warning(text))?;
     }
-    say(stage, &Said::Settled(found.programs.len()))?;
+    say(stage, &Said::Settled(count))?;
     loop {
         sleep(LOOK);
         let now = changed(&root);
@@ -103,7 +106,6 @@ fn run(stage: &UnixStream) -> Result<()> {
             }
         }
         seen = last;
-        // Those that are there stay.
         if let Err(error) = search(order.settings.fetch) {
             detail(&format!(
                 "no twins of what was installed meanwhile: {error}"
@@ -113,25 +115,23 @@ fn run(stage: &UnixStream) -> Result<()> {
 }
 
 /// What of the image's packages has no twin, and why.
-fn describe(found: &Found) -> String {
+fn describe(found: &Found, count: usize) -> String {
     let missing = found.missing.iter();
     let missing = missing.map(|m| format!("{} {} ({})", m.package, m.version, m.why));
     let missing = missing.collect::<Vec<_>>().join(", ");
-    let count = found.programs.len();
     match missing.is_empty() {
         true => format!("{count} programs have twins"),
         false => format!("{count} programs have twins; none: {missing}"),
     }
 }
 
-/// When dpkg last wrote what is installed.
-fn changed(root: &Root) -> Option<SystemTime> {
-    root.file(Path::new(STATUS))
-        .ok()?
-        .metadata()
-        .ok()?
-        .modified()
-        .ok()
+/// When what is installed was last written, and how users are looked up.
+fn changed(root: &Root) -> [Option<SystemTime>; 2] {
+    let modified = |path: &str| {
+        let file = root.file(Path::new(path)).ok()?;
+        file.metadata().and_then(|now| now.modified()).ok()
+    };
+    [STATUS, NSSWITCH].map(modified)
 }
 
 fn say(stage: &UnixStream, said: &Said) -> Result<()> {

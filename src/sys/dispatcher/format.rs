@@ -77,8 +77,10 @@ pub struct Header {
     pub library_path: u32,
     /// Where perl's options begin, each ended by NUL, then an empty one.
     pub perl_options: u32,
-    /// How many guards come after the entries.
+    /// How many guards come after the entries; they are for perl.
     pub guards: u32,
+    /// How users are looked up, for every program.
+    pub nsswitch: Guard,
     /// What to map of ld.so; unused ones are empty.
     pub segments: [Segment; SEGMENTS],
 }
@@ -101,7 +103,7 @@ pub struct Entry {
     pub rule: u32,
 }
 
-/// A folder of the image with modules that perl loads: its twin has builds of what was there.
+/// A file or folder of the image by which twins were chosen, such as a folder with modules that perl loads.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Guard {

@@ -1,11 +1,18 @@
-//! When bash's twin does the same: bash has what it was built for in $HOSTTYPE and $MACHTYPE.
+//! When bash's twin does the same: bash has what it was built for in $HOSTTYPE, $MACHTYPE and $BASH_VERSINFO, and
+//! `enable -f` loads what is built for it.
 
-use crate::{file, stack::Stack, text::Bytes};
+use crate::{
+    file,
+    stack::Stack,
+    text::{Bytes, Text},
+};
 
 /// Whether it runs one line, or a script, that does not mention these; what is read from a terminal or a
 /// pipe cannot be known. `export` alone shows no variable that is not exported, `set` alone all of them.
 pub fn is_plain(stack: Stack) -> bool {
-    if stack.arguments().any(|argument| mention(argument.bytes())) {
+    let exports_functions = |variable: Text| variable.after(b"BASH_FUNC_").is_some();
+    let functions = stack.variables().filter(|it| exports_functions(*it));
+    if stack.arguments().chain(functions).any(|it| mention(it.bytes())) {
         return false;
     }
     // Options in front: only those that say nothing about where the commands come from.
@@ -27,5 +34,8 @@ pub fn is_plain(stack: Stack) -> bool {
 }
 
 fn mention(text: Bytes) -> bool {
-    text.contain(b"hosttype") || text.contain(b"machtype")
+    text.contain(b"hosttype")
+        || text.contain(b"machtype")
+        || text.contain(b"bash_versinfo")
+        || text.contain(b"enable -f")
 }

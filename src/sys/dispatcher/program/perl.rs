@@ -2,70 +2,73 @@
 //! built for a processor only as they were when the table was made.
 
 use crate::{
-    calls::stat,
-    format::{Guard, PERL_OPTIONS},
+    file,
+    format::PERL_OPTIONS,
     stack::Stack,
-    text::Text,
+    text::{Bytes, Text},
     twin::Table,
 };
 
 /// Whether nothing leads perl to other modules, by options, environment or a change of the image.
 pub unsafe fn is_plain(table: &Table, stack: Stack) -> bool {
-    !options_matter(stack)
-        && !stack.has_variable(b"PERL")
+    !stack.has_variable(b"PERL")
+        && has_plain_arguments(stack)
         && unsafe { modules_are_as_they_were(table) }
 }
 
-/// Options for folders and modules, which come before ours, and the one that shows what perl was built for.
-fn options_matter(stack: Stack) -> bool {
-    for argument in stack.arguments() {
+/// Whether no option is for folders and modules, which come before ours, and none shows what perl was built for; nor
+/// does the program name folders itself.
+fn has_plain_arguments(stack: Stack) -> bool {
+    let mut arguments = stack.arguments();
+    let mut is_line = false;
+    while let Some(argument) = arguments.next() {
         let Some(letters) = argument.after(b"-") else {
-            return false;
+            return is_line || file::passes(argument, is_plain_program);
         };
         let mut at = 0;
         while letters.at(at) != 0 {
             match letters.at(at) {
-                // The code is the next argument, or the rest of this one.
-                b'e' | b'E' => return false,
-                b'I' | b'V' | b'S' | b'x' => return true,
-                // The rest is a module.
-                b'M' | b'm' => break,
+                // The code is the rest of this argument, or the next one.
+                b'e' | b'E' => {
+                    let attached = Text(unsafe { letters.0.add(at + 1) });
+                    let code = match attached.at(0) {
+                        0 => arguments.next(),
+                        _ => Some(attached),
+                    };
+                    if !code.is_some_and(|code| is_plain_program(code.bytes())) {
+                        return false;
+                    }
+                    is_line = true;
+                    break;
+                }
+                b'I' | b'V' | b'v' | b'S' | b'x' => return false,
+                // The rest is a module, a suffix, or what separates fields.
+                b'M' | b'm' if letters.contains(b"lib") => return false,
+                b'M' | b'm' | b'i' | b'F' => break,
                 _ => at += 1,
             }
         }
     }
-    // A script from a pipe, or a terminal.
-    false
+    // Else a script from a pipe, or a terminal.
+    is_line
+}
+
+/// Modules in folders that a program names itself may be built for the image's processor.
+fn is_plain_program(text: Bytes) -> bool {
+    let first_line = Bytes {
+        length: (0..text.length)
+            .find(|at| text.at(*at) == b'\n')
+            .unwrap_or(text.length),
+        ..text
+    };
+    let names_folders = text.contain(b"use lib") || text.contain(b"findbin");
+    !names_folders && !(first_line.contain(b"#!") && first_line.contain(b" -i"))
 }
 
 unsafe fn modules_are_as_they_were(table: &Table) -> bool {
-    let mut guard = table.guards();
-    let mut left = table.header().guards;
-    while left > 0 {
-        unsafe {
-            let Guard {
-                inode,
-                device,
-                modified,
-                path,
-            } = *guard;
-            let same = match stat(table.text(path as u32)) {
-                None => inode == 0,
-                Some(now) => {
-                    now.inode == inode
-                        && now.device == device
-                        && now.modified[0] == modified[0]
-                        && now.modified[1] == modified[1]
-                }
-            };
-            if !same {
-                return false;
-            }
-            guard = guard.add(1);
-        }
-        left -= 1;
-    }
-    true
+    let guards = table.guards();
+    let mut all = 0..table.header().guards as usize;
+    all.all(|index| unsafe { table.holds(&*guards.add(index)) })
 }
 
 /// Puts the options into `to`, which is null where there is none.

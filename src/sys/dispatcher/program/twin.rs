@@ -4,7 +4,7 @@ use crate::{
     Next, bash,
     calls::{
         Descriptor, MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, O_RDONLY, PROT_NONE, PROT_READ,
-        PROT_WRITE, Stat, exists, map, unmap,
+        PROT_WRITE, Stat, exists, map, stat, unmap,
     },
     format::{
         Entry, Guard, Header, MAGIC, PAGE, PERL_OPTIONS, RULE_ALWAYS, RULE_BASH, RULE_GAWK,
@@ -28,6 +28,7 @@ pub unsafe fn find(stack: Stack, device: u64) -> Option<Next> {
     let table = unsafe { Table::open(device) }?;
     let next = table
         .entry(&stat)
+        .filter(|_| unsafe { table.holds(&table.header().nsswitch) })
         .filter(|entry| unsafe { rule_allows(&table, entry.rule, stack) })
         .and_then(|entry| unsafe { table.start(entry, stack) });
     match next {
@@ -75,11 +76,12 @@ unsafe fn rule_allows(table: &Table, rule: u32, stack: Stack) -> bool {
     }
 }
 
-/// Whether an argument is a kernel release, or ends with one after `=`: a digit, and a dot between digits.
+/// Whether an argument is a kernel release, or an option that ends with one after `=`: a digit, and a dot between
+/// digits. `gain=1.5` is for a module.
 fn names_release(stack: Stack) -> bool {
     stack.arguments().any(|mut text| {
         let mut at = 0;
-        while text.at(at) != 0 {
+        while text.at(0) == b'-' && text.at(at) != 0 {
             if text.at(at) == b'=' {
                 text = Text(unsafe { text.0.add(at + 1) });
                 at = 0;
@@ -159,6 +161,19 @@ impl Table {
         unsafe {
             let entries = self.header.add(1).cast::<Entry>();
             entries.add(self.header().count as usize).cast()
+        }
+    }
+
+    /// Whether a file or folder is as it was.
+    pub unsafe fn holds(&self, guard: &Guard) -> bool {
+        match unsafe { stat(self.text(guard.path as u32)) } {
+            None => guard.inode == 0,
+            Some(now) => {
+                now.inode == guard.inode
+                    && now.device == guard.device
+                    && now.modified[0] == guard.modified[0]
+                    && now.modified[1] == guard.modified[1]
+            }
         }
     }
 
