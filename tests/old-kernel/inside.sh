@@ -86,4 +86,9 @@ step "twins asked for"
 run 3 true --emulation twin
 says 1 '^error: there are no twins for this image'
 
+step "doctor"
+trial=$("$pichroot" doctor 2>&1 | grep ' trial ')
+echo "$trial"
+[[ $trial = warning*'no twins'* ]] || wrong "doctor's trial did not succeed"
+
 [ "$failed" = 0 ] && printf '\nold-kernel: all is well\n'
