@@ -6,10 +6,11 @@ CARGO ?= cargo
 CARGO_TARGET_DIR ?= target
 TEST_ARGS ?=
 
-.PHONY: help demo test conformance twins build lint bench install clean setup-demo setup-test
+.PHONY: help demo test conformance twins old-kernel build lint bench install clean setup-demo setup-test \
+	setup-old-kernel
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 13
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 13
 
 demo: setup-demo build ## set up, make or reuse a base image, and provision it to mypi.img
 	@scripts/demo.sh
@@ -23,6 +24,10 @@ conformance: setup-test build ## Ansible's own tests on an image, and one playbo
 twins: setup-test build ## the whole corpus, and one long playbook with twins and under qemu alone; takes an hour
 	@export PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH"; \
 		scripts/as-root.sh tests/twins/corpus.py && scripts/as-root.sh tests/twins/exact.py
+
+old-kernel: setup-old-kernel build ## exec on Linux 6.1, which needs the host's own binfmt entry, in a virtual machine; takes minutes
+	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
+		scripts/as-root.sh tests/old-kernel/run.sh
 
 build: ## the release binary
 	$(CARGO) build --locked --release
@@ -57,4 +62,8 @@ setup-demo:
 
 setup-test:
 	@scripts/install-deps.sh test
+	@scripts/ansible-venv.sh test
+
+setup-old-kernel:
+	@scripts/install-deps.sh old-kernel
 	@scripts/ansible-venv.sh test

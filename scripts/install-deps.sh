@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# install-deps.sh [run|demo|test] : install the Debian or Ubuntu packages that are missing.
-#   run   to build pichroot and to run it
-#   demo  also to make the base image
-#   test  also to run every test and the linters
+# install-deps.sh [run|demo|test|old-kernel] : install the Debian or Ubuntu packages that are missing.
+#   run         to build pichroot and to run it
+#   demo        also to make the base image
+#   test        also to run every test and the linters
+#   old-kernel  also to boot another kernel in a virtual machine
 # Quick when nothing is missing. Uses sudo when not root. Registers nothing in the host's binfmt table.
 set -euo pipefail
 
@@ -17,13 +18,15 @@ demo=(mmdebstrap arch-test debian-archive-keyring mtools fdisk xz-utils)
 # busybox-static: tiny images that run here without qemu. zip, zstd, gdisk: images of other kinds. tmux, bsdutils (script): a terminal for the tests of one.
 # git: ansible-lint asks it which files are ours.
 test=(shellcheck busybox-static zip unzip zstd gdisk binutils jq tmux bsdutils procps git)
+old_kernel=(qemu-system-x86 kmod)
 
 level=${1-test}
 case $level in
     run) wanted=("${run[@]}") ;;
     demo) wanted=("${run[@]}" "${demo[@]}") ;;
     test) wanted=("${run[@]}" "${demo[@]}" "${test[@]}") ;;
-    *) die "install-deps.sh knows no level '$level'" "usage: scripts/install-deps.sh [run|demo|test]" ;;
+    old-kernel) wanted=("${run[@]}" "${demo[@]}" "${test[@]}" "${old_kernel[@]}") ;;
+    *) die "install-deps.sh knows no level '$level'" "usage: scripts/install-deps.sh [run|demo|test|old-kernel]" ;;
 esac
 
 # On distributions without dpkg we can only say what is needed.

@@ -94,22 +94,19 @@ impl Loaded {
     }
 
     fn rely_on_host(&self) -> Result<String> {
+        const WHY: &str = "this kernel has no binfmt_misc for user namespaces, and the host's";
         let arch = self.arch;
-        let unable = || {
-            format!(
-                "this kernel has no binfmt_misc for user namespaces, and the host's cannot run {arch} programs in a chroot"
-            )
-        };
-        let hint = "use Linux 6.7 or newer, or install qemu-user-static with its binfmt entries (flags F and C)";
+        let unable = || format!("{WHY} cannot run {arch} programs in a chroot");
+        let hint = "use Linux 6.7 or newer, or install qemu-user-static with its binfmt entries (flag F, and C for sudo)";
         match binfmt::host_entry(&Path::new("/").join(TABLE), arch) {
             Some(entry) if entry.fixed => {
                 let lost = if entry.credentials {
                     ""
                 } else {
-                    "; its flags lack C, so sudo will fail in the image"
+                    "; its flags lack C, so sudo fails for all users but root"
                 };
                 Ok(format!(
-                    "running {arch} programs by the host's own binfmt entry, {}, without twins{lost}",
+                    "no twins, so every program of the image is emulated: {WHY} runs {}{lost}",
                     entry.interpreter.display()
                 ))
             }

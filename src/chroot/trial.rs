@@ -128,8 +128,7 @@ pub fn main() -> u8 {
 fn try_it(parent: &UnixStream) -> Result<()> {
     let gone = || "pichroot itself is gone".to_owned();
     mount::make_all_private()?;
-    let harmless = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount::virtual_fs("proc", "/proc".as_ref(), harmless, "")?;
+    mount::fresh_proc()?;
     mount::virtual_fs("tmpfs", PLACE.as_ref(), MsFlags::MS_NOSUID, "mode=0755")?;
     let _device = attach()?;
     let (emulator, _): (Option<Emulator>, _) = frame::receive(parent)

@@ -118,14 +118,14 @@ pub fn binfmt(host: Option<Arch>) -> Check {
         Some(entry) if entry.fixed => Check::warning(
             ID,
             format!(
-                "the host's own entry, {}, lacks the flag C: sudo will fail in the image",
+                "the host's own entry, {}, lacks the flag C: in the image, sudo fails for all users but root",
                 entry.interpreter.display()
             ),
         ),
         _ => Check::missing(
             ID,
             format!(
-                "before Linux {} the host needs an entry for aarch64 with the flags F and C",
+                "before Linux {} the host needs an entry for aarch64 with the flag F, and C for sudo",
                 binfmt::PRIVATE
             ),
         )

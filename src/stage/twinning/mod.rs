@@ -83,13 +83,15 @@ pub fn begin(
     let (Some(settings), Some(emulator)) = (&plan.twins, emulator) else {
         return Ok((None, None));
     };
-    // The host's builds count and tell time by longer words than those for 32-bit ARM. And an older kernel runs
-    // the host's own qemu, which the executor tells.
+    // An older kernel runs the host's own qemu, which the executor tells.
+    if Version::running() < binfmt::PRIVATE {
+        return Ok((None, None));
+    }
+    // The host's builds count and tell time by longer words than those for 32-bit ARM.
     let (_, has_64_bits) = emulator.arch.elf();
     let why = match (front::exists(), has_64_bits) {
         (false, _) => "they are for x86_64 hosts",
         (true, false) => "they are for 64-bit images",
-        (true, true) if Version::running() < binfmt::PRIVATE => return Ok((None, None)),
         (true, true) => {
             let twinning = Twinning::start(&Order {
                 folder: prepare(&plan.dir)?,
