@@ -6,10 +6,11 @@
 //!
 //! [`server`] takes requests and [`request`] reads them, [`answers`] decides: what never changes under
 //! its address ([`item`]) comes from the [`store`] or goes into it, by one run at a time ([`turns`]); all
-//! else is passed on. [`upstream`] asks servers, [`reply`] writes heads.
+//! else is passed on. [`login`] takes passwords out of addresses, [`upstream`] asks servers, [`reply`] writes heads.
 
 mod answers;
 mod item;
+mod login;
 mod reply;
 mod request;
 mod server;

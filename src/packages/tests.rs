@@ -198,6 +198,34 @@ fn without_a_network_there_is_what_was_kept_and_an_explanation_for_the_rest() {
 }
 
 #[test]
+fn what_wants_a_password_is_passed_on_and_neither_kept_nor_told() {
+    let (cache, upstream) = (tempfile::tempdir().unwrap(), Upstream::start(&whole(DEB)));
+    let proxy = run(&cache);
+    let with_login = |url: String| url.replace("http://", "http://bob:secret@");
+    for _ in 0..2 {
+        assert_eq!(get(&proxy, &with_login(upstream.url("a.deb"))).1, DEB);
+    }
+    let requests = upstream.requests();
+    assert_eq!(requests.len(), 2);
+    let header = format!("authorization: Basic {}", STANDARD.encode("bob:secret"));
+    for request in requests {
+        assert!(request.starts_with("GET /a.deb "), "{request}");
+        assert!(
+            request.contains(&header) && !request.contains("secret"),
+            "{request}"
+        );
+    }
+    // But for the folder of locks.
+    assert_eq!(cache.path().read_dir().unwrap().count(), 1);
+    let (head, body) = get(&proxy, "http://bob:secret@127.0.0.1:1/a.deb");
+    assert!(
+        head.starts_with("HTTP/1.1 502 cannot reach 127.0.0.1: "),
+        "{head}"
+    );
+    assert!(!format!("{head}{body}").contains("secret"), "{head}");
+}
+
+#[test]
 fn asked_again_in_one_run_it_is_downloaded_again() {
     let (cache, upstream) = (tempfile::tempdir().unwrap(), Upstream::start(&whole(DEB)));
     let (proxy, url) = (run(&cache), upstream.url("a.deb"));

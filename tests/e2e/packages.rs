@@ -16,7 +16,7 @@ use crate::{
     scene::Scene,
     support::{
         pichroot, raw_image, run,
-        server::{Server, answer},
+        server::{Request, Server, answer},
     },
 };
 
@@ -53,6 +53,29 @@ fn repository(dir: &Path) -> String {
     sum
 }
 
+/// What a server of the repository in `dir` answers.
+fn file(dir: &Path, request: &Request) -> Vec<u8> {
+    let name = match request.path.rsplit('/').next() {
+        Some(name) if name.len() == 64 => "Packages",
+        name => name.unwrap_or_default(),
+    };
+    match fs::read(dir.join(name)) {
+        Ok(text) => answer("200 OK", &text),
+        Err(_) => answer("404 Not Found", b""),
+    }
+}
+
+/// Runs a script in the image, with the repository's address as its `$0`.
+fn in_image(scene: &Scene, network: &str, script: &str, url: &str) -> Ended {
+    let mut command = pichroot(scene.dir());
+    command
+        .args(["exec", "--checksum", "none", "--network", network])
+        .arg(raw_image())
+        .args(["--", "sh", "-c", script, url])
+        .env_remove("http_proxy");
+    Live::start(scene.with_own_cache(&mut command)).end()
+}
+
 #[test]
 fn a_package_is_downloaded_once_and_is_there_when_its_server_is_not() {
     let files = tempfile::tempdir().unwrap();
@@ -62,27 +85,12 @@ fn a_package_is_downloaded_once_and_is_there_when_its_server_is_not() {
     let down = Arc::new(AtomicBool::new(false));
     let is_down = down.clone();
     let server = Server::start(move |_, request| {
-        let name = match request.path.rsplit('/').next() {
-            Some(name) if name.len() == 64 => "Packages",
-            name => name.unwrap_or_default(),
-        };
-        if name.ends_with(".deb") && is_down.load(Ordering::Relaxed) {
+        if request.path.ends_with(".deb") && is_down.load(Ordering::Relaxed) {
             return answer("503 Service Unavailable", b"");
         }
-        match fs::read(folder.join(name)) {
-            Ok(text) => answer("200 OK", &text),
-            Err(_) => answer("404 Not Found", b""),
-        }
+        file(&folder, request)
     });
-    let run = |network: &str, script: &str| -> Ended {
-        let mut command = pichroot(scene.dir());
-        command
-            .args(["exec", "--checksum", "none", "--network", network])
-            .arg(raw_image())
-            .args(["--", "sh", "-c", script, &server.url])
-            .env_remove("http_proxy");
-        Live::start(scene.with_own_cache(&mut command)).end()
-    };
+    let run = |network, script| in_image(&scene, network, script, &server.url);
     let asked = |end: &str| {
         let requests = server.requests();
         requests.iter().filter(|r| r.path.ends_with(end)).count()
@@ -111,5 +119,25 @@ fn a_package_is_downloaded_once_and_is_there_when_its_server_is_not() {
     // The list, the package, and the folder of locks.
     let kept = fs::read_dir(scene.path("cache/packages")).unwrap();
     assert_eq!(kept.count(), 3);
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn a_repository_with_a_password_in_its_address_works_and_nothing_of_it_is_kept() {
+    let files = tempfile::tempdir().unwrap();
+    let scene = Scene::new();
+    let sum = repository(files.path());
+    let folder = files.path().to_owned();
+    let server = Server::start(move |_, request| match request.authorization.as_deref() {
+        // bob:p@w
+        Some("Basic Ym9iOnBAdw==") => file(&folder, request),
+        _ => answer("401 Unauthorized", b""),
+    });
+    let url = server.url.replace("http://", "http://bob:p%40w@");
+    let ended = in_image(&scene, "host", SCRIPT, &url);
+    assert!(ended.out.contains(&sum), "{ended:?}");
+    // But for the folder of locks.
+    let kept = fs::read_dir(scene.path("cache/packages")).unwrap();
+    assert_eq!(kept.count(), 1);
     scene.assert_left(&[]);
 }
