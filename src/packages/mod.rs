@@ -6,9 +6,11 @@
 //!
 //! [`server`] takes requests and [`request`] reads them, [`answers`] decides: what never changes under
 //! its address ([`item`]) comes from the [`store`] or goes into it, by one run at a time ([`turns`]); all
-//! else is passed on. [`login`] takes passwords out of addresses, [`upstream`] asks servers, [`reply`] writes heads.
+//! else is passed on. [`login`] takes passwords out of addresses, [`upstream`] asks servers, [`reply`] writes heads. [`image_proxy`]
+//! tells where there is none.
 
 mod answers;
+mod image_proxy;
 mod item;
 mod login;
 mod reply;
@@ -27,6 +29,7 @@ use std::{
     path::Path,
 };
 
+pub use self::image_proxy::is_named as image_has_proxy;
 use self::{answers::Answers, server::Server, store::Store};
 use crate::{
     error::{Context, Kind, Result},
@@ -69,7 +72,8 @@ impl Proxy {
 
     /// The lines of configuration with which apt uses it. They hold the token.
     ///
-    /// For https there is nothing to keep, and apt would take the proxy for http.
+    /// For https there is nothing to keep, and apt would take the proxy for http. Not for an image
+    /// [with a proxy of its own](image_has_proxy).
     pub fn apt_lines(&self) -> String {
         let Proxy { address, token } = self;
         format!(

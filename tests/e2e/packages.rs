@@ -15,7 +15,7 @@ use crate::{
     live::Live,
     scene::Scene,
     support::{
-        pichroot, raw_image, run,
+        pichroot, raw_copy, raw_image, run,
         server::{Request, Server, answer},
     },
 };
@@ -139,5 +139,34 @@ fn a_repository_with_a_password_in_its_address_works_and_nothing_of_it_is_kept()
     // But for the folder of locks.
     let kept = fs::read_dir(scene.path("cache/packages")).unwrap();
     assert_eq!(kept.count(), 1);
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn an_image_with_a_proxy_of_its_own_uses_it_for_https_too() {
+    let scene = Scene::new();
+    let image = raw_copy(scene.dir(), "x.img");
+    let proxy = Server::start(|_, _| answer("403 Forbidden", b""));
+    let exec = |options: &[&str], script: &str| {
+        let mut command = pichroot(scene.dir());
+        command
+            .args(["exec", "-v", "--checksum", "none"])
+            .args(options)
+            .args(["x.img", "--", "sh", "-c", script, &proxy.url])
+            .env_remove("http_proxy");
+        Live::start(scene.with_own_cache(&mut command)).end()
+    };
+    let line = "echo \"Acquire::http::Proxy \\\"$0\\\";\" > /etc/apt/apt.conf.d/95proxy";
+    let written = exec(&["--write"], line);
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let script = "rm -rf /etc/apt/sources.list.d
+        echo 'deb https://repo.invalid ./' > /etc/apt/sources.list
+        apt-get -qo Acquire::Retries=0 update";
+    let ended = exec(&[], script);
+    let asked = |r: &Request| r.path == "repo.invalid:443";
+    assert!(proxy.requests().iter().any(asked), "{ended:?}");
+    let why = "packages are not kept for other runs: the image's apt has a proxy";
+    assert!(ended.err.contains(why), "{ended:?}");
+    fs::remove_file(image).unwrap();
     scene.assert_left(&[]);
 }
