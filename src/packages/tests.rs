@@ -238,6 +238,39 @@ fn asked_again_in_one_run_it_is_downloaded_again() {
 }
 
 #[test]
+fn asked_again_there_is_what_was_kept_where_the_server_has_no_other() {
+    let (cache, upstream) = (tempfile::tempdir().unwrap(), Upstream::start(&whole(DEB)));
+    let (proxy, url) = (run(&cache), upstream.url("a.deb"));
+    let list = upstream.url(&format!("by-hash/SHA256/{}", hex(&Sha256::digest(DEB))));
+    assert_eq!(get(&proxy, &url).1, DEB);
+    assert_eq!(get(&proxy, &list).1, DEB);
+    let gone = "HTTP/1.1 404 No\nContent-Length: 0\nConnection: close\n\n";
+    for answer in [gone, "nonsense\n\n"] {
+        upstream.answers(answer);
+        let (head, body) = get(&proxy, &url);
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert_eq!(body, DEB);
+    }
+    // By its digest it cannot have been the wrong one.
+    let before = upstream.requests().len();
+    assert_eq!(get(&proxy, &list).1, DEB);
+    assert_eq!(upstream.requests().len(), before);
+}
+
+#[test]
+fn a_silent_server_is_not_waited_for_longer_than_apt_waits() {
+    let (cache, upstream) = (tempfile::tempdir().unwrap(), Upstream::start(&whole(DEB)));
+    let (proxy, url) = (run(&cache), upstream.url("a.deb"));
+    assert_eq!(get(&proxy, &url).1, DEB);
+    // Longer than a client of these tests waits.
+    *upstream.pause.lock().unwrap() = Duration::from_secs(60);
+    thread::scope(|scope| {
+        scope.spawn(|| assert_eq!(get(&proxy, &url).1, DEB, "asked again"));
+        scope.spawn(|| assert_eq!(get(&run(&cache), &url).1, DEB, "in another run"));
+    });
+}
+
+#[test]
 fn runs_that_want_the_same_at_once_download_it_once() {
     let (cache, upstream) = (tempfile::tempdir().unwrap(), Upstream::start(&whole(DEB)));
     let url = upstream.url("a.deb");
