@@ -4,12 +4,13 @@
 //! so no image has to trust what another one put there; nothing is mounted, and the image's own
 //! /var/cache/apt is as without. The images cannot put anything there: this process asks the servers.
 //!
-//! [`server`] takes requests and [`request`] reads them, [`answers`] decides: what never changes under
+//! [`gate`] lets in who has the token, [`server`] takes requests and [`request`] reads them, [`answers`] decides: what never changes under
 //! its address ([`item`]) comes from the [`store`] or goes into it, by one run at a time ([`turns`]); all
 //! else is passed on. [`login`] takes passwords out of addresses, [`upstream`] asks servers, [`reply`] writes heads. [`image_proxy`]
 //! tells where there is none.
 
 mod answers;
+mod gate;
 mod image_proxy;
 mod item;
 mod login;

@@ -427,6 +427,26 @@ fn nobody_gets_anything_without_the_token_and_nothing_but_http() {
 }
 
 #[test]
+fn who_connects_and_says_nothing_is_in_nobodys_way() {
+    let (cache, upstream) = (tempfile::tempdir().unwrap(), Upstream::start(&whole(DEB)));
+    let proxy = run(&cache);
+    let url = upstream.url("a.deb");
+    let connect = |said: &str| {
+        let mut client = Client::new(&proxy);
+        client.send(said);
+        client
+    };
+    // Nothing, half a request, and one that is refused and goes on.
+    let half = format!("GET {url} HTTP/1.1\r\nX: ");
+    let others = ["", &half, "GET a HTTP/1.1\r\n\r\nmore"];
+    let others: Vec<_> = (0..200).map(|n| connect(others[n % 3])).collect();
+    for _ in 0..3 {
+        assert_eq!(get(&proxy, &url).1, DEB);
+    }
+    drop(others);
+}
+
+#[test]
 fn apt_gets_the_address_and_the_token() {
     let proxy = run(&tempfile::tempdir().unwrap());
     let Proxy { address, token } = &proxy;
