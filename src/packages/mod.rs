@@ -4,10 +4,11 @@
 //! so no image has to trust what another one put there; nothing is mounted, and the image's own
 //! /var/cache/apt is as without. The images cannot put anything there: this process asks the servers.
 //!
-//! [`gate`] lets in who has the token, [`server`] takes requests and [`request`] reads them, [`answers`] decides: what never changes under
-//! its address ([`item`]) comes from the [`store`] or goes into it, by one run at a time ([`turns`]); all
-//! else is passed on. [`login`] takes passwords out of addresses, [`upstream`] asks servers, [`reply`] writes heads. [`image_proxy`]
-//! tells where there is none.
+//! [`gate`] lets in who has the token, [`server`] takes requests and [`request`] reads them, without the
+//! [`login`] that an address may have. [`answers`] decides: what never changes under its address ([`item`])
+//! comes from the [`store`] or goes into it, by one run at a time ([`turns`]) and where there is [`room`];
+//! all else is passed on. [`upstream`] asks servers, [`reply`] writes heads. [`image_proxy`] tells which image
+//! gets none of this.
 
 mod answers;
 mod gate;
@@ -16,6 +17,7 @@ mod item;
 mod login;
 mod reply;
 mod request;
+mod room;
 mod server;
 mod store;
 #[cfg(test)]
