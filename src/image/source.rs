@@ -1,12 +1,17 @@
 //! What the user names as the image: a path or an http(s) URL, and its checksum.
 
 use std::{
+    ffi::OsString,
     fmt,
+    os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
 };
 
 use super::checksum::Checksum;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    hex::percent_decode,
+};
 
 /// An image to fetch, and how to know that it is the right one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +59,9 @@ impl Location {
         };
         match scheme.to_ascii_lowercase().as_str() {
             "file" => match rest.strip_prefix("localhost").unwrap_or(rest) {
-                path if path.starts_with('/') => Ok(Location::Path(percent_decode(path).into())),
+                path if path.starts_with('/') => Ok(Location::Path(
+                    OsString::from_vec(percent_decode(path)).into(),
+                )),
                 _ => Err(Error::usage(format!("{text} has no absolute path"))
                     .hint("write file:///the/path, or just the path")),
             },
@@ -81,7 +88,8 @@ impl Location {
             Location::Url(url) => {
                 let end = url.find(['?', '#']).unwrap_or(url.len());
                 let path = url[..end].splitn(4, '/').nth(3).unwrap_or_default();
-                percent_decode(path.rsplit('/').next().unwrap_or_default())
+                let name = percent_decode(path.rsplit('/').next().unwrap_or_default());
+                String::from_utf8_lossy(&name).into_owned()
             }
         }
     }
@@ -111,22 +119,6 @@ impl fmt::Debug for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Location({self})")
     }
-}
-
-/// `text` with each `%XX` replaced by the byte it stands for.
-fn percent_decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let code = (bytes[at] == b'%')
-            .then(|| text.get(at + 1..at + 3))
-            .flatten()
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        out.push(code.unwrap_or(bytes[at]));
-        at += if code.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]
@@ -159,11 +151,5 @@ mod tests {
         let url = Location::parse("https://me:pw@h.example:8443/a.img?token=T").unwrap();
         assert_eq!(url.to_string(), "https://h.example:8443/a.img?...");
         assert!(!format!("{url:?}").contains("pw"));
-    }
-
-    #[test]
-    fn percent_signs_that_stand_for_nothing_stay() {
-        assert_eq!(percent_decode("100%"), "100%");
-        assert_eq!(percent_decode("%zz%é%41"), "%zz%éA");
     }
 }

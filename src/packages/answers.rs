@@ -52,8 +52,8 @@ impl Answers {
                 Err(why) => client.write_all(reply::unreachable(&why, head_only).as_bytes()),
             };
         };
-        // Whoever asks again in one run did not like what came.
-        let again = !head_only && self.was_asked_for(&item.key);
+        // Whoever asks again in one run did not like what came; but what has its digest stays what it is.
+        let again = !head_only && item.proof == Proof::Archive && self.was_asked_for(&item.key);
         let entry = self.store.find(&item).filter(|_| !again);
         let seen = entry.as_ref().map(|entry| entry.head().to_owned());
         if let Some(entry) = entry
@@ -62,15 +62,22 @@ impl Answers {
             return entry.send(head_only, client);
         }
         let _turn = (!head_only).then(|| self.store.turns.take(&item));
+        let Some(kept) = self.store.find(&item) else {
+            // Whole, even if the client has a part of it: that is what the next one wants.
+            return match self.upstream.ask(url, head_only, &[]) {
+                Ok(response) => self.pass_on(response, head_only, Some(&item), client),
+                Err(why) => client.write_all(reply::unreachable(&why, head_only).as_bytes()),
+            };
+        };
         // Another run may have downloaded it while this one waited.
-        let found = self.store.find(&item).filter(|_| !again);
-        if let Some(entry) = found.filter(|found| seen.as_deref() != Some(found.head())) {
-            return entry.send(head_only, client);
+        if !again && seen.as_deref() != Some(kept.head()) {
+            return kept.send(head_only, client);
         }
-        // Whole, even if the client has a part of it: that is what the next one wants.
-        match self.upstream.ask(url, head_only, &[]) {
-            Ok(response) => self.pass_on(response, head_only, Some(&item), client),
-            Err(why) => client.write_all(reply::unreachable(&why, head_only).as_bytes()),
+        match self.upstream.ask_briefly(url, head_only) {
+            Ok(response) if response.status() == StatusCode::OK => {
+                self.pass_on(response, head_only, Some(&item), client)
+            }
+            _ => kept.send(head_only, client),
         }
     }
 
@@ -80,7 +87,7 @@ impl Answers {
         if matches!(item.proof, Proof::Digest(_)) || self.upstream.is_down(url) {
             return true;
         }
-        match self.upstream.ask(url, true, &[]) {
+        match self.upstream.ask_briefly(url, true) {
             Ok(response) if response.status() == StatusCode::OK => {
                 let headers = response.headers();
                 let head = length(headers).map(|length| reply::kept(headers, length));

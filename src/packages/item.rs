@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256, Sha512, digest::DynDigest};
 
-use super::request::Request;
+use super::request::{AUTHORIZATION, Request};
 use crate::hex::hex;
 
 /// How each archive begins (deb(5)). Pages that ask for a login, as networks of hotels give them for
@@ -32,7 +32,7 @@ impl Item {
     /// make up by a query, may not.
     pub fn of(request: &Request) -> Option<Item> {
         let url = &request.url;
-        if url.query().is_some() || request.header("authorization").is_some() {
+        if url.query().is_some() || request.header(AUTHORIZATION).is_some() {
             return None;
         }
         let mut parts = url.path().rsplit('/');
@@ -139,7 +139,7 @@ mod tests {
         let request = Request {
             head_only: false,
             url: "http://a/b.deb".parse().unwrap(),
-            headers: vec![("authorization", "Basic x".into())],
+            headers: vec![(AUTHORIZATION, "Basic x".into())],
             last: false,
         };
         assert_eq!(Item::of(&request), None);

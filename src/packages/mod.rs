@@ -4,14 +4,20 @@
 //! so no image has to trust what another one put there; nothing is mounted, and the image's own
 //! /var/cache/apt is as without. The images cannot put anything there: this process asks the servers.
 //!
-//! [`server`] takes requests and [`request`] reads them, [`answers`] decides: what never changes under
-//! its address ([`item`]) comes from the [`store`] or goes into it, by one run at a time ([`turns`]); all
-//! else is passed on. [`upstream`] asks servers, [`reply`] writes heads.
+//! [`gate`] lets in who has the token, [`server`] takes requests and [`request`] reads them, without the
+//! [`login`] that an address may have. [`answers`] decides: what never changes under its address ([`item`])
+//! comes from the [`store`] or goes into it, by one run at a time ([`turns`]) and where there is [`room`];
+//! all else is passed on. [`upstream`] asks servers, [`reply`] writes heads. [`image_proxy`] tells which image
+//! gets none of this.
 
 mod answers;
+mod gate;
+mod image_proxy;
 mod item;
+mod login;
 mod reply;
 mod request;
+mod room;
 mod server;
 mod store;
 #[cfg(test)]
@@ -26,6 +32,7 @@ use std::{
     path::Path,
 };
 
+pub use self::image_proxy::is_named as image_has_proxy;
 use self::{answers::Answers, server::Server, store::Store};
 use crate::{
     error::{Context, Kind, Result},
@@ -68,7 +75,8 @@ impl Proxy {
 
     /// The lines of configuration with which apt uses it. They hold the token.
     ///
-    /// For https there is nothing to keep, and apt would take the proxy for http.
+    /// For https there is nothing to keep, and apt would take the proxy for http. Not for an image
+    /// [with a proxy of its own](image_has_proxy).
     pub fn apt_lines(&self) -> String {
         let Proxy { address, token } = self;
         format!(

@@ -4,15 +4,19 @@ use std::str;
 
 use ureq::http::Uri;
 
+use super::login;
+
 /// The longest head of a request, in bytes.
 pub const MAX_HEAD: usize = 16 << 10;
 /// The most header lines.
 const MAX_HEADERS: usize = 64;
 
+/// The header with a user and a password.
+pub const AUTHORIZATION: &str = "authorization";
 /// The headers of a request that servers get. Not those of encodings: what is stored is plain.
 const PASSED: [&str; 9] = [
     "accept",
-    "authorization",
+    AUTHORIZATION,
     "cache-control",
     "if-modified-since",
     "if-none-match",
@@ -88,7 +92,8 @@ pub fn parse(
     // With a body it would not be known where the next request begins.
     let body = values("content-length").any(|value| value != b"0")
         || values("transfer-encoding").next().is_some();
-    let url = parsed.path.unwrap_or_default().parse::<Uri>().ok();
+    let (url, login) = login::split(parsed.path.unwrap_or_default());
+    let url = url.parse::<Uri>().ok();
     let Some(url) = url.filter(|url| !body && is_wanted(url)) else {
         return Err(Refusal(400, "Bad Request"));
     };
@@ -97,18 +102,25 @@ pub fn parse(
         Some((name, value.to_owned()))
     };
     let last = values("connection").any(|value| value.eq_ignore_ascii_case(b"close"));
+    let mut headers: Vec<_> = PASSED.into_iter().filter_map(text).collect();
+    // apt sends both. What is given to those with a password only is not to be taken for public either.
+    if let Some(login) = login
+        && !headers.iter().any(|(name, _)| *name == AUTHORIZATION)
+    {
+        headers.push((AUTHORIZATION, login));
+    }
     let request = Request {
         head_only,
         url,
-        headers: PASSED.into_iter().filter_map(text).collect(),
+        headers,
         last,
     };
     Ok(Some((request, length)))
 }
 
 fn is_wanted(url: &Uri) -> bool {
-    let host = url.authority().filter(|a| !a.as_str().contains('@'));
-    url.scheme_str() == Some("http") && host.is_some_and(|a| !a.host().is_empty())
+    let host = url.host().unwrap_or_default();
+    url.scheme_str() == Some("http") && !host.is_empty()
 }
 
 #[cfg(test)]
@@ -137,6 +149,21 @@ mod tests {
     }
 
     #[test]
+    fn a_login_in_the_address_is_the_header_that_apt_sends_beside_it() {
+        let said = |more: &str| {
+            let text = format!(
+                "GET http://bob:p%40w@a/x.deb HTTP/1.1\nProxy-Authorization: yes\n{more}\n"
+            );
+            let (request, _) = parse(&text).unwrap().unwrap();
+            assert_eq!(request.url, "http://a/x.deb");
+            request.headers
+        };
+        let header = |value: &str| [(AUTHORIZATION, value.to_owned())];
+        assert_eq!(said("Authorization: Basic mine\n"), header("Basic mine"));
+        assert_eq!(said(""), header("Basic Ym9iOnBAdw=="));
+    }
+
+    #[test]
     fn what_apt_does_not_send_is_refused() {
         let refused_url =
             |url: &str| refused(&format!("GET {url} HTTP/1.1\nProxy-Authorization: yes\n\n"));
@@ -146,7 +173,7 @@ mod tests {
             "https://a/x.deb",
             "ftp://a/x.deb",
             "http:///x.deb",
-            "http://user:word@a/x.deb",
+            "http://user:word@/x.deb",
             "a:80",
             "*",
         ] {

@@ -1,9 +1,9 @@
-//! Taking connections.
+//! Serving connections.
 
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
-    sync::Arc,
+    sync::{Arc, Mutex, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -13,15 +13,13 @@ use sha2::{Digest, Sha256};
 
 use super::{
     answers::Answers,
-    reply,
+    gate, reply,
     request::{self, MAX_HEAD, Refusal, Request},
 };
 
 /// How many connections are served at once; more wait. apt has one for each server.
 const CONNECTIONS: usize = 16;
-/// How long the first request may take: anybody on this machine may connect.
-const FIRST: Duration = Duration::from_secs(10);
-/// How long each further one may.
+/// How long each request after the first may take.
 const NEXT: Duration = Duration::from_secs(60);
 /// How long a client may take nothing of its answer.
 const STALL: Duration = Duration::from_secs(120);
@@ -47,34 +45,46 @@ impl Server {
 
     /// Serves in threads that end with the process.
     pub fn start(self, listener: TcpListener) -> io::Result<()> {
-        let shared = Arc::new((self, listener));
+        listener.set_nonblocking(true)?;
+        let (admit, admitted) = mpsc::channel();
+        let shared = Arc::new((self, Mutex::new(admitted)));
+        let thread = || thread::Builder::new().name("packages".into());
         for _ in 0..CONNECTIONS {
             let shared = shared.clone();
-            thread::Builder::new()
-                .name("packages".into())
-                .spawn(move || {
-                    let (server, listener) = &*shared;
-                    loop {
-                        match listener.accept() {
-                            // A connection that broke is the client's business.
-                            Ok((stream, _)) => drop(server.serve(stream)),
-                            // Too many open files: it passes.
-                            Err(_) => thread::sleep(Duration::from_millis(100)),
-                        }
-                    }
-                })?;
+            thread().spawn(move || {
+                let (server, admitted) = &*shared;
+                loop {
+                    let next = admitted.lock().unwrap_or_else(|e| e.into_inner()).recv();
+                    let Ok((stream, received)) = next else {
+                        return;
+                    };
+                    // A connection that broke is the client's business.
+                    drop(server.serve(stream, received));
+                }
+            })?;
         }
+        thread().spawn(move || {
+            gate::keep(
+                &listener,
+                |value| shared.0.authorizes(value),
+                |stream, received| drop(admit.send((stream, received))),
+            );
+        })?;
         Ok(())
     }
 
-    /// Answers the requests of a connection, one after the other; apt sends several at once.
-    fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
+    /// Whether a value of Proxy-Authorization is the right one.
+    fn authorizes(&self, value: &[u8]) -> bool {
+        Sha256::digest(value)[..] == self.authorization
+    }
+
+    /// Answers the requests of a connection, one after the other; apt sends several at once. The first has been
+    /// `received`.
+    fn serve(&self, mut stream: TcpStream, mut received: Vec<u8>) -> io::Result<()> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(STALL))?;
-        let mut received = Vec::new();
-        let mut patience = FIRST;
         loop {
-            match self.next(&mut stream, &mut received, patience)? {
+            match self.next(&mut stream, &mut received)? {
                 None => return Ok(()),
                 Some(Ok(request)) => {
                     self.answers.answer(&request, &mut stream)?;
@@ -87,7 +97,6 @@ impl Server {
                     return drain(&mut stream);
                 }
             }
-            patience = NEXT;
         }
     }
 
@@ -96,12 +105,10 @@ impl Server {
         &self,
         stream: &mut TcpStream,
         received: &mut Vec<u8>,
-        patience: Duration,
     ) -> io::Result<Option<Result<Request, Refusal>>> {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + NEXT;
         loop {
-            let authorized = |value: &[u8]| Sha256::digest(value)[..] == self.authorization;
-            match request::parse(received, authorized) {
+            match request::parse(received, |value| self.authorizes(value)) {
                 Ok(Some((request, length))) => {
                     received.drain(..length);
                     return Ok(Some(Ok(request)));

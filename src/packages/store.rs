@@ -11,10 +11,9 @@ use std::{
     time::SystemTime,
 };
 
-use nix::sys::statvfs::statvfs;
-
 use super::{
     item::{Check, Item},
+    room::{Missing, Room},
     turns::Turns,
 };
 use crate::sys::newfile::{self, NewFile};
@@ -23,8 +22,6 @@ use crate::sys::newfile::{self, NewFile};
 const TEMPORARY: &str = ".new-";
 /// The longest head, in bytes. Ours are shorter.
 const MAX_HEAD: usize = 4 << 10;
-/// The room that is left to others on the file system, in bytes: work images may be on it.
-const ROOM: u64 = 1 << 30;
 
 /// A folder of answers.
 pub struct Store {
@@ -33,6 +30,7 @@ pub struct Store {
     limit: u64,
     /// How much is, but for what other runs have added meanwhile.
     size: Mutex<u64>,
+    room: Room,
     /// For what is being downloaded.
     pub turns: Turns,
 }
@@ -47,6 +45,7 @@ impl Store {
             dir: dir.to_owned(),
             limit,
             size: Mutex::default(),
+            room: Room::default(),
             turns: Turns::open(dir)?,
         };
         *store.size() = store.evict()?;
@@ -65,17 +64,16 @@ impl Store {
 
     /// A new answer for `item`, with this head and a body of `length` bytes, if there is room for it.
     pub fn begin(&self, item: &Item, head: &str, length: u64) -> Option<Draft<'_>> {
-        let space = statvfs(&self.dir).ok()?;
-        let free = space.blocks_available() as u64 * space.fragment_size() as u64;
-        if length > self.limit / 4 || free < length.saturating_add(ROOM) || head.len() > MAX_HEAD {
+        if length > self.limit / 4 || head.len() > MAX_HEAD {
             return None;
         }
+        let missing = self.room.take(&self.dir, length)?;
         let new = NewFile::create(&self.dir, TEMPORARY.as_ref(), 0o600).ok()?;
         new.file().write_all(head.as_bytes()).ok()?;
         Some(Draft {
             store: self,
             key: item.key.clone(),
-            missing: length,
+            missing,
             check: Check::new(&item.proof),
             new,
         })
@@ -168,7 +166,7 @@ impl Entry {
 pub struct Draft<'a> {
     store: &'a Store,
     key: String,
-    missing: u64,
+    missing: Missing<'a>,
     check: Check,
     new: NewFile,
 }
@@ -178,9 +176,8 @@ impl Draft<'_> {
     pub fn write(mut self, bytes: &[u8]) -> io::Result<Option<Self>> {
         self.new.file().write_all(bytes)?;
         self.check.update(bytes);
-        let more = self.missing.checked_sub(bytes.len() as u64);
-        self.missing = more.ok_or(io::ErrorKind::InvalidData)?;
-        if self.missing > 0 {
+        let missing = self.missing.after(bytes.len());
+        if missing.ok_or(io::ErrorKind::InvalidData)? > 0 {
             return Ok(Some(self));
         }
         if self.check.passed() {
@@ -246,6 +243,21 @@ mod tests {
         assert!(store.begin(&item("d"), &head(8), 1 << 19).is_none());
         drop(store.begin(&item("e"), &head(8), 8).unwrap());
         assert_eq!(kept(dir.path()), 1);
+    }
+
+    #[test]
+    fn what_is_under_way_has_its_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), u64::MAX).unwrap();
+        // Of which there can be one only.
+        let space = nix::sys::statvfs::statvfs(dir.path()).unwrap();
+        let free = space.blocks_available() as u64 * space.fragment_size() as u64;
+        let begin = || store.begin(&item("a"), &head(8), (free - (1 << 30)) / 4 * 3);
+        let draft = begin().unwrap().write(b"!<arch>\n").unwrap().unwrap();
+        assert!(begin().is_none());
+        drop(draft);
+        keep(&store, "b", "!<arch>\nmore");
+        assert!(begin().is_some());
     }
 
     #[test]

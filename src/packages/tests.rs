@@ -198,6 +198,34 @@ fn without_a_network_there_is_what_was_kept_and_an_explanation_for_the_rest() {
 }
 
 #[test]
+fn what_wants_a_password_is_passed_on_and_neither_kept_nor_told() {
+    let (cache, upstream) = (tempfile::tempdir().unwrap(), Upstream::start(&whole(DEB)));
+    let proxy = run(&cache);
+    let with_login = |url: String| url.replace("http://", "http://bob:secret@");
+    for _ in 0..2 {
+        assert_eq!(get(&proxy, &with_login(upstream.url("a.deb"))).1, DEB);
+    }
+    let requests = upstream.requests();
+    assert_eq!(requests.len(), 2);
+    let header = format!("authorization: Basic {}", STANDARD.encode("bob:secret"));
+    for request in requests {
+        assert!(request.starts_with("GET /a.deb "), "{request}");
+        assert!(
+            request.contains(&header) && !request.contains("secret"),
+            "{request}"
+        );
+    }
+    // But for the folder of locks.
+    assert_eq!(cache.path().read_dir().unwrap().count(), 1);
+    let (head, body) = get(&proxy, "http://bob:secret@127.0.0.1:1/a.deb");
+    assert!(
+        head.starts_with("HTTP/1.1 502 cannot reach 127.0.0.1: "),
+        "{head}"
+    );
+    assert!(!format!("{head}{body}").contains("secret"), "{head}");
+}
+
+#[test]
 fn asked_again_in_one_run_it_is_downloaded_again() {
     let (cache, upstream) = (tempfile::tempdir().unwrap(), Upstream::start(&whole(DEB)));
     let (proxy, url) = (run(&cache), upstream.url("a.deb"));
@@ -207,6 +235,39 @@ fn asked_again_in_one_run_it_is_downloaded_again() {
     assert_eq!(client.get(&url).1, "!<arch>\nthe right one");
     assert_eq!(upstream.requests().len(), 2);
     assert_eq!(get(&run(&cache), &url).1, "!<arch>\nthe right one");
+}
+
+#[test]
+fn asked_again_there_is_what_was_kept_where_the_server_has_no_other() {
+    let (cache, upstream) = (tempfile::tempdir().unwrap(), Upstream::start(&whole(DEB)));
+    let (proxy, url) = (run(&cache), upstream.url("a.deb"));
+    let list = upstream.url(&format!("by-hash/SHA256/{}", hex(&Sha256::digest(DEB))));
+    assert_eq!(get(&proxy, &url).1, DEB);
+    assert_eq!(get(&proxy, &list).1, DEB);
+    let gone = "HTTP/1.1 404 No\nContent-Length: 0\nConnection: close\n\n";
+    for answer in [gone, "nonsense\n\n"] {
+        upstream.answers(answer);
+        let (head, body) = get(&proxy, &url);
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert_eq!(body, DEB);
+    }
+    // By its digest it cannot have been the wrong one.
+    let before = upstream.requests().len();
+    assert_eq!(get(&proxy, &list).1, DEB);
+    assert_eq!(upstream.requests().len(), before);
+}
+
+#[test]
+fn a_silent_server_is_not_waited_for_longer_than_apt_waits() {
+    let (cache, upstream) = (tempfile::tempdir().unwrap(), Upstream::start(&whole(DEB)));
+    let (proxy, url) = (run(&cache), upstream.url("a.deb"));
+    assert_eq!(get(&proxy, &url).1, DEB);
+    // Longer than a client of these tests waits.
+    *upstream.pause.lock().unwrap() = Duration::from_secs(60);
+    thread::scope(|scope| {
+        scope.spawn(|| assert_eq!(get(&proxy, &url).1, DEB, "asked again"));
+        scope.spawn(|| assert_eq!(get(&run(&cache), &url).1, DEB, "in another run"));
+    });
 }
 
 #[test]
@@ -363,6 +424,26 @@ fn nobody_gets_anything_without_the_token_and_nothing_but_http() {
     assert!(upstream.requests().is_empty());
     // It still serves.
     assert_eq!(get(&proxy, &url).1, DEB);
+}
+
+#[test]
+fn who_connects_and_says_nothing_is_in_nobodys_way() {
+    let (cache, upstream) = (tempfile::tempdir().unwrap(), Upstream::start(&whole(DEB)));
+    let proxy = run(&cache);
+    let url = upstream.url("a.deb");
+    let connect = |said: &str| {
+        let mut client = Client::new(&proxy);
+        client.send(said);
+        client
+    };
+    // Nothing, half a request, and one that is refused and goes on.
+    let half = format!("GET {url} HTTP/1.1\r\nX: ");
+    let others = ["", &half, "GET a HTTP/1.1\r\n\r\nmore"];
+    let others: Vec<_> = (0..200).map(|n| connect(others[n % 3])).collect();
+    for _ in 0..3 {
+        assert_eq!(get(&proxy, &url).1, DEB);
+    }
+    drop(others);
 }
 
 #[test]

@@ -17,6 +17,9 @@ use super::request::Header;
 const CONNECT: Duration = Duration::from_secs(15);
 /// How long a server may stay silent.
 const STALL: Duration = Duration::from_secs(60);
+/// How long each of these may take where there is an answer without the server: apt, which gives up after 30
+/// seconds, is to get that one.
+const BRIEF: Duration = Duration::from_secs(8);
 /// How many redirects are followed: mirrors use one to three, loops never end.
 const REDIRECTS: u32 = 10;
 /// How long one that could not be reached is left alone, where there is an answer without it.
@@ -65,8 +68,32 @@ impl Upstream {
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        let host = url.host().unwrap_or_default();
-        request.call().map_err(|error| {
+        self.noted(url, request.call())
+    }
+
+    /// The same where there is an answer without it.
+    pub fn ask_briefly(&self, url: &Uri, head_only: bool) -> Result<Response<Body>, String> {
+        let limit = Some(BRIEF);
+        let request = match head_only {
+            true => self.agent.head(url).config().timeout_global(limit).build(),
+            // A body may take its time.
+            false => {
+                let config = self.agent.get(url).config();
+                let config = config.timeout_resolve(limit).timeout_connect(limit);
+                config.timeout_recv_response(limit).build()
+            }
+        };
+        self.noted(url, request.call())
+    }
+
+    /// What came, or why nothing did, which is remembered.
+    fn noted(
+        &self,
+        url: &Uri,
+        came: Result<Response<Body>, ureq::Error>,
+    ) -> Result<Response<Body>, String> {
+        came.map_err(|error| {
+            let host = url.host().unwrap_or_default();
             let mut down = self.down.lock().unwrap_or_else(|e| e.into_inner());
             if down.len() >= MAX_DOWN {
                 down.clear();

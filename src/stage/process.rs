@@ -122,8 +122,14 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
 /// From mounted to ready to be unmounted; whether any program was run in the image.
 fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Result<bool> {
     let root = Root::open(mounts.root())?;
+    let kept = plan.packages.is_some();
+    let own_proxy = kept && packages::image_has_proxy(&root);
+    if own_proxy {
+        let text = "packages are not kept for other runs: the image's apt has a proxy";
+        supervisor.tell(&Event::Detail(text.into()))?;
+    }
     let shortcuts = Shortcuts {
-        packages: plan.packages.is_some(),
+        packages: kept && !own_proxy,
         ..plan.shortcuts.possible_in(&root)
     };
     let placeholders = Placeholders::make(&root, services::wanted(&root, shortcuts))?;
@@ -170,7 +176,8 @@ fn start(
     let place = (mounts.root(), kernel.as_deref());
     let (twinning, none) = twinning::begin(plan, emulator.as_ref(), place)?;
     supervisor.warn(none)?;
-    let packages = plan.packages.as_deref().map(packages::Proxy::start);
+    let packages = plan.packages.as_deref().filter(|_| shortcuts.packages);
+    let packages = packages.map(packages::Proxy::start);
     let packages = match packages.transpose() {
         Ok(proxy) => proxy,
         // Without it each run downloads for itself.

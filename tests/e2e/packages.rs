@@ -15,8 +15,8 @@ use crate::{
     live::Live,
     scene::Scene,
     support::{
-        pichroot, raw_image, run,
-        server::{Server, answer},
+        pichroot, raw_copy, raw_image, run,
+        server::{Request, Server, answer},
     },
 };
 
@@ -53,6 +53,29 @@ fn repository(dir: &Path) -> String {
     sum
 }
 
+/// What a server of the repository in `dir` answers.
+fn file(dir: &Path, request: &Request) -> Vec<u8> {
+    let name = match request.path.rsplit('/').next() {
+        Some(name) if name.len() == 64 => "Packages",
+        name => name.unwrap_or_default(),
+    };
+    match fs::read(dir.join(name)) {
+        Ok(text) => answer("200 OK", &text),
+        Err(_) => answer("404 Not Found", b""),
+    }
+}
+
+/// Runs a script in the image, with the repository's address as its `$0`.
+fn in_image(scene: &Scene, network: &str, script: &str, url: &str) -> Ended {
+    let mut command = pichroot(scene.dir());
+    command
+        .args(["exec", "--checksum", "none", "--network", network])
+        .arg(raw_image())
+        .args(["--", "sh", "-c", script, url])
+        .env_remove("http_proxy");
+    Live::start(scene.with_own_cache(&mut command)).end()
+}
+
 #[test]
 fn a_package_is_downloaded_once_and_is_there_when_its_server_is_not() {
     let files = tempfile::tempdir().unwrap();
@@ -62,27 +85,12 @@ fn a_package_is_downloaded_once_and_is_there_when_its_server_is_not() {
     let down = Arc::new(AtomicBool::new(false));
     let is_down = down.clone();
     let server = Server::start(move |_, request| {
-        let name = match request.path.rsplit('/').next() {
-            Some(name) if name.len() == 64 => "Packages",
-            name => name.unwrap_or_default(),
-        };
-        if name.ends_with(".deb") && is_down.load(Ordering::Relaxed) {
+        if request.path.ends_with(".deb") && is_down.load(Ordering::Relaxed) {
             return answer("503 Service Unavailable", b"");
         }
-        match fs::read(folder.join(name)) {
-            Ok(text) => answer("200 OK", &text),
-            Err(_) => answer("404 Not Found", b""),
-        }
+        file(&folder, request)
     });
-    let run = |network: &str, script: &str| -> Ended {
-        let mut command = pichroot(scene.dir());
-        command
-            .args(["exec", "--checksum", "none", "--network", network])
-            .arg(raw_image())
-            .args(["--", "sh", "-c", script, &server.url])
-            .env_remove("http_proxy");
-        Live::start(scene.with_own_cache(&mut command)).end()
-    };
+    let run = |network, script| in_image(&scene, network, script, &server.url);
     let asked = |end: &str| {
         let requests = server.requests();
         requests.iter().filter(|r| r.path.ends_with(end)).count()
@@ -111,5 +119,54 @@ fn a_package_is_downloaded_once_and_is_there_when_its_server_is_not() {
     // The list, the package, and the folder of locks.
     let kept = fs::read_dir(scene.path("cache/packages")).unwrap();
     assert_eq!(kept.count(), 3);
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn a_repository_with_a_password_in_its_address_works_and_nothing_of_it_is_kept() {
+    let files = tempfile::tempdir().unwrap();
+    let scene = Scene::new();
+    let sum = repository(files.path());
+    let folder = files.path().to_owned();
+    let server = Server::start(move |_, request| match request.authorization.as_deref() {
+        // bob:p@w
+        Some("Basic Ym9iOnBAdw==") => file(&folder, request),
+        _ => answer("401 Unauthorized", b""),
+    });
+    let url = server.url.replace("http://", "http://bob:p%40w@");
+    let ended = in_image(&scene, "host", SCRIPT, &url);
+    assert!(ended.out.contains(&sum), "{ended:?}");
+    // But for the folder of locks.
+    let kept = fs::read_dir(scene.path("cache/packages")).unwrap();
+    assert_eq!(kept.count(), 1);
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn an_image_with_a_proxy_of_its_own_uses_it_for_https_too() {
+    let scene = Scene::new();
+    let image = raw_copy(scene.dir(), "x.img");
+    let proxy = Server::start(|_, _| answer("403 Forbidden", b""));
+    let exec = |options: &[&str], script: &str| {
+        let mut command = pichroot(scene.dir());
+        command
+            .args(["exec", "-v", "--checksum", "none"])
+            .args(options)
+            .args(["x.img", "--", "sh", "-c", script, &proxy.url])
+            .env_remove("http_proxy");
+        Live::start(scene.with_own_cache(&mut command)).end()
+    };
+    let line = "echo \"Acquire::http::Proxy \\\"$0\\\";\" > /etc/apt/apt.conf.d/95proxy";
+    let written = exec(&["--write"], line);
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let script = "rm -rf /etc/apt/sources.list.d
+        echo 'deb https://repo.invalid ./' > /etc/apt/sources.list
+        apt-get -qo Acquire::Retries=0 update";
+    let ended = exec(&[], script);
+    let asked = |r: &Request| r.path == "repo.invalid:443";
+    assert!(proxy.requests().iter().any(asked), "{ended:?}");
+    let why = "packages are not kept for other runs: the image's apt has a proxy";
+    assert!(ended.err.contains(why), "{ended:?}");
+    fs::remove_file(image).unwrap();
     scene.assert_left(&[]);
 }

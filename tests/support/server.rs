@@ -13,6 +13,7 @@ pub struct Request {
     pub path: String,
     /// The first byte wanted, of a Range header.
     pub from: Option<usize>,
+    pub authorization: Option<String>,
 }
 
 /// Serves until the test ends.
@@ -71,11 +72,20 @@ pub fn rest(body: &[u8], from: usize) -> Vec<u8> {
 fn read(stream: &TcpStream) -> Option<Request> {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let path = lines.next()?.split(' ').nth(1)?.to_owned();
-    let mut from = None;
+    let (mut from, mut authorization) = (None, None);
     for line in lines.take_while(|line| !line.is_empty()) {
+        if let Some((name, value)) = line.split_once(": ")
+            && name.eq_ignore_ascii_case("authorization")
+        {
+            authorization = Some(value.to_owned());
+        }
         if let Some(range) = line.to_ascii_lowercase().strip_prefix("range: bytes=") {
             from = range.trim_end_matches('-').parse().ok();
         }
     }
-    Some(Request { path, from })
+    Some(Request {
+        path,
+        from,
+        authorization,
+    })
 }
