@@ -8,6 +8,7 @@ use std::path::Path;
 
 use nix::{dir::Dir, fcntl::OFlag, sys::stat::Mode};
 
+use super::placeholders::{self, Is};
 use crate::sys::inroot::Root;
 
 /// Where apt reads what its hooks are.
@@ -60,7 +61,7 @@ pub fn possible_in(root: &Root) -> bool {
         !KNOWN.contains(&name.as_str()) && text.is_ok_and(|text| has_hooks(&text))
     };
     names.len() <= MAX_FILES
-        && !names.iter().any(|name| FILE.ends_with(&format!("/{name}")))
+        && placeholders::is_free(root, FILE, Is::LinkTo(TARGET))
         && !names.iter().any(unknown_hooks)
 }
 
@@ -103,6 +104,10 @@ mod tests {
         }
         write("99own", "");
         assert!(possible());
+        let ours = folder.join("zz-pichroot");
+        std::os::unix::fs::symlink(TARGET, &ours).unwrap();
+        assert!(possible(), "left by a killed run");
+        std::fs::remove_file(ours).unwrap();
         write("zz-pichroot", "");
         assert!(!possible(), "our place is taken");
     }
