@@ -50,7 +50,10 @@ impl Outstanding {
 
 /// Whether the image makes its initramfs by this program, and has no other in our place. Where it is not
 /// installed, packages must not find ours.
-pub fn possible_in(root: &Root) -> bool {
+///
+/// # Errors
+/// Says why not.
+pub fn possible_in(root: &Root) -> std::result::Result<(), String> {
     let file = Path::new(FILE);
     let folder = file.parent().expect("has one");
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
@@ -59,7 +62,13 @@ pub fn possible_in(root: &Root) -> bool {
         let name = file.file_name().expect("has one");
         fstatat(&folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) == Err(nix::Error::ENOENT)
     };
-    root.is_file(REAL.as_ref()) && folder.is_ok_and(free)
+    if !root.is_file(REAL.as_ref()) {
+        return Err(format!("the image has no /{REAL}"));
+    }
+    match folder.is_ok_and(free) {
+        true => Ok(()),
+        false => Err(format!("the image has no place for /{FILE}")),
+    }
 }
 
 /// Reads the record: one line `c KERNEL` or `u KERNEL` for each.

@@ -119,9 +119,13 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
 /// From mounted to ready to be unmounted; whether any program was run in the image.
 fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Result<bool> {
     let root = Root::open(mounts.root())?;
+    let (possible, reasons) = plan.shortcuts.possible_in(&root);
+    for text in reasons {
+        supervisor.tell(&Event::Detail(text))?;
+    }
     let shortcuts = Shortcuts {
         packages: plan.packages.is_some(),
-        ..plan.shortcuts.possible_in(&root)
+        ..possible
     };
     let placeholders = Placeholders::make(&root, services::wanted(&root, shortcuts))?;
     let started = start(supervisor, plan, shortcuts, mounts, &root);
