@@ -43,6 +43,27 @@ fn the_devices_are_for_every_user() {
     scene.assert_left(&[]);
 }
 
+/// For real, fsync(2) of a pipe is EINVAL. What is changed in place is not thrown away when the power goes.
+#[test]
+fn an_image_that_is_changed_in_place_has_its_syncs() {
+    let scene = Scene::new();
+    raw_copy(scene.dir(), "x.img");
+    let mut codes = Vec::new();
+    for write in [&["--write"][..], &[]] {
+        let mut command = pichroot(scene.dir());
+        command
+            .args(["exec", "-v", "x.img", "--checksum", "none"])
+            .args(write)
+            .args(["--", "python3", "-c", "import os; os.fsync(os.pipe()[1])"]);
+        let ended = Live::start(&mut command).end();
+        let said = "the shortcut sync is not taken: --write ";
+        assert_eq!(ended.err.contains(said), !write.is_empty(), "{ended:?}");
+        codes.push(ended.code);
+    }
+    assert_eq!(codes, [Some(1), Some(0)]);
+    scene.assert_left(&["x.img"]);
+}
+
 /// Links of a run that was killed do not stay, and are not taken for the image's own.
 #[test]
 fn what_a_killed_run_has_left_in_an_image_goes_with_the_next() {
