@@ -37,16 +37,13 @@ impl Place {
     /// With kernels 1-pi and 2-pi, of which the first has an initramfs.
     fn new() -> Self {
         let place = Place(tempfile::tempdir().unwrap());
-        for folder in ["usr/sbin", "run/pichroot", "boot", "etc/kernel/postinst.d"] {
+        for folder in ["usr/sbin", "run/pichroot", "boot", "etc"] {
             fs::create_dir_all(place.at(folder)).unwrap();
         }
         for empty in [
             "boot/vmlinuz-1-pi",
             "boot/vmlinuz-2-pi",
             "boot/initrd.img-1-pi",
-            "etc/kernel/postinst.d/dkms",
-            "etc/kernel/postinst.d/initramfs-tools",
-            "etc/kernel/postinst.d/unattended-upgrades",
         ] {
             fs::write(place.at(empty), "").unwrap();
         }
@@ -116,32 +113,43 @@ fn packages_are_told_that_it_waits() {
 }
 
 #[test]
-fn a_new_kernel_counts_as_if_it_had_its_initramfs() {
+fn only_what_has_an_initramfs_already_waits() {
     let place = Place::new();
     place.run(PACKAGE, "-u");
-    let boot = place.at("boot");
     // As Debian's hook of a kernel calls it; there it is the image's /boot.
-    place.run(PACKAGE, &format!("-c -k 2-pi -b {}", boot.display()));
+    let create = format!("-c -k 2-pi -b {}", place.at("boot").display());
+    place.run(PACKAGE, &create);
+    assert_eq!(place.calls(), create);
     place.run(TRIGGER, "-u");
+    assert_eq!(place.record(), ["-u -k 1-pi", "-u -k 2-pi"]);
+    // From now on it is no more than an update.
+    place.run(PACKAGE, &create);
+    place.run(PACKAGE, "-u");
     assert_eq!(place.record(), ["-u -k 1-pi", "-c -k 2-pi"]);
-    place.run(PACKAGE, "-c -k 1-pi");
-    assert_eq!(place.record(), ["-c -k 2-pi", "-c -k 1-pi"]);
     assert_eq!(place.calls(), "");
     // A removed kernel needs none.
     assert_eq!(place.run(PACKAGE, "-d -k 2-pi"), Some(0));
     assert_eq!(place.calls(), "-d -k 2-pi");
-    assert_eq!(place.record(), ["-c -k 1-pi"]);
+    assert_eq!(place.record(), ["-u -k 1-pi"]);
+    // One of all has none yet, and one is no kernel here.
+    fs::remove_file(place.at("boot/initrd.img-2-pi")).unwrap();
+    fs::write(place.at("boot/initrd.img-3-pi"), "").unwrap();
+    for line in ["-c -k all", "-u -k 2-pi", "-u -k 3-pi"] {
+        place.run(PACKAGE, line);
+        assert_eq!(place.calls(), line);
+    }
 }
 
 #[test]
 fn a_task_does_not_wait_and_settles_what_is_outstanding() {
     let place = Place::new();
+    fs::write(place.at("boot/initrd.img-2-pi"), "").unwrap();
     assert_eq!(place.run(USER, "-u"), Some(0));
     assert_eq!(place.calls(), "-u");
-    place.run(PACKAGE, "-u");
-    place.run(PACKAGE, "-c -k 2-pi");
+    place.run(PACKAGE, "-u -k all");
+    assert_eq!(place.record(), ["-u -k 2-pi", "-u -k 1-pi"]);
     assert_eq!(place.run(USER, "-u"), Some(0));
-    assert_eq!(place.calls(), "-c -k 2-pi; -u");
+    assert_eq!(place.calls(), "-u");
     assert_eq!(place.record(), ["-u -k 1-pi"]);
     assert_eq!(place.run(USER, "-u -k all"), Some(0));
     assert_eq!(place.calls(), "-u -k all");
@@ -151,19 +159,12 @@ fn a_task_does_not_wait_and_settles_what_is_outstanding() {
 #[test]
 fn what_fails_stays_outstanding() {
     let place = Place::new();
+    for name in ["vmlinuz", "initrd.img"] {
+        fs::write(place.at("boot").join(format!("{name}-broken")), "").unwrap();
+    }
     place.run(PACKAGE, "-u -k broken");
     assert_eq!(place.run(USER, "-u -k broken"), Some(3));
     assert_eq!(place.record(), ["-u -k broken"]);
-}
-
-#[test]
-fn a_new_kernel_does_not_wait_where_another_hook_may_want_its_initramfs() {
-    let place = Place::new();
-    fs::write(place.at("etc/kernel/postinst.d/zz-flash-kernel"), "").unwrap();
-    place.run(PACKAGE, "-u");
-    place.run(PACKAGE, "-c -k 2-pi");
-    assert_eq!(place.calls(), "-c -k 2-pi");
-    assert_eq!(place.record(), ["-u -k 1-pi"]);
 }
 
 #[test]
@@ -188,9 +189,8 @@ fn what_is_not_understood_is_the_real_programs() {
 #[test]
 fn the_programs_own_settings_hold() {
     let place = Place::new();
-    let folder = place.at("etc/initramfs-tools");
-    fs::create_dir(&folder).unwrap();
-    let settings = folder.join("update-initramfs.conf");
+    let settings = place.at("etc/initramfs-tools/update-initramfs.conf");
+    fs::create_dir(settings.parent().unwrap()).unwrap();
     fs::write(&settings, "update_initramfs=no\n").unwrap();
     place.run(PACKAGE, "-u");
     assert_eq!(place.calls(), "-u");
@@ -198,6 +198,13 @@ fn the_programs_own_settings_hold() {
     fs::write(place.at("boot/initrd.img-2-pi"), "").unwrap();
     place.run(PACKAGE, "-u");
     assert_eq!(place.record(), ["-u -k 2-pi", "-u -k 1-pi"]);
+    // The real program does nothing then, or sets a trigger.
+    fs::write(&settings, "update_initramfs=no\n").unwrap();
+    for environment in [PACKAGE, USER] {
+        place.run(environment, "-u -k all");
+        assert_eq!(place.calls(), "-u -k all");
+        assert_eq!(place.record().len(), 2);
+    }
 }
 
 #[test]
