@@ -228,12 +228,13 @@ fn once_the_real_program_is_gone_packages_do_not_miss_it() {
 fn it_is_put_only_where_it_belongs() {
     let dir = tempfile::tempdir().unwrap();
     let possible = || possible_in(&Root::open(dir.path()).unwrap()).is_ok();
-    fs::create_dir_all(dir.path().join("usr/local/sbin")).unwrap();
     assert!(!possible(), "no initramfs-tools");
     fs::create_dir_all(dir.path().join("usr/sbin")).unwrap();
     fs::write(dir.path().join(REAL), "").unwrap();
+    assert!(possible(), "dpkg without apt");
+    fs::create_dir_all(dir.path().join("etc/apt/apt.conf.d")).unwrap();
     assert!(possible());
-    std::os::unix::fs::symlink("nowhere", dir.path().join(FILE)).unwrap();
+    fs::write(dir.path().join(APT_FILE), "").unwrap();
     assert!(!possible(), "somebody's own");
 }
 
