@@ -15,6 +15,10 @@ use crate::{
 
 /// The real program.
 const REAL: &str = "usr/sbin/update-initramfs";
+/// What it is told by the image.
+const SETTINGS: &str = "etc/initramfs-tools/update-initramfs.conf";
+/// The most of that that is read, in bytes.
+const MAX_SETTINGS: u64 = 64 << 10;
 /// The folder of ours, the first on `PATH` of what the executor starts.
 pub const FOLDER: &str = "/run/pichroot/bin";
 /// Ours in it.
@@ -51,6 +55,45 @@ impl Outstanding {
         let real = format!("/{REAL}");
         [real, self.option.clone(), "-k".into(), self.kernel.clone()]
     }
+
+    /// As it is to be done now in the image at `root`: without the shortcut it would have been done when it was
+    /// asked for.
+    ///
+    /// # Errors
+    /// Says what is gone since, where there is nothing to be done.
+    pub fn now(mut self, root: &Root) -> std::result::Result<Self, String> {
+        let gone = |what| {
+            Err(format!(
+                "the initramfs of {} is not made: {what} is gone",
+                self.kernel
+            ))
+        };
+        if !root.is_file(REAL.as_ref()) {
+            return gone("update-initramfs");
+        }
+        let kernel = |name| root.locate(format!("boot/{name}-{}", self.kernel).as_ref());
+        if kernel("vmlinuz").or_else(|_| kernel("vmlinux")).is_err() {
+            return gone("its kernel");
+        }
+        if forbids_updates(root) {
+            // Heeds no such setting.
+            self.option = "-c".into();
+        }
+        Ok(self)
+    }
+}
+
+/// Whether the image's settings, which are a shell's variables, have update-initramfs refuse `-u`.
+fn forbids_updates(root: &Root) -> bool {
+    let text = root
+        .read(SETTINGS.as_ref(), MAX_SETTINGS)
+        .unwrap_or_default();
+    let value = |line: &str| {
+        let value = line.trim().strip_prefix("update_initramfs=")?;
+        let word = value.split([' ', '\t', '#', ';']).next()?;
+        Some(word.trim_matches(['"', '\'']).to_owned())
+    };
+    text.lines().rev().find_map(value).as_deref() == Some("no")
 }
 
 /// Whether the image makes its initramfs by this program: where it is not installed, packages must not find ours.

@@ -189,7 +189,7 @@ fn what_is_not_understood_is_the_real_programs() {
 #[test]
 fn the_programs_own_settings_hold() {
     let place = Place::new();
-    let settings = place.at("etc/initramfs-tools/update-initramfs.conf");
+    let settings = place.at(SETTINGS);
     fs::create_dir(settings.parent().unwrap()).unwrap();
     fs::write(&settings, "update_initramfs=no\n").unwrap();
     place.run(PACKAGE, "-u");
@@ -205,6 +205,36 @@ fn the_programs_own_settings_hold() {
         assert_eq!(place.calls(), "-u -k all");
         assert_eq!(place.record().len(), 2);
     }
+}
+
+#[test]
+fn at_the_end_it_is_done_as_the_image_is_then() {
+    let place = Place::new();
+    let root = Root::open(place.0.path()).unwrap();
+    let now = |line: &str| {
+        let one = read(line).unwrap().remove(0);
+        one.now(&root).map(|one| one.command()[1..].join(" "))
+    };
+    assert_eq!(now("u 1-pi"), Ok("-u -k 1-pi".into()));
+    assert_eq!(now("c 2-pi"), Ok("-c -k 2-pi".into()));
+    fs::create_dir(place.at("etc/initramfs-tools")).unwrap();
+    for (settings, option) in [
+        ("update_initramfs=no", "-c"),
+        ("#x\n update_initramfs=\"no\" # y\n", "-c"),
+        ("update_initramfs=no\nupdate_initramfs=yes\n", "-u"),
+        ("#update_initramfs=no\n", "-u"),
+    ] {
+        fs::write(place.at(SETTINGS), settings).unwrap();
+        assert_eq!(now("u 1-pi"), Ok(format!("{option} -k 1-pi")), "{settings}");
+    }
+    fs::rename(place.at("boot/vmlinuz-1-pi"), place.at("boot/vmlinux-1-pi")).unwrap();
+    assert!(now("u 1-pi").is_ok());
+    fs::remove_file(place.at("boot/vmlinux-1-pi")).unwrap();
+    let why = "the initramfs of 1-pi is not made: its kernel is gone";
+    assert_eq!(now("u 1-pi"), Err(why.into()));
+    fs::remove_file(place.at(REAL)).unwrap();
+    let why = "the initramfs of 2-pi is not made: update-initramfs is gone";
+    assert_eq!(now("c 2-pi"), Err(why.into()));
 }
 
 #[test]

@@ -130,7 +130,8 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Resu
     let placeholders = Placeholders::make(&root, services::wanted(&root, shortcuts))?;
     let started = start(supervisor, plan, shortcuts, mounts, &root);
     let served = started.and_then(|(executor, twinning)| {
-        serve::until_close(supervisor, &plan.dir, shortcuts, &executor, twinning)?;
+        let place = (&*plan.dir, &root);
+        serve::until_close(supervisor, place, shortcuts, &executor, twinning)?;
         let until_now = executor.use_until_now();
         if !until_now.left.is_empty() {
             let names = Vec::from_iter(until_now.left).join(", ");

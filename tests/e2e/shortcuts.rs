@@ -119,6 +119,30 @@ fn a_path_for_dpkg_in_the_image_holds() {
 }
 
 #[test]
+fn what_is_outstanding_of_what_is_gone_is_left_out() {
+    let gone = "rm /boot/vmlinuz-6.1.0-2-arm64 /boot/initrd.img-6.1.0-2-arm64";
+    let setting = "echo update_initramfs=no >/etc/initramfs-tools/update-initramfs.conf";
+    let scene = with_package(&format!("{TASKS}- shell: {gone}; {setting}\n"));
+    let ended = ansible(&scene, &["-v"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let said = "the initramfs of 6.1.0-2-arm64 is not made: its kernel is gone";
+    assert!(ended.err.contains(said), "{ended:?}");
+    let image = Image::new(&scene.output());
+    // The setting came later than what was put off.
+    assert_eq!(image.cat("/boot/initrd.img-6.1.0-1-arm64"), "2\n");
+    assert!(!image.exists("/boot/initrd.img-6.1.0-2-arm64"));
+
+    scene.write_play(&format!(
+        "{TASKS}- command: rm /usr/sbin/update-initramfs\n"
+    ));
+    let ended = ansible(&scene, &["-v", "--force"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let said = "the initramfs of 6.1.0-1-arm64 is not made: update-initramfs is gone";
+    assert!(ended.err.contains(said), "{ended:?}");
+    scene.assert_left(&["mkinitramfs", "out.img", "package.deb"]);
+}
+
+#[test]
 fn an_initramfs_that_cannot_be_made_fails_the_run() {
     let scene = with_package(&format!(
         "{TASKS}- shell: echo 6.1.0-1-arm64 >/etc/broken\n"
