@@ -176,9 +176,10 @@ impl Run {
             tokio::spawn(relay(stderr, io::stderr(), ui.redactor())),
         );
         let mut ended = session.run(job).await.and_then(verdict);
+        let kept = plan.on_error == OnError::Keep;
         if ended.is_ok() {
-            ended = deferred::finish(&mut session, &dir, &facts, ui).await;
-        } else if plan.on_error == OnError::Keep {
+            ended = deferred::finish(&mut session, &dir, &facts, kept, ui).await;
+        } else if kept {
             deferred::warn(&mut session, ui).await;
         }
         // Who stopped the run waits for its end, and the image is thrown away: then the kernel takes
