@@ -57,8 +57,16 @@ fn run(args: ImageArgs, command: Vec<String>, ui: &Ui) -> Result<u8> {
             packages: session::packages(args.shortcuts(), args.network, ui),
             shortcuts: shortcuts(&args, ui),
         };
-        let (mut session, facts) =
-            Session::open(image.file(), &name, directory, plan, signals, None, ui).await?;
+        let mut session = Session::start(image.file(), &name, directory, signals, None, ui)?;
+        let facts = match session.open(plan).await {
+            Ok(facts) => facts,
+            Err(error) => {
+                if args.write {
+                    session.give_up().await;
+                }
+                return Err(error);
+            }
+        };
         let environment = Surroundings::utf8_environment();
         let job = session::command(&dir, &facts, command, environment);
         let ended = session.run(job).await;

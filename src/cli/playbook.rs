@@ -155,19 +155,10 @@ impl Run {
             shortcuts: plan.shortcuts,
         };
         let (output, streams) = streams()?;
-        let opened = Session::open(
-            work.file(),
-            name,
-            directory,
-            stage_plan,
-            signals,
-            Some(&output),
-            ui,
-        )
-        .await;
+        let mut session = Session::start(work.file(), name, directory, signals, Some(&output), ui)?;
         // Only the stage's copies keep the pipes open now.
         drop(output);
-        let (mut session, facts) = opened?;
+        let facts = session.open(stage_plan).await?;
         ui.step(&describe(&facts));
         let job = self.job(&dir, &facts, ui)?;
         let [stdout, stderr] = streams;

@@ -200,7 +200,7 @@ fn start(
         .context(Kind::Host, || "cannot make the link to the client".into())?;
     if plan.emulation == Mode::Twin {
         let count = match &twinning {
-            Some(twinning) => twinning.settled(|said| supervisor.pass_on(said))?,
+            Some(twinning) => twinning.settled(&supervisor.0, |said| supervisor.pass_on(said))?,
             None => 0,
         };
         if count == 0 {
