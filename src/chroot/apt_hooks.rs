@@ -8,6 +8,7 @@ use std::path::Path;
 
 use nix::{dir::Dir, fcntl::OFlag, sys::stat::Mode};
 
+use super::placeholders::{self, Is};
 use crate::sys::inroot::Root;
 
 /// Where apt reads what its hooks are.
@@ -27,13 +28,14 @@ APT::Update::Post-Invoke-Success {
 /// For needrestart, which runs after every installation and looks for services to start anew.
 pub const ENVIRONMENT: (&str, &str) = ("NEEDRESTART_SUSPEND", "1");
 
-/// The files whose hooks do nothing but that: of update-notifier (the time stamp), PackageKit, AppStream and
-/// command-not-found.
-const KNOWN: [&str; 4] = [
+/// The files whose hooks do nothing but that: of update-notifier (the time stamp, and how many updates a login
+/// is told of), PackageKit, AppStream and command-not-found.
+const KNOWN: [&str; 5] = [
     "15update-stamp",
     "20packagekit",
     "50appstream",
     "50command-not-found",
+    "99update-notifier",
 ];
 /// A file with hooks is shorter, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -41,13 +43,16 @@ const MAX_FILE: u64 = 1 << 20;
 const MAX_FILES: usize = 200;
 
 /// Whether the image has apt, and no hooks of its own: those stay, and with them all others.
-pub fn possible_in(root: &Root) -> bool {
+///
+/// # Errors
+/// Says why not.
+pub fn possible_in(root: &Root) -> Result<(), String> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
     let folder = root
         .open_at(FOLDER.as_ref(), flags, Mode::empty())
         .and_then(Dir::from_fd);
     let Ok(mut folder) = folder else {
-        return false;
+        return Err(format!("the image has no /{FOLDER}"));
     };
     let names: Vec<_> = folder
         .iter()
@@ -59,9 +64,16 @@ pub fn possible_in(root: &Root) -> bool {
         let text = root.read(&Path::new(FOLDER).join(name), MAX_FILE);
         !KNOWN.contains(&name.as_str()) && text.is_ok_and(|text| has_hooks(&text))
     };
-    names.len() <= MAX_FILES
-        && !names.iter().any(|name| FILE.ends_with(&format!("/{name}")))
-        && !names.iter().any(unknown_hooks)
+    if names.len() > MAX_FILES {
+        return Err(format!("/{FOLDER} has too many files"));
+    }
+    if !placeholders::is_free(root, FILE, Is::LinkTo(TARGET)) {
+        return Err(format!("the image has a /{FILE} of its own"));
+    }
+    match names.iter().find(|name| unknown_hooks(name)) {
+        Some(name) => Err(format!("/{FOLDER}/{name} has hooks of its own")),
+        None => Ok(()),
+    }
 }
 
 /// Whether a file of apt's names such hooks: `APT::Update::Post-Invoke`, with or without `-Success`, or the same in
@@ -80,7 +92,7 @@ mod tests {
     fn only_known_hooks_are_left_out() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join(FOLDER);
-        let possible = || possible_in(&Root::open(dir.path()).unwrap());
+        let possible = || possible_in(&Root::open(dir.path()).unwrap()).is_ok();
         let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
         assert!(!possible(), "no apt");
         std::fs::create_dir_all(&folder).unwrap();
@@ -93,6 +105,11 @@ mod tests {
             "50command-not-found",
             "APT::Update::Post-Invoke-Success {\"x\";};",
         );
+        // As Ubuntu's server has it.
+        write(
+            "99update-notifier",
+            "DPkg::Post-Invoke {\"x\";};\nAPT::Update::Post-Invoke-Success {\"x\";};",
+        );
         assert!(possible());
         for own in [
             "apt::update::post-invoke {\"x\";};",
@@ -103,6 +120,10 @@ mod tests {
         }
         write("99own", "");
         assert!(possible());
+        let ours = folder.join("zz-pichroot");
+        std::os::unix::fs::symlink(TARGET, &ours).unwrap();
+        assert!(possible(), "left by a killed run");
+        std::fs::remove_file(ours).unwrap();
         write("zz-pichroot", "");
         assert!(!possible(), "our place is taken");
     }

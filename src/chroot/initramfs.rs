@@ -1,16 +1,13 @@
 //! The initramfs, made once at the end in place of once for every package.
 //!
-//! A program of ours stands before update-initramfs on `PATH`, and notes what packages want of it. When the
-//! playbook has ended, the supervisor has that done.
+//! A program of ours stands before update-initramfs where dpkg finds programs, and notes what packages want of it.
+//! When the playbook has ended, the supervisor has that done.
 
 use std::path::Path;
 
-use nix::{
-    fcntl::{AtFlags, OFlag},
-    sys::stat::{Mode, fstatat},
-};
 use serde::{Deserialize, Serialize};
 
+use super::placeholders::{self, Is};
 use crate::{
     error::{Error, Result},
     sys::inroot::Root,
@@ -18,12 +15,24 @@ use crate::{
 
 /// The real program.
 const REAL: &str = "usr/sbin/update-initramfs";
-/// Where ours is: on `PATH`, and sudo's, before the real one. No package has a file there.
-pub const FILE: &str = "usr/local/sbin/update-initramfs";
-/// Where that leads.
-pub const TARGET: &str = "/run/pichroot/update-initramfs";
-/// Ours.
+/// What it is told by the image.
+const SETTINGS: &str = "etc/initramfs-tools/update-initramfs.conf";
+/// The most of that that is read, in bytes.
+const MAX_SETTINGS: u64 = 64 << 10;
+/// The folder of ours, the first on `PATH` of what the executor starts.
+pub const FOLDER: &str = "/run/pichroot/bin";
+/// Ours in it.
+pub const AT: &str = "/run/pichroot/bin/update-initramfs";
+/// Its text.
 pub const PROGRAM: &str = include_str!("update-initramfs.sh");
+/// apt gives dpkg a `PATH` of its own. Here it reads that first, so that what the image says itself wins.
+pub const APT_FILE: &str = "etc/apt/apt.conf.d/00pichroot-initramfs";
+/// Where that leads.
+pub const APT_TARGET: &str = "/run/pichroot/apt-initramfs.conf";
+/// What it holds: our folder, and what apt has by itself.
+pub const APT_TEXT: &str = r#"// Put here by pichroot while it provisions the image.
+DPkg::Path "/run/pichroot/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+"#;
 /// Where it notes what it puts off.
 pub const RECORD: &str = "/run/pichroot/initramfs";
 /// The longest record that is read, in bytes.
@@ -46,20 +55,60 @@ impl Outstanding {
         let real = format!("/{REAL}");
         [real, self.option.clone(), "-k".into(), self.kernel.clone()]
     }
+
+    /// As it is to be done now in the image at `root`: without the shortcut it would have been done when it was
+    /// asked for.
+    ///
+    /// # Errors
+    /// Says what is gone since, where there is nothing to be done.
+    pub fn now(mut self, root: &Root) -> std::result::Result<Self, String> {
+        let gone = |what| {
+            Err(format!(
+                "the initramfs of {} is not made: {what} is gone",
+                self.kernel
+            ))
+        };
+        if !root.is_file(REAL.as_ref()) {
+            return gone("update-initramfs");
+        }
+        let kernel = |name| root.locate(format!("boot/{name}-{}", self.kernel).as_ref());
+        if kernel("vmlinuz").or_else(|_| kernel("vmlinux")).is_err() {
+            return gone("its kernel");
+        }
+        if forbids_updates(root) {
+            // Heeds no such setting.
+            self.option = "-c".into();
+        }
+        Ok(self)
+    }
 }
 
-/// Whether the image makes its initramfs by this program, and has no other in our place. Where it is not
-/// installed, packages must not find ours.
-pub fn possible_in(root: &Root) -> bool {
-    let file = Path::new(FILE);
-    let folder = file.parent().expect("has one");
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
-    let folder = root.open_at(folder, flags, Mode::empty());
-    let free = |folder| {
-        let name = file.file_name().expect("has one");
-        fstatat(&folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) == Err(nix::Error::ENOENT)
+/// Whether the image's settings, which are a shell's variables, have update-initramfs refuse `-u`.
+fn forbids_updates(root: &Root) -> bool {
+    let text = root
+        .read(SETTINGS.as_ref(), MAX_SETTINGS)
+        .unwrap_or_default();
+    let value = |line: &str| {
+        let value = line.trim().strip_prefix("update_initramfs=")?;
+        let word = value.split([' ', '\t', '#', ';']).next()?;
+        Some(word.trim_matches(['"', '\'']).to_owned())
     };
-    root.is_file(REAL.as_ref()) && folder.is_ok_and(free)
+    text.lines().rev().find_map(value).as_deref() == Some("no")
+}
+
+/// Whether the image makes its initramfs by this program: where it is not installed, packages must not find ours.
+///
+/// # Errors
+/// Says why not.
+pub fn possible_in(root: &Root) -> std::result::Result<(), String> {
+    if !root.is_file(REAL.as_ref()) {
+        return Err(format!("the image has no /{REAL}"));
+    }
+    let folder = Path::new(APT_FILE).parent().expect("has one");
+    if root.is_dir(folder) && !placeholders::is_free(root, APT_FILE, Is::LinkTo(APT_TARGET)) {
+        return Err(format!("the image has a /{APT_FILE} of its own"));
+    }
+    Ok(())
 }
 
 /// Reads the record: one line `c KERNEL` or `u KERNEL` for each.

@@ -37,16 +37,13 @@ impl Place {
     /// With kernels 1-pi and 2-pi, of which the first has an initramfs.
     fn new() -> Self {
         let place = Place(tempfile::tempdir().unwrap());
-        for folder in ["usr/sbin", "run/pichroot", "boot", "etc/kernel/postinst.d"] {
+        for folder in ["usr/sbin", "run/pichroot", "boot", "etc"] {
             fs::create_dir_all(place.at(folder)).unwrap();
         }
         for empty in [
             "boot/vmlinuz-1-pi",
             "boot/vmlinuz-2-pi",
             "boot/initrd.img-1-pi",
-            "etc/kernel/postinst.d/dkms",
-            "etc/kernel/postinst.d/initramfs-tools",
-            "etc/kernel/postinst.d/unattended-upgrades",
         ] {
             fs::write(place.at(empty), "").unwrap();
         }
@@ -116,32 +113,43 @@ fn packages_are_told_that_it_waits() {
 }
 
 #[test]
-fn a_new_kernel_counts_as_if_it_had_its_initramfs() {
+fn only_what_has_an_initramfs_already_waits() {
     let place = Place::new();
     place.run(PACKAGE, "-u");
-    let boot = place.at("boot");
     // As Debian's hook of a kernel calls it; there it is the image's /boot.
-    place.run(PACKAGE, &format!("-c -k 2-pi -b {}", boot.display()));
+    let create = format!("-c -k 2-pi -b {}", place.at("boot").display());
+    place.run(PACKAGE, &create);
+    assert_eq!(place.calls(), create);
     place.run(TRIGGER, "-u");
+    assert_eq!(place.record(), ["-u -k 1-pi", "-u -k 2-pi"]);
+    // From now on it is no more than an update.
+    place.run(PACKAGE, &create);
+    place.run(PACKAGE, "-u");
     assert_eq!(place.record(), ["-u -k 1-pi", "-c -k 2-pi"]);
-    place.run(PACKAGE, "-c -k 1-pi");
-    assert_eq!(place.record(), ["-c -k 2-pi", "-c -k 1-pi"]);
     assert_eq!(place.calls(), "");
     // A removed kernel needs none.
     assert_eq!(place.run(PACKAGE, "-d -k 2-pi"), Some(0));
     assert_eq!(place.calls(), "-d -k 2-pi");
-    assert_eq!(place.record(), ["-c -k 1-pi"]);
+    assert_eq!(place.record(), ["-u -k 1-pi"]);
+    // One of all has none yet, and one is no kernel here.
+    fs::remove_file(place.at("boot/initrd.img-2-pi")).unwrap();
+    fs::write(place.at("boot/initrd.img-3-pi"), "").unwrap();
+    for line in ["-c -k all", "-u -k 2-pi", "-u -k 3-pi"] {
+        place.run(PACKAGE, line);
+        assert_eq!(place.calls(), line);
+    }
 }
 
 #[test]
 fn a_task_does_not_wait_and_settles_what_is_outstanding() {
     let place = Place::new();
+    fs::write(place.at("boot/initrd.img-2-pi"), "").unwrap();
     assert_eq!(place.run(USER, "-u"), Some(0));
     assert_eq!(place.calls(), "-u");
-    place.run(PACKAGE, "-u");
-    place.run(PACKAGE, "-c -k 2-pi");
+    place.run(PACKAGE, "-u -k all");
+    assert_eq!(place.record(), ["-u -k 2-pi", "-u -k 1-pi"]);
     assert_eq!(place.run(USER, "-u"), Some(0));
-    assert_eq!(place.calls(), "-c -k 2-pi; -u");
+    assert_eq!(place.calls(), "-u");
     assert_eq!(place.record(), ["-u -k 1-pi"]);
     assert_eq!(place.run(USER, "-u -k all"), Some(0));
     assert_eq!(place.calls(), "-u -k all");
@@ -151,19 +159,12 @@ fn a_task_does_not_wait_and_settles_what_is_outstanding() {
 #[test]
 fn what_fails_stays_outstanding() {
     let place = Place::new();
+    for name in ["vmlinuz", "initrd.img"] {
+        fs::write(place.at("boot").join(format!("{name}-broken")), "").unwrap();
+    }
     place.run(PACKAGE, "-u -k broken");
     assert_eq!(place.run(USER, "-u -k broken"), Some(3));
     assert_eq!(place.record(), ["-u -k broken"]);
-}
-
-#[test]
-fn a_new_kernel_does_not_wait_where_another_hook_may_want_its_initramfs() {
-    let place = Place::new();
-    fs::write(place.at("etc/kernel/postinst.d/zz-flash-kernel"), "").unwrap();
-    place.run(PACKAGE, "-u");
-    place.run(PACKAGE, "-c -k 2-pi");
-    assert_eq!(place.calls(), "-c -k 2-pi");
-    assert_eq!(place.record(), ["-u -k 1-pi"]);
 }
 
 #[test]
@@ -188,9 +189,8 @@ fn what_is_not_understood_is_the_real_programs() {
 #[test]
 fn the_programs_own_settings_hold() {
     let place = Place::new();
-    let folder = place.at("etc/initramfs-tools");
-    fs::create_dir(&folder).unwrap();
-    let settings = folder.join("update-initramfs.conf");
+    let settings = place.at(SETTINGS);
+    fs::create_dir(settings.parent().unwrap()).unwrap();
     fs::write(&settings, "update_initramfs=no\n").unwrap();
     place.run(PACKAGE, "-u");
     assert_eq!(place.calls(), "-u");
@@ -198,6 +198,43 @@ fn the_programs_own_settings_hold() {
     fs::write(place.at("boot/initrd.img-2-pi"), "").unwrap();
     place.run(PACKAGE, "-u");
     assert_eq!(place.record(), ["-u -k 2-pi", "-u -k 1-pi"]);
+    // The real program does nothing then, or sets a trigger.
+    fs::write(&settings, "update_initramfs=no\n").unwrap();
+    for environment in [PACKAGE, USER] {
+        place.run(environment, "-u -k all");
+        assert_eq!(place.calls(), "-u -k all");
+        assert_eq!(place.record().len(), 2);
+    }
+}
+
+#[test]
+fn at_the_end_it_is_done_as_the_image_is_then() {
+    let place = Place::new();
+    let root = Root::open(place.0.path()).unwrap();
+    let now = |line: &str| {
+        let one = read(line).unwrap().remove(0);
+        one.now(&root).map(|one| one.command()[1..].join(" "))
+    };
+    assert_eq!(now("u 1-pi"), Ok("-u -k 1-pi".into()));
+    assert_eq!(now("c 2-pi"), Ok("-c -k 2-pi".into()));
+    fs::create_dir(place.at("etc/initramfs-tools")).unwrap();
+    for (settings, option) in [
+        ("update_initramfs=no", "-c"),
+        ("#x\n update_initramfs=\"no\" # y\n", "-c"),
+        ("update_initramfs=no\nupdate_initramfs=yes\n", "-u"),
+        ("#update_initramfs=no\n", "-u"),
+    ] {
+        fs::write(place.at(SETTINGS), settings).unwrap();
+        assert_eq!(now("u 1-pi"), Ok(format!("{option} -k 1-pi")), "{settings}");
+    }
+    fs::rename(place.at("boot/vmlinuz-1-pi"), place.at("boot/vmlinux-1-pi")).unwrap();
+    assert!(now("u 1-pi").is_ok());
+    fs::remove_file(place.at("boot/vmlinux-1-pi")).unwrap();
+    let why = "the initramfs of 1-pi is not made: its kernel is gone";
+    assert_eq!(now("u 1-pi"), Err(why.into()));
+    fs::remove_file(place.at(REAL)).unwrap();
+    let why = "the initramfs of 2-pi is not made: update-initramfs is gone";
+    assert_eq!(now("c 2-pi"), Err(why.into()));
 }
 
 #[test]
@@ -220,13 +257,14 @@ fn once_the_real_program_is_gone_packages_do_not_miss_it() {
 #[test]
 fn it_is_put_only_where_it_belongs() {
     let dir = tempfile::tempdir().unwrap();
-    let possible = || possible_in(&Root::open(dir.path()).unwrap());
-    fs::create_dir_all(dir.path().join("usr/local/sbin")).unwrap();
+    let possible = || possible_in(&Root::open(dir.path()).unwrap()).is_ok();
     assert!(!possible(), "no initramfs-tools");
     fs::create_dir_all(dir.path().join("usr/sbin")).unwrap();
     fs::write(dir.path().join(REAL), "").unwrap();
+    assert!(possible(), "dpkg without apt");
+    fs::create_dir_all(dir.path().join("etc/apt/apt.conf.d")).unwrap();
     assert!(possible());
-    std::os::unix::fs::symlink("nowhere", dir.path().join(FILE)).unwrap();
+    fs::write(dir.path().join(APT_FILE), "").unwrap();
     assert!(!possible(), "somebody's own");
 }
 

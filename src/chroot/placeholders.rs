@@ -2,7 +2,7 @@
 //! and links to what is in the chroot's /run.
 //!
 //! A link is the lesser thing: no program of the image can bind a directory elsewhere that has a mount of ours
-//! below it. And what a killed run leaves behind in an image leads nowhere.
+//! below it. And what a killed run leaves behind in an image leads nowhere, and is known again by where it leads.
 
 use std::{
     ffi::OsStr,
@@ -48,6 +48,11 @@ impl Is {
             found => found,
         }
     }
+
+    /// Whether a killed run has left it. An empty file may be the image's own.
+    fn left_at(self, parent: &OwnedFd, name: &OsStr) -> bool {
+        matches!(self, Is::LinkTo(_)) && self.still_at(parent, name) == Ok(true)
+    }
 }
 
 /// Those of one image.
@@ -63,12 +68,33 @@ struct Placeholder {
     times: [TimeSpec; 2],
 }
 
+/// Whether there is nothing at `path` in the image at `root`, or only a link that a killed run has left, and a
+/// directory for it.
+pub fn is_free(root: &Root, path: &str, is: Is) -> bool {
+    let path = Path::new(path);
+    let parent = root.open_at(
+        path.parent().expect("has one"),
+        OFlag::O_DIRECTORY,
+        Mode::empty(),
+    );
+    let name = path.file_name().expect("has one");
+    parent.is_ok_and(|parent| {
+        let found = fstatat(&parent, name, AtFlags::AT_SYMLINK_NOFOLLOW);
+        found == Err(nix::Error::ENOENT) || is.left_at(&parent, name)
+    })
+}
+
 impl Placeholders {
-    /// Makes sure that there is something at each of these paths in the image at `root`.
+    /// Makes sure that there is something at each of these paths in the image at `root`. On an error nothing
+    /// of ours stays.
     pub fn make(root: &Root, wanted: impl IntoIterator<Item = (&'static str, Is)>) -> Result<Self> {
         let mut made = Placeholders::default();
         for (path, is) in wanted {
-            made.ensure(root, path, is)?;
+            if let Err(error) = made.ensure(root, path, is) {
+                // The first failure is the one to report.
+                let _ = made.remove();
+                return Err(error);
+            }
         }
         Ok(made)
     }
@@ -93,6 +119,7 @@ impl Placeholders {
             Is::LinkTo(target) => symlinkat(target, &parent, name),
         };
         match made {
+            Err(nix::Error::EEXIST) if is.left_at(&parent, name) => {}
             Err(nix::Error::EEXIST) => return Ok(()),
             result => result.context(Kind::Image, failed)?,
         };
@@ -167,5 +194,35 @@ mod tests {
         made.remove().unwrap();
         assert!(!at("e/a").exists() && at("e/b").exists());
         assert!(std::fs::read_link(at("e/c")).is_err() && at("e/d").exists());
+    }
+
+    #[test]
+    fn a_link_of_a_killed_run_is_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir(at("e")).unwrap();
+        for (name, target) in [("e/ours", "/run/x"), ("e/own", "/run/y")] {
+            std::os::unix::fs::symlink(target, at(name)).unwrap();
+        }
+        std::fs::write(at("e/empty"), "").unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        let link = Is::LinkTo("/run/x");
+        let free = |name| is_free(&root, name, link);
+        assert!(free("e/ours") && free("e/none") && !free("e/own") && !free("e/empty"));
+        assert!(!is_free(&root, "e/empty", Is::Empty) && !free("no-folder/x"));
+        let wanted = [("e/ours", link), ("e/own", link), ("e/empty", Is::Empty)];
+        Placeholders::make(&root, wanted).unwrap().remove().unwrap();
+        assert!(std::fs::read_link(at("e/ours")).is_err());
+        assert!(std::fs::read_link(at("e/own")).is_ok() && at("e/empty").exists());
+    }
+
+    #[test]
+    fn what_was_made_before_an_error_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("e")).unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        let wanted = [("e/a", Is::Empty), ("no-folder/b", Is::Empty)];
+        assert!(Placeholders::make(&root, wanted).is_err());
+        assert!(!dir.path().join("e/a").exists());
     }
 }

@@ -62,8 +62,9 @@ pub fn wanted(root: &Root, shortcuts: Shortcuts) -> Vec<(&'static str, Is)> {
     if shortcuts.packages && root.is_dir("etc/apt/apt.conf.d".as_ref()) {
         wanted.push((APT_FILE, Is::LinkTo(APT_TARGET)));
     }
-    if shortcuts.initramfs {
-        wanted.push((initramfs::FILE, Is::LinkTo(initramfs::TARGET)));
+    // dpkg alone finds ours without apt.
+    if shortcuts.initramfs && root.is_dir("etc/apt/apt.conf.d".as_ref()) {
+        wanted.push((initramfs::APT_FILE, Is::LinkTo(initramfs::APT_TARGET)));
     }
     wanted
 }
@@ -102,7 +103,8 @@ pub fn cover(root: &Root, plan: &ChrootPlan) -> Result<()> {
         run_file(APT_TARGET, text, 0o644)?;
     }
     if plan.shortcuts.initramfs {
-        run_file(initramfs::TARGET, initramfs::PROGRAM, 0o755)?;
+        run_file(initramfs::AT, initramfs::PROGRAM, 0o755)?;
+        run_file(initramfs::APT_TARGET, initramfs::APT_TEXT, 0o644)?;
         run_file(initramfs::RECORD, "", 0o644)?;
     }
     if plan.network == Network::Host {

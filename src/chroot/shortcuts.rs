@@ -20,6 +20,9 @@ pub struct Shortcuts {
     pub packages: bool,
 }
 
+/// Whether there is a use and a place for one; else why not.
+type Look = fn(&Root) -> Result<(), String>;
+
 /// The name of one, or of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Shortcut {
@@ -57,14 +60,25 @@ impl Shortcuts {
         self
     }
 
-    /// Those of them that there is a use for in the image at `root`, and a place. Looked at before anything
-    /// of ours is put there.
-    pub fn possible_in(self, root: &Root) -> Self {
-        Shortcuts {
-            apt_hooks: self.apt_hooks && apt_hooks::possible_in(root),
-            initramfs: self.initramfs && initramfs::possible_in(root),
-            ..self
+    /// Those of them that there is a use for in the image at `root`, and a place; of the others, why not.
+    /// Looked at before anything of ours is put there.
+    pub fn possible_in(mut self, root: &Root) -> (Self, Vec<String>) {
+        let looks = [
+            (
+                "apt-hooks",
+                &mut self.apt_hooks,
+                apt_hooks::possible_in as Look,
+            ),
+            ("initramfs", &mut self.initramfs, initramfs::possible_in),
+        ];
+        let mut reasons = Vec::new();
+        for (name, taken, possible_in) in looks {
+            if *taken && let Err(why) = possible_in(root) {
+                reasons.push(format!("the shortcut {name} is not taken: {why}"));
+                *taken = false;
+            }
         }
+        (self, reasons)
     }
 }
 

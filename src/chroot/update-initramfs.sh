@@ -3,13 +3,12 @@
 #
 # Making an initramfs takes long under an emulator, and one package after the other asks for it. So what
 # packages ask for is noted, and pichroot does it once, when the playbook has ended. Everybody else gets
-# the real program at once, with what it would find had nothing been put off.
+# the real program at once. So does a kernel that has no initramfs yet: hooks and boot loaders look for it.
 set -eu
 
 real=/usr/sbin/update-initramfs
 record=/run/pichroot/initramfs
 boot=/boot
-hooks=/etc/kernel/postinst.d
 settings=/etc/initramfs-tools/update-initramfs.conf
 
 # dpkg sets the first for a package's scripts; initramfs-tools, which takes it for the mark of a call to be
@@ -21,14 +20,11 @@ in_package() {
 # No program is started where the shell can do it: each costs a tenth of a second under an emulator, and
 # linux-version, which is Perl, most of one.
 
-# Whether a line of the record is like this pattern.
+# Whether this kernel is in the record.
 noted() {
 	[ -e "$record" ] || return 1
 	while read -r line; do
-		# shellcheck disable=SC2254
-		case $line in
-		$1) return 0 ;;
-		esac
+		[ "${line#? }" != "$1" ] || return 0
 	done <"$record"
 	return 1
 }
@@ -52,14 +48,11 @@ installed() {
 	done
 }
 
-# Those that have an initramfs, or would have one by now: highest version first, as the real program
-# takes them.
+# Those that have an initramfs: highest version first, as the real program takes them.
 kernels() {
 	set --
 	for kernel in $(installed); do
-		if [ -e "$boot/initrd.img-$kernel" ] || noted "[cu] $kernel"; then
-			set -- "$@" "$kernel"
-		fi
+		[ ! -e "$boot/initrd.img-$kernel" ] || set -- "$@" "$kernel"
 	done
 	if [ $# -gt 1 ]; then
 		linux-version sort --reverse "$@"
@@ -82,25 +75,19 @@ concerned() {
 	esac
 }
 
-# A kernel's other hooks may want its initramfs: zz-flash-kernel and z50-raspi-firmware put it where the
-# firmware loads it from. They are run again after an update, but would miss a new one.
-nothing_follows() {
-	later=
-	for hook in "$hooks"/*; do
-		case ${hook##*/} in
-		initramfs-tools) later=yes ;;
-		unattended-upgrades | update-notifier) ;;
-		*) [ -z "$later" ] || return 1 ;;
-		esac
-	done
-}
-
+# Whether all of these kernels, one at least, are there with an initramfs that does meanwhile. The real
+# program knows more places to look.
 can_wait() {
 	case $mode in
-	u) [ "$update_initramfs" != no ] ;;
-	c) nothing_follows ;;
-	*) false ;;
+	u) [ "$update_initramfs" != no ] || return 1 ;;
+	c) ;;
+	*) return 1 ;;
 	esac
+	for kernel in $1; do
+		[ -e "$boot/initrd.img-$kernel" ] || return 1
+		[ -e "$boot/vmlinuz-$kernel" ] || [ -e "$boot/vmlinux-$kernel" ] || return 1
+	done
+	[ -n "$1" ]
 }
 
 if [ ! -x "$real" ]; then
@@ -132,28 +119,20 @@ if [ "$options" -ge "$OPTIND" ] || ! command -v linux-version >/dev/null; then
 	exec "$real" "$@"
 fi
 
-if in_package && can_wait; then
-	list=$(concerned)
-	# No kernel has one: the real program knows more places to look.
-	[ -n "$list" ] || exec "$real" "$@"
+in_package || [ -s "$record" ] || exec "$real" "$@"
+list=$(concerned)
+if in_package && can_wait "$list"; then
 	for kernel in $list; do
 		[ "$mode" = u ] || forget "$kernel"
-		noted "[cu] $kernel" || echo "$mode $kernel" >>"$record"
+		noted "$kernel" || echo "$mode $kernel" >>"$record"
 	done
 	echo "update-initramfs: deferred to the end of the play by pichroot"
 	exit 0
 fi
 
-[ -s "$record" ] || exec "$real" "$@"
-list=$(concerned)
-if [ "$mode" = u ]; then
-	# Those that only an earlier call made would be there by now.
-	for kernel in $list; do
-		if noted "c $kernel"; then
-			"$real" -c -k "$kernel"
-			forget "$kernel"
-		fi
-	done
+# An update of a package's may only set a trigger, and one that the settings forbid does nothing.
+if [ ! -s "$record" ] || { [ "$mode" = u ] && { in_package || [ "$update_initramfs" = no ]; }; }; then
+	exec "$real" "$@"
 fi
 "$real" "$@"
 for kernel in $list; do

@@ -11,6 +11,7 @@ use super::{
     signals::{Signals, block_on},
 };
 use crate::{
+    chroot::shortcuts::Shortcuts,
     config::{Shortcut, Surroundings},
     error::{Context, Error, Kind, Result},
     image::{self, Cache, Location, Source, WorkImage},
@@ -54,11 +55,18 @@ fn run(args: ImageArgs, command: Vec<String>, ui: &Ui) -> Result<u8> {
             network: args.network,
             term: std::env::var("TERM").unwrap_or_else(|_| "dumb".into()),
             packages: session::packages(args.shortcuts(), args.network, ui),
-            // A person who asks for an initramfs waits for it.
-            shortcuts: args.shortcuts().without(Shortcut::Initramfs),
+            shortcuts: shortcuts(&args, ui),
         };
-        let (mut session, facts) =
-            Session::open(image.file(), &name, directory, plan, signals, None, ui).await?;
+        let mut session = Session::start(image.file(), &name, directory, signals, None, ui)?;
+        let facts = match session.open(plan).await {
+            Ok(facts) => facts,
+            Err(error) => {
+                if args.write {
+                    session.give_up().await;
+                }
+                return Err(error);
+            }
+        };
         let environment = Surroundings::utf8_environment();
         let job = session::command(&dir, &facts, command, environment);
         let ended = session.run(job).await;
@@ -76,6 +84,17 @@ fn run(args: ImageArgs, command: Vec<String>, ui: &Ui) -> Result<u8> {
         closed?;
         Ok(code as u8)
     })
+}
+
+/// The shortcuts to be taken, without those that a person at a shell would be misled by.
+fn shortcuts(args: &ImageArgs, ui: &Ui) -> Shortcuts {
+    // Who asks for an initramfs waits for it.
+    let mut shortcuts = args.shortcuts().without(Shortcut::Initramfs);
+    if args.write && shortcuts.sync {
+        ui.detail("the shortcut sync is not taken: --write keeps what is changed");
+        shortcuts.sync = false;
+    }
+    shortcuts
 }
 
 /// The file to mount, until it is dropped.

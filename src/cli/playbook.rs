@@ -155,19 +155,10 @@ impl Run {
             shortcuts: plan.shortcuts,
         };
         let (output, streams) = streams()?;
-        let opened = Session::open(
-            work.file(),
-            name,
-            directory,
-            stage_plan,
-            signals,
-            Some(&output),
-            ui,
-        )
-        .await;
+        let mut session = Session::start(work.file(), name, directory, signals, Some(&output), ui)?;
         // Only the stage's copies keep the pipes open now.
         drop(output);
-        let (mut session, facts) = opened?;
+        let facts = session.open(stage_plan).await?;
         ui.step(&describe(&facts));
         let job = self.job(&dir, &facts, ui)?;
         let [stdout, stderr] = streams;
@@ -176,9 +167,10 @@ impl Run {
             tokio::spawn(relay(stderr, io::stderr(), ui.redactor())),
         );
         let mut ended = session.run(job).await.and_then(verdict);
+        let kept = plan.on_error == OnError::Keep;
         if ended.is_ok() {
-            ended = deferred::finish(&mut session, &dir, &facts, ui).await;
-        } else if plan.on_error == OnError::Keep {
+            ended = deferred::finish(&mut session, &dir, &facts, kept, ui).await;
+        } else if kept {
             deferred::warn(&mut session, ui).await;
         }
         // Who stopped the run waits for its end, and the image is thrown away: then the kernel takes

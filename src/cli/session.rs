@@ -36,28 +36,39 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Mounts `image`, which the user calls `name`, as `plan` says and makes its programs run.
-    pub async fn open(
+    /// Starts a stage for `image`, which the user calls `name`.
+    pub fn start(
         image: &File,
         name: &str,
         directory: Directory,
-        plan: StagePlan,
         signals: Signals,
         output: Option<&Output>,
         report: &'a dyn Report,
-    ) -> Result<(Self, Facts)> {
-        let handle = Handle::start(image, output)?;
-        let mut session = Session {
-            handle,
+    ) -> Result<Self> {
+        Ok(Session {
+            handle: Handle::start(image, output)?,
             signals,
             report,
             name: name.to_owned(),
             _directory: directory,
-        };
-        session.handle.order(&Order::Open(Box::new(plan)))?;
-        match session.event().await? {
-            Event::Ready(facts) => Ok((session, facts)),
+        })
+    }
+
+    /// Mounts the image as `plan` says and makes its programs run.
+    pub async fn open(&mut self, plan: StagePlan) -> Result<Facts> {
+        self.handle.order(&Order::Open(Box::new(plan)))?;
+        match self.event().await? {
+            Event::Ready(facts) => Ok(facts),
             other => Err(out_of_step(&other)),
+        }
+    }
+
+    /// Has an image that is changed in place put in order when opening it has failed, maybe by a signal. Another
+    /// signal ends the wait.
+    pub async fn give_up(mut self) {
+        // Where the stage is gone it has done that.
+        if self.handle.order(&Order::Close).is_ok() {
+            while !matches!(self.event().await, Ok(Event::Closed { .. }) | Err(_)) {}
         }
     }
 
@@ -209,7 +220,7 @@ pub fn packages(shortcuts: Shortcuts, network: Network, report: &dyn Report) -> 
         return None;
     }
     if env::var_os("http_proxy").is_some_and(|proxy| !proxy.is_empty()) {
-        report.detail("packages are not kept for other runs: this machine has an http_proxy");
+        report.detail("the shortcut packages is not taken: this machine has an http_proxy");
         return None;
     }
     Some(Cache::default_dir().ok()?.join("packages"))

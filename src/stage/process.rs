@@ -122,20 +122,24 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
 /// From mounted to ready to be unmounted; whether any program was run in the image.
 fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Result<bool> {
     let root = Root::open(mounts.root())?;
-    let kept = plan.packages.is_some();
-    let own_proxy = kept && packages::image_has_proxy(&root);
-    if own_proxy {
-        let text = "packages are not kept for other runs: the image's apt has a proxy";
-        supervisor.tell(&Event::Detail(text.into()))?;
+    let (possible, mut reasons) = plan.shortcuts.possible_in(&root);
+    let mut keeps = plan.packages.is_some();
+    if keeps && packages::image_has_proxy(&root) {
+        reasons.push("the shortcut packages is not taken: the image's apt has a proxy".into());
+        keeps = false;
+    }
+    for text in reasons {
+        supervisor.tell(&Event::Detail(text))?;
     }
     let shortcuts = Shortcuts {
-        packages: kept && !own_proxy,
-        ..plan.shortcuts.possible_in(&root)
+        packages: keeps,
+        ..possible
     };
     let placeholders = Placeholders::make(&root, services::wanted(&root, shortcuts))?;
     let started = start(supervisor, plan, shortcuts, mounts, &root);
     let served = started.and_then(|(executor, twinning)| {
-        serve::until_close(supervisor, &plan.dir, shortcuts, &executor, twinning)?;
+        let place = (&*plan.dir, &root);
+        serve::until_close(supervisor, place, shortcuts, &executor, twinning)?;
         let until_now = executor.use_until_now();
         if !until_now.left.is_empty() {
             let names = Vec::from_iter(until_now.left).join(", ");
@@ -205,7 +209,7 @@ fn start(
         .context(Kind::Host, || "cannot make the link to the client".into())?;
     if plan.emulation == Mode::Twin {
         let count = match &twinning {
-            Some(twinning) => twinning.settled(|said| supervisor.pass_on(said))?,
+            Some(twinning) => twinning.settled(&supervisor.0, |said| supervisor.pass_on(said))?,
             None => 0,
         };
         if count == 0 {

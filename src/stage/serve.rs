@@ -14,25 +14,27 @@ use super::{
     twinning::{Said, Twinning},
 };
 use crate::{
-    chroot::shortcuts::Shortcuts,
+    chroot::{initramfs::Outstanding, shortcuts::Shortcuts},
     error::{Context, Error, Kind, Result},
     sys::{
         children::{Children, Ending},
         frame,
+        inroot::Root,
     },
 };
 
-/// Runs jobs until the supervisor says to close.
+/// Runs jobs until the supervisor says to close. `place` is the stage's directory, and the image.
 ///
 /// # Errors
 /// When the supervisor or the executor is gone.
 pub(super) fn until_close(
     supervisor: &Supervisor,
-    dir: &Path,
+    place: (&Path, &Root),
     shortcuts: Shortcuts,
     executor: &Executor,
     twinning: Option<Twinning>,
 ) -> Result<()> {
+    let (dir, root) = place;
     let failed = || "cannot start the stage's runtime".to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -63,7 +65,10 @@ pub(super) fn until_close(
                                 true => outstanding::ask(dir),
                                 false => Ok(Vec::new()),
                             };
-                            let outstanding = outstanding.map_err(|error| (&error).into());
+                            let outstanding = match outstanding {
+                                Ok(all) => Ok(still_wanted(all, root, supervisor)?),
+                                Err(error) => Err((&error).into()),
+                            };
                             supervisor.tell(&Event::Outstanding(outstanding))?;
                         }
                         Some(Order::Close) => return Ok(()),
@@ -88,6 +93,22 @@ pub(super) fn until_close(
             }
         }
     })
+}
+
+/// What is still to be done in the image; of the rest it is told why not.
+fn still_wanted(
+    all: Vec<Outstanding>,
+    root: &Root,
+    supervisor: &Supervisor,
+) -> Result<Vec<Outstanding>> {
+    let mut wanted = Vec::new();
+    for outstanding in all {
+        match outstanding.now(root) {
+            Ok(outstanding) => wanted.push(outstanding),
+            Err(why) => supervisor.tell(&Event::Detail(why))?,
+        }
+    }
+    Ok(wanted)
 }
 
 /// The end of the job; without one, waits for ever.

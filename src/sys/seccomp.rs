@@ -9,8 +9,8 @@
 //! A list of what is refused, not of what is allowed: everything else is confined by namespaces.
 //!
 //! It can also leave out writing to the disk at once ([`Syncs::Skipped`]): a package manager asks for
-//! that after every file, against a crash in the middle. Here that image is thrown away. Not msync(2), whose
-//! errors tell programs what is mapped.
+//! that after every file, against a crash in the middle. Here that image is thrown away, but for one that is changed in
+//! place, which has its syncs. Not msync(2), whose errors tell programs what is mapped.
 
 #![allow(unsafe_code)]
 

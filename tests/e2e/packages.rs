@@ -165,7 +165,7 @@ fn an_image_with_a_proxy_of_its_own_uses_it_for_https_too() {
     let ended = exec(&[], script);
     let asked = |r: &Request| r.path == "repo.invalid:443";
     assert!(proxy.requests().iter().any(asked), "{ended:?}");
-    let why = "packages are not kept for other runs: the image's apt has a proxy";
+    let why = "the shortcut packages is not taken: the image's apt has a proxy";
     assert!(ended.err.contains(why), "{ended:?}");
     fs::remove_file(image).unwrap();
     scene.assert_left(&[]);

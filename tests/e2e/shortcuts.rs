@@ -13,8 +13,8 @@ use crate::{
 /// initramfs-tools itself is real; what it packs is the time it was called, by a count.
 const MKINITRAMFS: &str = "#!/bin/sh
 echo made >>/var/log/mkinitramfs
-[ ! -e /etc/broken ] || { echo it is broken >&2; exit 1; }
 while [ \"$1\" != -o ]; do shift; done
+! grep -qsx -e \"$3\" /etc/broken || { echo it is broken >&2; exit 1; }
 wc -l </var/log/mkinitramfs >\"$2\"
 ";
 
@@ -26,15 +26,17 @@ V=6.1.0-2-arm64
 DEB_MAINT_PARAMS=configure run-parts --exit-on-error --arg=$V --arg=/boot/vmlinuz-$V /etc/kernel/postinst.d
 ";
 
+/// Of two kernels the second one is new.
 const TASKS: &str = "\
 - copy: {src: mkinitramfs, dest: /usr/sbin/mkinitramfs, mode: '0755'}
 - copy: {src: package.deb, dest: /tmp/package.deb}
 - shell: |
     set -e
     touch /boot/vmlinuz-6.1.0-1-arm64 /boot/vmlinuz-6.1.0-2-arm64 /boot/initrd.img-6.1.0-1-arm64
+    apt-get install /tmp/package.deb
     dpkg -i /tmp/package.deb
-    dpkg -i /tmp/package.deb
-    cp /boot/initrd.img-6.1.0-1-arm64 /root/seen-by-the-next-task
+    cp /boot/initrd.img-6.1.0-1-arm64 /root/seen-of-1
+    cp /boot/initrd.img-6.1.0-2-arm64 /root/seen-of-2
 ";
 
 /// A scene with these tasks, and the package.
@@ -63,7 +65,7 @@ fn ansible(scene: &Scene, more: &[&str]) -> Ended {
 }
 
 #[test]
-fn each_initramfs_is_made_once_and_at_the_end() {
+fn each_initramfs_is_updated_once_and_at_the_end() {
     let scene = with_package(TASKS);
     let ended = ansible(&scene, &[]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -74,9 +76,11 @@ fn each_initramfs_is_made_once_and_at_the_end() {
         assert_eq!(ended.out.matches(&said).count(), 1, "{ended:?}");
     }
     let (image, base) = (Image::new(&scene.output()), Image::new(&raw_image()));
-    assert_eq!(image.cat("/root/seen-by-the-next-task"), "");
-    assert_eq!(image.cat("/boot/initrd.img-6.1.0-1-arm64"), "1\n");
-    assert_eq!(image.cat("/boot/initrd.img-6.1.0-2-arm64"), "2\n");
+    // That of the new kernel was there for a boot loader to find.
+    assert_eq!(image.cat("/root/seen-of-1"), "");
+    assert_eq!(image.cat("/root/seen-of-2"), "1\n");
+    assert_eq!(image.cat("/boot/initrd.img-6.1.0-1-arm64"), "2\n");
+    assert_eq!(image.cat("/boot/initrd.img-6.1.0-2-arm64"), "3\n");
     for folder in ["/usr/local/sbin", "/etc/apt/apt.conf.d"] {
         assert_eq!(image.list(folder), base.list(folder));
         assert_eq!(image.inode(folder), base.inode(folder));
@@ -97,19 +101,68 @@ fn without_the_shortcut_it_is_made_at_once() {
     scene.assert_left(&["mkinitramfs", "out.img", "package.deb"]);
 }
 
+/// As without the shortcut: where dpkg finds programs is the image's own to say.
+#[test]
+fn a_path_for_dpkg_in_the_image_holds() {
+    let own = "- copy:\n    dest: /etc/apt/apt.conf.d/99own\n    \
+               content: 'DPkg::Path \"/usr/sbin:/usr/bin:/sbin:/bin\";'\n";
+    let scene = with_package(&format!(
+        "{own}{}",
+        TASKS.replace("dpkg -i", "apt-get install --reinstall")
+    ));
+    let ended = ansible(&scene, &[]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(!ended.err.contains("==> making the initramfs"), "{ended:?}");
+    let image = Image::new(&scene.output());
+    assert_eq!(image.cat("/boot/initrd.img-6.1.0-2-arm64"), "4\n");
+    scene.assert_left(&["mkinitramfs", "out.img", "package.deb"]);
+}
+
+#[test]
+fn what_is_outstanding_of_what_is_gone_is_left_out() {
+    let gone = "rm /boot/vmlinuz-6.1.0-2-arm64 /boot/initrd.img-6.1.0-2-arm64";
+    let setting = "echo update_initramfs=no >/etc/initramfs-tools/update-initramfs.conf";
+    let scene = with_package(&format!("{TASKS}- shell: {gone}; {setting}\n"));
+    let ended = ansible(&scene, &["-v"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let said = "the initramfs of 6.1.0-2-arm64 is not made: its kernel is gone";
+    assert!(ended.err.contains(said), "{ended:?}");
+    let image = Image::new(&scene.output());
+    // The setting came later than what was put off.
+    assert_eq!(image.cat("/boot/initrd.img-6.1.0-1-arm64"), "2\n");
+    assert!(!image.exists("/boot/initrd.img-6.1.0-2-arm64"));
+
+    scene.write_play(&format!(
+        "{TASKS}- command: rm /usr/sbin/update-initramfs\n"
+    ));
+    let ended = ansible(&scene, &["-v", "--force"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let said = "the initramfs of 6.1.0-1-arm64 is not made: update-initramfs is gone";
+    assert!(ended.err.contains(said), "{ended:?}");
+    scene.assert_left(&["mkinitramfs", "out.img", "package.deb"]);
+}
+
 #[test]
 fn an_initramfs_that_cannot_be_made_fails_the_run() {
-    let scene = with_package(&format!(
-        "{TASKS}- file: {{path: /etc/broken, state: touch}}\n"
-    ));
-    ansible(&scene, &[]).assert_error(5, "update-initramfs -u -k 6.1.0-1-arm64 in the image ended");
-    scene.assert_left(&["mkinitramfs", "package.deb"]);
-    // A failed playbook leaves that to whoever keeps the image.
+    let broken = "- copy: {dest: /etc/broken, content: \"6.1.0-2-arm64\\n\"}\n";
+    let scene = with_package(&format!("{TASKS}{broken}"));
+    let ended = ansible(&scene, &["--on-error", "keep"]);
+    ended.assert_error(5, "update-initramfs -c -k 6.1.0-2-arm64 in the image ended");
+    // What is done need not be told.
+    let warnings = |ended: &Ended| {
+        ["-u -k 6.1.0-1-arm64", "-c -k 6.1.0-2-arm64"].map(|call| {
+            let text = format!("was to be made at the end: /usr/sbin/update-initramfs {call}");
+            ended.err.contains(&text)
+        })
+    };
+    assert_eq!(warnings(&ended), [false, true], "{ended:?}");
+    scene.assert_left(&["mkinitramfs", "out.img.failed", "package.deb"]);
+    fs::remove_file(scene.path("out.img.failed")).unwrap();
+    // A failed playbook leaves all of that to whoever keeps the image.
     scene.write_play(&format!("{TASKS}- command: \"false\"\n"));
     let ended = ansible(&scene, &["--on-error", "keep"]);
     ended.assert_error(5, "ansible-playbook ended");
-    let warning = "was to be made at the end: /usr/sbin/update-initramfs -c -k 6.1.0-2-arm64";
-    assert!(ended.err.contains(warning), "{ended:?}");
+    assert_eq!(warnings(&ended), [true, true], "{ended:?}");
     scene.assert_left(&["mkinitramfs", "out.img.failed", "package.deb"]);
 }
 

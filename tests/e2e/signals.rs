@@ -2,7 +2,13 @@
 
 use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGTERM};
 
-use crate::{live::Live, scene::Scene, support::base_image, terminal::Terminal};
+use crate::{
+    image::Image,
+    live::Live,
+    scene::Scene,
+    support::{base_image, pichroot, raw_copy},
+    terminal::Terminal,
+};
 
 /// Far longer than any test waits.
 const LONG: &str = "- raw: sleep 600\n";
@@ -67,6 +73,25 @@ fn a_signal_while_starting_ends_that() {
     live.signal(SIGTERM);
     live.end().assert_error(143, "stopped by SIGTERM");
     scene.assert_left(&[]);
+}
+
+#[test]
+fn a_signal_while_an_image_is_opened_in_place_leaves_nothing_in_it() {
+    let scene = Scene::new();
+    let image = Image::new(&raw_copy(scene.dir(), "x.img"));
+    let base = image.list("/etc/apt/apt.conf.d");
+    let mut command = pichroot(scene.dir());
+    command
+        .args(["exec", "--write", "--emulation", "twin", "x.img"])
+        .args(["--checksum", "none", "--", "true"]);
+    // With nothing in the cache the search takes long.
+    let mut live = Live::start(scene.with_own_cache(&mut command));
+    live.wait_for_process("pichroot-executor");
+    live.signal(SIGINT);
+    live.end().assert_error(130, "stopped by SIGINT");
+    assert_eq!(image.list("/etc/apt/apt.conf.d"), base);
+    image.assert_clean(scene.dir());
+    scene.assert_left(&["x.img"]);
 }
 
 /// The image has been provisioned, but what is not checked is not published.

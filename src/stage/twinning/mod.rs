@@ -12,21 +12,25 @@ pub mod starts;
 
 use std::{
     fs, io,
-    os::unix::{
-        fs::{DirBuilderExt, PermissionsExt},
-        net::UnixStream,
-        process::CommandExt,
+    os::{
+        fd::AsFd,
+        unix::{
+            fs::{DirBuilderExt, PermissionsExt},
+            net::UnixStream,
+            process::CommandExt,
+        },
     },
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
 
 use super::protocol::{StagePlan, TwinSettings};
 use crate::{
     emulation::{Emulator, arch::Arch, binfmt, front},
-    error::{Context, Kind, Result},
+    error::{Context, Error, Kind, Result},
     sys::{
         dispatcher::format::{COUNTS, SLOTS, Slot},
         frame,
@@ -142,14 +146,27 @@ impl Twinning {
 
     /// Waits until there is nothing more to find, and passes on what it says meanwhile; how many programs have a
     /// twin.
-    pub fn settled(&self, mut tell: impl FnMut(Said) -> Result<()>) -> Result<usize> {
+    ///
+    /// # Errors
+    /// Also when there is an order meanwhile, which can only be the one to close.
+    pub fn settled(
+        &self,
+        orders: &UnixStream,
+        mut tell: impl FnMut(Said) -> Result<()>,
+    ) -> Result<usize> {
         let gone = || "the search for twins broke off".to_owned();
         loop {
+            let mut waited =
+                [&self.socket, orders].map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN));
+            poll(&mut waited, PollTimeout::NONE).context(Kind::Host, gone)?;
+            if waited[1].any() == Some(true) {
+                return Err(Error::other("stopped while looking for twins"));
+            }
             let said = frame::receive(&self.socket).context(Kind::Host, gone)?;
             match said.map(|(said, _)| said) {
                 Some(Said::Settled(count)) => return Ok(count),
                 Some(said) => tell(said)?,
-                None => return Err(crate::error::Error::host(gone())),
+                None => return Err(Error::host(gone())),
             }
         }
     }
