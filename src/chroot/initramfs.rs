@@ -1,9 +1,7 @@
 //! The initramfs, made once at the end in place of once for every package.
 //!
-//! A program of ours stands before update-initramfs where dpkg finds programs, and notes what packages want of it.
+//! A program of ours stands before update-initramfs where apt has dpkg find programs, and notes what packages want of it.
 //! When the playbook has ended, the supervisor has that done.
-
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,13 +17,12 @@ const REAL: &str = "usr/sbin/update-initramfs";
 const SETTINGS: &str = "etc/initramfs-tools/update-initramfs.conf";
 /// The most of that that is read, in bytes.
 const MAX_SETTINGS: u64 = 64 << 10;
-/// The folder of ours, the first on `PATH` of what the executor starts.
-pub const FOLDER: &str = "/run/pichroot/bin";
-/// Ours in it.
+/// Ours.
 pub const AT: &str = "/run/pichroot/bin/update-initramfs";
 /// Its text.
 pub const PROGRAM: &str = include_str!("update-initramfs.sh");
-/// apt gives dpkg a `PATH` of its own. Here it reads that first, so that what the image says itself wins.
+/// apt gives dpkg a `PATH` of its own. Here it reads that first, so that what the image says itself wins. Nobody else's
+/// `PATH` has ours in it: playbooks write theirs into files.
 pub const APT_FILE: &str = "etc/apt/apt.conf.d/00pichroot-initramfs";
 /// Where that leads.
 pub const APT_TARGET: &str = "/run/pichroot/apt-initramfs.conf";
@@ -104,8 +101,7 @@ pub fn possible_in(root: &Root) -> std::result::Result<(), String> {
     if !root.is_file(REAL.as_ref()) {
         return Err(format!("the image has no /{REAL}"));
     }
-    let folder = Path::new(APT_FILE).parent().expect("has one");
-    if root.is_dir(folder) && !placeholders::is_free(root, APT_FILE, Is::LinkTo(APT_TARGET)) {
+    if !placeholders::is_free(root, APT_FILE, Is::LinkTo(APT_TARGET)) {
         return Err(format!("the image has a /{APT_FILE} of its own"));
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::{apt_hooks, initramfs, shortcuts::Shortcuts};
+use super::{apt_hooks, shortcuts::Shortcuts};
 use crate::{emulation::Emulator, error::Kind};
 
 /// Everything the executor needs to know; it takes nothing from its environment.
@@ -89,17 +89,13 @@ impl ChrootPlan {
 /// The home directory that commands in the chroot have.
 pub const HOME: &str = "/root";
 
-/// Where commands in the chroot find programs.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /// The environment of every command in the chroot: nothing of the caller's but `TERM`.
 pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
-    let path = match plan.shortcuts.initramfs {
-        true => format!("{}:{PATH}", initramfs::FOLDER),
-        false => PATH.to_owned(),
-    };
     let mut environment = vec![
-        ("PATH", path.as_str()),
+        (
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ),
         ("HOME", HOME),
         ("LANG", "C.UTF-8"),
         ("TERM", &plan.term),

@@ -62,8 +62,7 @@ pub fn wanted(root: &Root, shortcuts: Shortcuts) -> Vec<(&'static str, Is)> {
     if shortcuts.packages && root.is_dir("etc/apt/apt.conf.d".as_ref()) {
         wanted.push((APT_FILE, Is::LinkTo(APT_TARGET)));
     }
-    // dpkg alone finds ours without apt.
-    if shortcuts.initramfs && root.is_dir("etc/apt/apt.conf.d".as_ref()) {
+    if shortcuts.initramfs {
         wanted.push((initramfs::APT_FILE, Is::LinkTo(initramfs::APT_TARGET)));
     }
     wanted
