@@ -12,7 +12,11 @@ use crate::{
 pub fn is_plain(stack: Stack) -> bool {
     let exports_functions = |variable: Text| variable.after(b"BASH_FUNC_").is_some();
     let functions = stack.variables().filter(|it| exports_functions(*it));
-    if stack.arguments().chain(functions).any(|it| mention(it.bytes())) {
+    if stack
+        .arguments()
+        .chain(functions)
+        .any(|it| mention(it.bytes()))
+    {
         return false;
     }
     // Options in front: only those that say nothing about where the commands come from.

@@ -81,7 +81,8 @@ impl Bytes {
         let goes_on = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         self.places_of(word).any(|start| {
             let end = start + word.len();
-            !(start > 0 && goes_on(self.at(start - 1)) || end < self.length && goes_on(self.at(end)))
+            !(start > 0 && goes_on(self.at(start - 1))
+                || end < self.length && goes_on(self.at(end)))
         })
     }
 
