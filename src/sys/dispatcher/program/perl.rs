@@ -62,7 +62,8 @@ fn is_plain_program(text: Bytes) -> bool {
         ..text
     };
     let names_folders = text.contain(b"use lib") || text.contain(b"findbin");
-    !names_folders && !(first_line.contain(b"#!") && first_line.contain(b" -i"))
+    let has_option = first_line.contain(b"#!") && first_line.contain(b" -i");
+    !(names_folders || has_option)
 }
 
 unsafe fn modules_are_as_they_were(table: &Table) -> bool {
