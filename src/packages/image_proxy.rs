@@ -71,7 +71,7 @@ mod tests {
         ] {
             for text in [
                 proxy,
-                "acquire::HTTP::proxy::deb.debian.org \"DIRECT\";",
+                "acquire::HTTP::proxy::repo.example \"DIRECT\";",
                 "Acquire {\n  http {\n    Proxy \"http://proxy:3128\";\n  };\n};",
                 "Acquire::http::Proxy-Auto-Detect \"/usr/bin/find-one\";",
             ] {
