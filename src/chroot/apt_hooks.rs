@@ -6,8 +6,6 @@
 
 use std::path::Path;
 
-use nix::{dir::Dir, fcntl::OFlag, sys::stat::Mode};
-
 use super::placeholders::{self, Is};
 use crate::sys::inroot::Root;
 
@@ -39,7 +37,7 @@ const KNOWN: [&str; 5] = [
 ];
 /// A file with hooks is shorter, in bytes.
 const MAX_FILE: u64 = 1 << 20;
-/// More files are not looked into.
+/// With more files than that it is unlike any apt's.
 const MAX_FILES: usize = 200;
 
 /// Whether the image has apt, and no hooks of its own: those stay, and with them all others.
@@ -47,26 +45,12 @@ const MAX_FILES: usize = 200;
 /// # Errors
 /// Says why not.
 pub fn possible_in(root: &Root) -> Result<(), String> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
-    let folder = root
-        .open_at(FOLDER.as_ref(), flags, Mode::empty())
-        .and_then(Dir::from_fd);
-    let Ok(mut folder) = folder else {
-        return Err(format!("the image has no /{FOLDER}"));
-    };
-    let names: Vec<_> = folder
-        .iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.file_name().to_str().ok()?.to_owned()))
-        .take(MAX_FILES + 1)
-        .collect();
+    let names = root.names(FOLDER.as_ref(), MAX_FILES);
+    let names = names.map_err(|error| format!("cannot read the image's /{FOLDER}: {error}"))?;
     let unknown_hooks = |name: &String| {
         let text = root.read(&Path::new(FOLDER).join(name), MAX_FILE);
         !KNOWN.contains(&name.as_str()) && text.is_ok_and(|text| has_hooks(&text))
     };
-    if names.len() > MAX_FILES {
-        return Err(format!("/{FOLDER} has too many files"));
-    }
     if !placeholders::is_free(root, FILE, Is::LinkTo(TARGET)) {
         return Err(format!("the image has a /{FILE} of its own"));
     }

@@ -2,9 +2,7 @@
 //!
 //! With ours, https would go directly, while apt by itself takes the image's proxy for http for that, too.
 
-use std::path::Path;
-
-use nix::{dir::Dir, fcntl::OFlag, sys::stat::Mode};
+use std::{io::ErrorKind, path::Path};
 
 use crate::sys::inroot::Root;
 
@@ -14,24 +12,18 @@ const FILE: &str = "etc/apt/apt.conf";
 const FOLDER: &str = "etc/apt/apt.conf.d";
 /// A file of it is shorter, in bytes.
 const MAX_FILE: u64 = 1 << 20;
-/// More files are not looked into.
+/// With more files than that it is unlike any apt's.
 const MAX_FILES: usize = 200;
 
-/// Whether the configuration in the image at `root` names a proxy, or a program that finds one.
+/// Whether the configuration in the image at `root` names a proxy, or a program that finds one; or cannot be looked
+/// through.
 pub fn is_named(root: &Root) -> bool {
     let named = |path: &Path| root.read(path, MAX_FILE).is_ok_and(|text| names_one(&text));
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
-    let folder = root
-        .open_at(FOLDER.as_ref(), flags, Mode::empty())
-        .and_then(Dir::from_fd);
-    let in_folder = |mut folder: Dir| {
-        let mut entries = folder.iter().flatten().take(MAX_FILES);
-        entries.any(|entry| {
-            let name = entry.file_name().to_str().ok();
-            name.is_some_and(|name| is_read(name) && named(&Path::new(FOLDER).join(name)))
-        })
+    let in_folder = match root.names(FOLDER.as_ref(), MAX_FILES) {
+        Ok(names) => (names.iter()).any(|it| is_read(it) && named(&Path::new(FOLDER).join(it))),
+        Err(error) => error.kind() != ErrorKind::NotFound,
     };
-    named(FILE.as_ref()) || folder.is_ok_and(in_folder)
+    in_folder || named(FILE.as_ref())
 }
 
 /// Whether apt reads a file of this name there.

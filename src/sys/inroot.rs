@@ -101,6 +101,23 @@ impl Root {
         self.file(path)?.take(limit).read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
+
+    /// What is in the directory at `path`, but for names that are no UTF-8.
+    ///
+    /// # Errors
+    /// Also where there is more than `limit`.
+    pub fn names(&self, path: &Path, limit: usize) -> io::Result<Vec<String>> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+        let folder = self.open_at(path, flags, Mode::empty())?;
+        let mut names = Vec::new();
+        for (count, entry) in std::fs::read_dir(path_of(&folder))?.enumerate() {
+            if count == limit {
+                return Err(io::Error::other(format!("more than {limit} files")));
+            }
+            names.extend(entry?.file_name().into_string());
+        }
+        Ok(names)
+    }
 }
 
 /// The path by which this process reaches an open descriptor, for calls that want a path.

@@ -5,14 +5,10 @@
 
 use std::{fs, path::Path};
 
-use nix::{fcntl::OFlag, sys::stat::Mode};
 use sha2::{Digest, Sha256};
 
 use super::lists::{Source, deb822, one_line, primary};
-use crate::{
-    hex::hex,
-    sys::inroot::{Root, path_of},
-};
+use crate::{hex::hex, sys::inroot::Root};
 
 /// The longest list of sources, and the longest file of keys, that are read.
 const MAX_FILE: u64 = 1 << 20;
@@ -168,17 +164,9 @@ fn read(root: &Root, path: &Path) -> Option<Vec<u8>> {
 
 /// The files in a folder of the image that apt would read, in its order.
 fn names(root: &Root, folder: &Path) -> Vec<String> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
-    let Ok(open) = root.open_at(folder, flags, Mode::empty()) else {
-        return Vec::new();
-    };
-    let entries = fs::read_dir(path_of(&open)).into_iter().flatten().flatten();
     let usual = |b: u8| b.is_ascii_alphanumeric() || b"_-.:".contains(&b);
-    let mut names: Vec<_> = entries
-        .take(MAX_FILES)
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| name.bytes().all(usual))
-        .collect();
+    let mut names = root.names(folder, MAX_FILES).unwrap_or_default();
+    names.retain(|name| name.bytes().all(usual));
     names.sort();
     names
 }
