@@ -17,7 +17,7 @@ run=(gcc libc6-dev make python3 python3-venv ca-certificates e2fsprogs dosfstool
 demo=(mmdebstrap arch-test debian-archive-keyring mtools fdisk xz-utils)
 # busybox-static: tiny images that run here without qemu. zip, zstd, gdisk: images of other kinds. tmux, bsdutils (script): a terminal for the tests of one.
 # git: ansible-lint asks it which files are ours.
-test=(shellcheck busybox-static zip unzip zstd gdisk binutils jq tmux bsdutils procps git)
+test=(shellcheck sudo busybox-static zip unzip zstd gdisk binutils jq tmux bsdutils procps git)
 old_kernel=(qemu-system-x86 kmod)
 
 level=${1-test}

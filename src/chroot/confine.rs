@@ -1,6 +1,7 @@
 //! Giving up the host: a user namespace of the image's own, and its root as the root.
 
 use nix::{
+    errno::Errno,
     sched::CloneFlags,
     sys::resource::{Resource, setrlimit},
 };
@@ -19,10 +20,11 @@ use crate::{
 const OOM_SCORE: i32 = 500;
 
 /// Enters a new user namespace with copies of the mounts, all of them locked. Its id maps are then
-/// to be written from outside.
-pub fn leave_host(network: Network) -> Result<()> {
+/// to be written from outside. Returns a warning of what this host does not allow.
+pub fn leave_host(network: Network) -> Result<Option<String>> {
     process::leave_keyring();
     go_first_without_memory()?;
+    let warning = forbid_core_dumps()?;
     let mut namespaces = CloneFlags::CLONE_NEWUSER
         | CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWUTS
@@ -32,7 +34,8 @@ pub fn leave_host(network: Network) -> Result<()> {
     }
     process::leave(namespaces)?;
     // After every change of credentials, as that may undo it.
-    process::hide()
+    process::hide()?;
+    Ok(warning)
 }
 
 /// Makes the mounted image the root and drops what is left of the host. Returns warnings of what
@@ -47,10 +50,6 @@ pub fn enter_image(plan: &ChrootPlan) -> Result<Vec<String>> {
     if network == Network::None {
         network::set_loopback_up()?;
     }
-    // 1 and not 0: the kernel then does not start the host's core_pattern program either. The filter
-    // below keeps it at 1.
-    setrlimit(Resource::RLIMIT_CORE, 1, 1)
-        .context(Kind::Host, || "cannot forbid core dumps".into())?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     let mut warnings = Vec::new();
     if !landlock::deny_abstract_sockets() && network != Network::None {
@@ -72,6 +71,26 @@ pub fn enter_image(plan: &ChrootPlan) -> Result<Vec<String>> {
         );
     }
     Ok(warnings)
+}
+
+/// A limit of 1 and not 0: the kernel then does not start the host's core_pattern program either. The seccomp
+/// filter keeps it at that.
+///
+/// sudo, systemd units and containers come with a hard limit of 0, which only a privileged process of the host's
+/// own user namespace raises: so this is done before that is left. Where it is refused all the same, 0 remains.
+fn forbid_core_dumps() -> Result<Option<String>> {
+    let failed = || "cannot forbid core dumps".to_owned();
+    match setrlimit(Resource::RLIMIT_CORE, 1, 1) {
+        Err(Errno::EPERM) => setrlimit(Resource::RLIMIT_CORE, 0, 0).context(Kind::Host, failed)?,
+        other => return other.map(|()| None).context(Kind::Host, failed),
+    }
+    // What begins otherwise is the name of a file, which a limit of 0 prevents.
+    let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
+    Ok(pattern.starts_with(['|', '@']).then(|| {
+        "the limit of core dumps cannot be raised from 0 to 1 here: when a program of the image crashes, the \
+         host's handler of core dumps is started for it"
+            .to_owned()
+    }))
 }
 
 fn go_first_without_memory() -> Result<()> {

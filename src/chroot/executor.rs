@@ -66,7 +66,7 @@ fn run(orders: &UnixStream) -> Result<()> {
         }
         services::cover(&root, &plan)?;
     }
-    confine::leave_host(plan.network)?;
+    let unconfined = confine::leave_host(plan.network)?;
     tell(orders, &Report::NeedsMaps)?;
     let Order::Mapped = next(orders)? else {
         return Err(out_of_step());
@@ -76,7 +76,7 @@ fn run(orders: &UnixStream) -> Result<()> {
         .transpose()?
         .flatten();
     let others = confine::enter_image(&plan)?;
-    for text in warning.into_iter().chain(others) {
+    for text in unconfined.into_iter().chain(warning).chain(others) {
         tell(orders, &Report::Warning(text))?;
     }
     // What programs take PID 1 for: by this Ansible looks for the image's real init, /sbin/init.

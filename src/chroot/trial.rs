@@ -143,14 +143,15 @@ fn try_it(parent: &UnixStream) -> Result<()> {
     if foreign.is_some() {
         write_program(&program)?;
     }
-    confine::leave_host(Network::Host)?;
+    let unconfined = confine::leave_host(Network::Host)?;
     frame::send(parent, &Report::NeedsMaps, &[]).context(Kind::Other, gone)?;
     let Some((Order::Mapped, _)) = frame::receive(parent).context(Kind::Other, gone)? else {
         return Err(Error::other(gone()));
     };
-    if let Some(loaded) = loaded
-        && let Some(text) = loaded.register(Path::new("/"))?
-    {
+    let registered = loaded
+        .map(|loaded| loaded.register(Path::new("/")))
+        .transpose()?;
+    for text in unconfined.into_iter().chain(registered.flatten()) {
         frame::send(parent, &Report::Warning(text), &[]).context(Kind::Other, gone)?;
     }
     match foreign {

@@ -29,4 +29,5 @@ mod secrets;
 mod shell;
 mod shortcuts;
 mod signals;
+mod sudo;
 mod twins;

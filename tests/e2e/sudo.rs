@@ -1,0 +1,101 @@
+//! The README's command, as a plain user types it: through sudo with its stock settings.
+
+use std::{path::Path, process::Command};
+
+use crate::{
+    image::Image,
+    scene::Scene,
+    support::{raw_image, text},
+};
+
+/// `sudo ARGUMENTS...` by `nobody`, in mounts of its own: there the user may use sudo, and pichroot is where
+/// `make install` puts it. Else sudo is as the distribution configures it: its limits, its PATH, its environment.
+fn by_a_plain_user(dir: &Path, arguments: &[&str]) -> Command {
+    const SET_UP: &str = r#"set -e
+        mount -t tmpfs -o mode=755 tmpfs /etc/sudoers.d
+        echo 'nobody ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/nobody
+        mount -t tmpfs -o mode=755 tmpfs /usr/local/bin
+        ln -s "$1" /usr/local/bin/pichroot
+        mount -t tmpfs -o mode=700 tmpfs /root/.cache
+        shift
+        exec setpriv --reuid=nobody --regid=nogroup --clear-groups sudo -n "$@""#;
+    std::fs::create_dir_all("/root/.cache").expect("root's home");
+    let mut command = Command::new("unshare");
+    command
+        .current_dir(dir)
+        .args(["--mount", "sh", "-c", SET_UP, "sh"])
+        .arg(env!("CARGO_BIN_EXE_pichroot"))
+        .args(arguments)
+        .env("HOME", "/nonexistent");
+    command
+}
+
+/// The hard limit of core dumps that sudo leaves.
+#[test]
+fn sudo_is_what_these_tests_are_about() {
+    let scene = Scene::new();
+    let output = by_a_plain_user(scene.dir(), &["sh", "-c", "id -u; ulimit -Hc"]).output();
+    assert_eq!(text(&output.expect("unshare")).0, "0\n0\n");
+}
+
+#[test]
+fn the_command_of_the_readme_makes_an_image() {
+    let scene = Scene::new();
+    let source = raw_image();
+    let config = format!(
+        "image:\n  source: {}\n  checksum: none\n  output: \"{{hn_hostname}}.img\"\n",
+        source.display()
+    );
+    std::fs::write(scene.path("pichroot.yml"), config).expect("the configuration");
+    let line = "pichroot ansible bootstrap-ubuntu-image.yml -e hn_hostname=mypi";
+    let arguments: Vec<_> = line.split(' ').collect();
+    let output = by_a_plain_user(scene.dir(), &arguments).output();
+    let output = output.expect("unshare");
+    assert!(output.status.success(), "{:?}", text(&output));
+    assert!(
+        !text(&output).1.contains("core dumps"),
+        "{:?}",
+        text(&output)
+    );
+    let image = Image::new(&scene.path("mypi.img"));
+    assert_eq!(image.cat("/etc/hostname"), "mypi\n");
+    // It is the caller's.
+    let owner = std::os::unix::fs::MetadataExt::uid(&scene.path("mypi.img").metadata().unwrap());
+    assert_eq!(owner, 65534);
+    drop(image);
+    scene.assert_left(&["mypi.img", "pichroot.yml"]);
+}
+
+#[test]
+fn doctor_says_so() {
+    let scene = Scene::new();
+    let output = by_a_plain_user(scene.dir(), &["pichroot", "doctor", "--json"]).output();
+    let output = output.expect("unshare");
+    let (document, _) = text(&output);
+    assert!(output.status.success(), "{:?}", text(&output));
+    assert!(
+        document.contains("an aarch64 program under qemu"),
+        "{document}"
+    );
+    assert!(!document.contains("core dumps"), "{document}");
+}
+
+/// As in a systemd unit or a container that may not raise limits.
+#[test]
+fn without_the_right_to_raise_limits_it_goes_on() {
+    let scene = Scene::new();
+    let mut command = Command::new("setpriv");
+    command
+        .current_dir(scene.dir())
+        .args(["--bounding-set=-sys_resource", "--inh-caps=-sys_resource"])
+        .args(["sh", "-c", "ulimit -Hc 0; exec \"$@\"", "sh"])
+        .arg(env!("CARGO_BIN_EXE_pichroot"))
+        .args(["exec", "--checksum", "none"])
+        .arg(raw_image())
+        .args(["--", "sh", "-c", "ulimit -Hc"])
+        .env("PICHROOT_CACHE_DIR", crate::support::cache());
+    let output = command.output().expect("setpriv");
+    assert!(output.status.success(), "{:?}", text(&output));
+    assert_eq!(text(&output).0, "0\n");
+    scene.assert_left(&[]);
+}
