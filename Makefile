@@ -31,6 +31,7 @@ old-kernel: setup-old-kernel build ## exec on Linux 6.1, which needs the host's 
 
 build: ## the release binary
 	$(CARGO) build --locked --release
+	@scripts/link-checkout.sh
 
 lint: setup-test ## rustfmt, clippy, shellcheck, ruff, ansible-lint
 	@scripts/lint.sh
