@@ -72,9 +72,9 @@ if [ "$suite" = bookworm ]; then
     as_user() { setpriv --reuid=user --regid=user --init-groups env HOME="$home" PATH=/usr/local/bin:/usr/bin:/bin "$@"; }
 fi
 
-make_setup
 case $suite in
     bookworm)
+        make_setup
         told 'install-rust: cargo is not here' 'installing curl with apt' 'installer from https://sh.rustup.rs, into /home/user/.cargo'
         if [ "$rc" != 0 ]; then
             told 'error: cannot fetch https://sh.rustup.rs' 'hint: is it reachable'
@@ -99,13 +99,16 @@ CURL
         [ ! -e /root/.cargo/bin ] || fail "root has a toolchain"
         ;;
     trixie)
-        told 'install-rust: cargo is not here' 'installing rustup with apt' 'stable toolchain with /usr/bin/rustup, from https://static.rust-lang.org'
+        nowhere=https://rust.invalid
+        RUSTUP_DIST_SERVER=$nowhere make_setup
+        told 'install-rust: cargo is not here' 'installing rustup with apt' "with /usr/bin/rustup, from $nowhere" \
+            'error: rustup could not install the stable toolchain' "hint: .*is $nowhere reachable"
+        # What was cut short goes on, and the package is not installed again.
+        make_setup
+        told "install-rust: installing Rust's stable toolchain with /usr/bin/rustup, from https://static.rust-lang.org"
         if [ "$rc" != 0 ]; then
             told 'error: rustup could not install the stable toolchain' 'hint: .*is https://static.rust-lang.org reachable'
             say "https://static.rust-lang.org was asked for and is not reachable, so rustup has a lent toolchain"
-            # Again: it is still told, and the package is not installed twice.
-            make_setup
-            told 'stable toolchain with /usr/bin/rustup'
             rustup toolchain link lent /lent
             rustup default lent
             make_setup
