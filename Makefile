@@ -6,7 +6,13 @@ CARGO ?= cargo
 CARGO_TARGET_DIR ?= target
 TEST_ARGS ?=
 
-.PHONY: help demo test conformance twins old-kernel build lint bench install clean setup-demo setup-test \
+# rustup's folder comes before the distribution's: a shell that is older than it does not know it. A cargo elsewhere is
+# somebody's choice.
+ifneq ($(filter /usr/bin/cargo,$(or $(shell command -v cargo || true),/usr/bin/cargo)),)
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+endif
+
+.PHONY: help demo test conformance twins old-kernel fresh build lint bench install clean setup-demo setup-test \
 	setup-old-kernel
 
 help: ## list the targets
@@ -29,8 +35,11 @@ old-kernel: setup-old-kernel build ## exec on Linux 6.1, which needs the host's 
 	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
 		scripts/as-root.sh tests/old-kernel/run.sh
 
+fresh: setup-demo ## make demo, and a part of make test, on a Debian 12 and a Debian 13 without Rust; takes half an hour
+	@scripts/as-root.sh tests/fresh/run.sh bookworm trixie
+
 build: ## the release binary
-	$(CARGO) build --locked --release
+	$(CARGO) build --locked --release && scripts/link-checkout.sh
 
 lint: setup-test ## rustfmt, clippy, shellcheck, ruff, ansible-lint
 	@scripts/lint.sh

@@ -7,7 +7,8 @@ import subprocess
 import time
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
-BINARY = CHECKOUT / "target/release/pichroot"
+TARGET = CHECKOUT / os.environ.get("CARGO_TARGET_DIR", "target")
+BINARY = TARGET / "release/pichroot"
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 
 

@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 
-from measure import BINARY, CHECKOUT, ROUNDS, run, show, timed
+from measure import BINARY, CHECKOUT, ROUNDS, TARGET, run, show, timed
 from playbook import playbook
 from twins import twins
 
@@ -26,9 +26,7 @@ def work_image(scratch, image):
         ["cargo", "build", "--release", "--locked", "--bench", "work_image"],
         cwd=CHECKOUT,
     )
-    found = sorted(
-        (CHECKOUT / "target/release/deps").glob("work_image-*"), key=os.path.getmtime
-    )
+    found = sorted((TARGET / "release/deps").glob("work_image-*"), key=os.path.getmtime)
     program = [path for path in found if not path.suffix][-1]
     ours, theirs = [], []
     for _ in range(ROUNDS):
@@ -61,7 +59,7 @@ def main():
     if not set(chosen) <= set(parts):
         raise SystemExit(f"usage: {sys.argv[0]} {' '.join(f'[{p}]' for p in parts)}")
     image = os.environ["PICHROOT_TEST_IMAGE"]
-    with tempfile.TemporaryDirectory(dir=CHECKOUT / "target") as name:
+    with tempfile.TemporaryDirectory(dir=TARGET) as name:
         scratch = pathlib.Path(name)
         if "work_image" in chosen:
             work_image(scratch, image)

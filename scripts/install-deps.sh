@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install-deps.sh [run|demo|test|old-kernel] : install the Debian or Ubuntu packages that are missing.
+# install-deps.sh [run|demo|test|old-kernel] : install Rust and the Debian or Ubuntu packages that are missing.
 #   run         to build pichroot and to run it
 #   demo        also to make the base image
 #   test        also to run every test and the linters
@@ -33,17 +33,11 @@ esac
 command -v dpkg-query >/dev/null ||
     die "this is neither Debian nor Ubuntu" "install what these packages hold, then call cargo yourself: ${wanted[*]} qemu-user-static"
 
-# Rust comes first: apt's is too old on most releases, so it is the user's to choose how.
-needed=$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' Cargo.toml)
-hint="install Rust with https://rustup.rs, open a new shell and run this again"
-if [ -n "${SUDO_USER-}" ]; then
-    hint="run make without sudo, it asks for root where it needs to; or install Rust for root with https://rustup.rs"
-fi
-command -v cargo >/dev/null || die "cargo is not on PATH; pichroot needs Rust $needed or later" "$hint"
-have=$(cargo --version 2>/dev/null | cut -d' ' -f2) || die "$(command -v cargo) does not run" "$hint"
-if ! dpkg --compare-versions "$have" ge "$needed"; then
-    die "$(command -v cargo) is $have; pichroot needs Rust $needed or later" "run rustup update, or $hint"
-fi
+# Rust comes first: the rest is of no use without it.
+case $level in
+    run | demo) scripts/install-rust.sh run ;;
+    *) scripts/install-rust.sh test ;;
+esac
 
 missing=()
 installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "${wanted[@]}" 2>/dev/null || true)
@@ -70,23 +64,14 @@ if [ ${#missing[@]} = 0 ] && has_qemu; then
     exit 0
 fi
 
-as_root=()
-if [ "$(id -u)" != 0 ]; then
-    command -v sudo >/dev/null || die "installing packages needs root, and sudo is not installed" "run it as root"
-    as_root=(sudo)
-fi
-
-apt() {
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 "$@" >&2
-}
 install_missing() {
     has_qemu || missing+=("$(qemu_package)")
     printf 'install-deps: %s\n' "${missing[*]}" >&2
-    apt install -y --no-install-recommends "${missing[@]}"
+    scripts/apt-get.sh install -y --no-install-recommends "${missing[@]}"
 }
 
 # The lists on the machine are used while they serve: updating them costs more than the rest.
 if ! apt-cache show mmdebstrap >/dev/null 2>&1 || ! install_missing; then
-    apt update || die "apt-get update failed" "its messages are above; are the package archives reachable?"
+    scripts/apt-get.sh update || die "apt-get update failed" "its messages are above; are the package archives reachable?"
     install_missing || die "apt-get could not install ${missing[*]}" "its messages are above; on Ubuntu, is the universe component enabled?"
 fi

@@ -9,26 +9,30 @@ top=$(dirname "$(dirname "$self")")
 [ "$(id -u)" = 0 ] || exec "$top/scripts/as-root.sh" "$self" "$@"
 
 # On the disk of the checkout and not on a tmpfs: the tests copy images.
-mkdir -p "$top/target/tmp"
-place=$(mktemp -d "$top/target/tmp/ns.XXXXXX")
+target=$(cd "$top" && readlink -m "${CARGO_TARGET_DIR:-target}")
+mkdir -p "$target/tmp"
+place=$(mktemp -d "$target/tmp/ns.XXXXXX")
 trap 'rm -rf "$place"' EXIT
 mkdir -m 1777 "$place/tmp" "$place/var-tmp"
 export TMPDIR=/tmp
 
 # shellcheck disable=SC2016 # expanded by the inner shell
 unshare --mount --pid --fork --kill-child --mount-proc bash -c '
-    top=$1 place=$2 here=$PWD
-    shift 2
-    exec 9<"$top" 8<"$place/tmp" 7<"$place/var-tmp"
+    top=$1 target=$2 place=$3 here=$PWD
+    shift 3
+    exec 9<"$top" 8<"$place/tmp" 7<"$place/var-tmp" 6<"$target"
     cover() { mount --no-canonicalize --bind "/proc/$$/fd/$1" "$2"; }
     cover 8 /tmp
     cover 7 /var/tmp
     mount -t tmpfs -o mode=755 tmpfs /run
     mount -t tmpfs -o mode=1777 tmpfs /dev/shm
-    # A checkout below one of these is put back where it was.
-    if [ ! -e "$top/scripts" ]; then
-        mkdir -p "$top"
-        cover 9 "$top"
-    fi
+    # A checkout below one of these is put back where it was, and so is what was built.
+    put_back() {
+        [ ! -e "$2/$3" ] || return 0
+        mkdir -p "$2"
+        cover "$1" "$2"
+    }
+    put_back 9 "$top" scripts
+    put_back 6 "$target" tmp
     cd "$here"
-    exec "$@" 9<&- 8<&- 7<&-' bash "$top" "$place" "$@"
+    exec "$@" 9<&- 8<&- 7<&- 6<&-' bash "$top" "$target" "$place" "$@"

@@ -27,6 +27,7 @@ else
     runner=(cargo test --locked)
 fi
 "${runner[@]}" --no-run
+scripts/link-checkout.sh
 
 # The connection plugin by itself, and in a chroot that is this very system.
 if [ $# = 0 ]; then
@@ -40,9 +41,10 @@ export PICHROOT_TEST_IMAGE
 
 # Ansible's own tests of connection plugins, through ours.
 if [ $# = 0 ]; then
-    scripts/as-root.sh tests/conformance/run.py --pichroot target/debug/pichroot connection --way fast
+    pichroot=${CARGO_TARGET_DIR:-target}/debug/pichroot
+    scripts/as-root.sh tests/conformance/run.py --pichroot "$pichroot" connection --way fast
 
     # Programs by their twins, and under qemu: the very same, for those that only sometimes have one. The
     # rest of the corpus is for `make twins`.
-    scripts/as-root.sh tests/twins/corpus.py --pichroot target/debug/pichroot awk dpkg kmod perl
+    scripts/as-root.sh tests/twins/corpus.py --pichroot "$pichroot" awk dpkg kmod perl
 fi

@@ -27,7 +27,7 @@ import tarfile
 import tempfile
 import time
 
-from run import CHECKOUT, HERE, PLACE, ROOT_OFFSET, unpacked
+from run import HERE, PLACE, ROOT_OFFSET, TARGET, unpacked
 
 # Times, and numbers that the file system or the kernel gives out.
 KEYS = {
@@ -281,7 +281,7 @@ def main():
     parser.add_argument(
         "--pichroot",
         type=pathlib.Path,
-        default=CHECKOUT / "target/release/pichroot",
+        default=TARGET / "release/pichroot",
     )
     parser.add_argument("--short", action="store_true", help="only a few tasks")
     parser.add_argument(

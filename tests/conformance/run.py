@@ -27,7 +27,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
-PLACE = CHECKOUT / "target/conformance"
+TARGET = CHECKOUT / os.environ.get("CARGO_TARGET_DIR", "target")
+PLACE = TARGET / "conformance"
 EXPECTED = HERE / "expected.txt"
 # The root file system's place in the base image, see tests/fixtures/pi-disk.sh.
 ROOT_OFFSET = 526336 * 512
@@ -314,7 +315,7 @@ def main():
     parser.add_argument(
         "--pichroot",
         type=pathlib.Path,
-        default=CHECKOUT / "target/release/pichroot",
+        default=TARGET / "release/pichroot",
     )
     # The logs of a run replace those of the one before.
     parser.add_argument("--logs", type=pathlib.Path, default=PLACE / "logs")

@@ -6,8 +6,9 @@
 set -euo pipefail
 
 top=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../..")
-pichroot=$(readlink -f "${1:-${CARGO_TARGET_DIR:-$top/target}/release/pichroot}")
-place=$top/target/old-kernel
+target=$(cd "$top" && readlink -m "${CARGO_TARGET_DIR:-target}")
+pichroot=$(readlink -f "${1:-$target/release/pichroot}")
+place=$target/old-kernel
 # Five times what it takes on one busy core.
 limit=1800
 die() {

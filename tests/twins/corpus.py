@@ -25,10 +25,10 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "conformance"))
 
-from run import CHECKOUT, copied, run, unpacked, with_packages
+from run import TARGET, copied, run, unpacked, with_packages
 from twinned import twinned
 
-PLACE = CHECKOUT / "target/twins"
+PLACE = TARGET / "twins"
 # What a minimal image lacks of the programs that have twins, and two locales for them to speak.
 PACKAGES = "acl attr bzip2 gawk libcap2-bin locales xz-utils zstd"
 LOCALES = (
@@ -162,7 +162,7 @@ def untwinned(messages, programs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--pichroot", type=pathlib.Path, default=CHECKOUT / "target/release/pichroot"
+        "--pichroot", type=pathlib.Path, default=TARGET / "release/pichroot"
     )
     parser.add_argument("--against", type=pathlib.Path, metavar="IMAGE")
     parser.add_argument("names", nargs="*", metavar="NAME")

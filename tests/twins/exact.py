@@ -25,9 +25,9 @@ sys.path.insert(0, str(HERE.parent / "conformance"))
 import differential
 from grown import grown
 from initramfs import entries
-from run import CHECKOUT, unpacked
+from run import TARGET, unpacked
 
-PLACE = CHECKOUT / "target/twins"
+PLACE = TARGET / "twins"
 SIZE = 6 << 30
 # With what they depend on, some 80 packages; most have scripts, users, services or alternatives.
 PACKAGES = """
@@ -101,7 +101,7 @@ def main():
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--pichroot", type=pathlib.Path, default=CHECKOUT / "target/release/pichroot"
+        "--pichroot", type=pathlib.Path, default=TARGET / "release/pichroot"
     )
     parser.add_argument("--packages", default=" ".join(PACKAGES.split()))
     parser.add_argument("--kernel", default=KERNEL, help="a package, or '' for none")
