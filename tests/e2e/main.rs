@@ -31,3 +31,4 @@ mod shortcuts;
 mod signals;
 mod sudo;
 mod twins;
+mod users;
