@@ -14,7 +14,8 @@ die() {
 }
 
 run=(gcc libc6-dev make python3 python3-venv ca-certificates e2fsprogs dosfstools util-linux)
-demo=(mmdebstrap arch-test debian-archive-keyring mtools fdisk xz-utils)
+# mount: with-emulation.sh; a small root has none.
+demo=(mmdebstrap mount arch-test debian-archive-keyring mtools fdisk xz-utils)
 # busybox-static: tiny images that run here without qemu. zip, zstd, gdisk: images of other kinds. tmux, bsdutils (script): a terminal for the tests of one.
 # git: ansible-lint asks it which files are ours.
 test=(shellcheck sudo busybox-static zip unzip zstd gdisk binutils jq tmux bsdutils procps git)
