@@ -41,12 +41,9 @@ const DEVICES: [(&str, u64, u64); 6] = [
     ("tty", 5, 0),
 ];
 
-/// Ansible's files, for every user of the image.
-const ANSIBLE: &str = "/tmp/.ansible";
-/// Its `remote_tmp`.
-const ANSIBLE_TMP: &str = "/tmp/.ansible/tmp";
-/// Its `async_dir`.
-const ANSIBLE_ASYNC: &str = "/tmp/.ansible/async";
+/// `ansible_remote_tmp` and `ansible_async_dir` of `ansible/connection.rs`, below this folder.
+const ANSIBLE: &str = "tmp/.ansible";
+const ANSIBLE_FOLDERS: [&str; 2] = ["tmp/.ansible/tmp", "tmp/.ansible/async"];
 
 /// Where a Pi's firmware finds the kernel's arguments: Ubuntu's and Debian's images, Ubuntu's with two sets of boot
 /// files, and older Raspberry Pi OS.
@@ -86,8 +83,9 @@ pub fn mount_all(root: &Root) -> Result<()> {
     let at = mount_point(root, "tmp")?;
     mount::virtual_fs("tmpfs", &path_of(&at), no_suid_dev, "mode=1777")?;
     // Ansible's first task, mostly root's, would make them for itself alone, and tasks of other users would fail.
-    for folder in [ANSIBLE, ANSIBLE_TMP, ANSIBLE_ASYNC] {
-        mkdir(root, folder.trim_start_matches('/'), 0o1777)?;
+    mkdir(root, ANSIBLE, 0o755)?;
+    for folder in ANSIBLE_FOLDERS {
+        mkdir(root, folder, 0o1777)?;
     }
     // Debian's /run/lock is its own, and world-writable as /tmp.
     mkdir(root, "run/lock", 0o1777)
