@@ -158,6 +158,9 @@ impl Host {
                         .into_iter()
                         .map(move |name| format!("{dir}/{name}"))
                 })
+                // The kernel makes a node when all others are in use, and keeps it. Whether one
+                // is still in use is what `loops` says.
+                .filter(|path| !path.starts_with("/dev/loop"))
                 .collect(),
             processes: processes(),
         }
