@@ -1,14 +1,14 @@
-//! Compiles the dispatcher, the program in front of qemu (src/sys/dispatcher/program), to a flat piece of code
-//! that src/sys/dispatcher/mod.rs includes.
+//! Compiles the dispatcher, the program in front of qemu (src/twins/dispatcher/program), to a flat piece of code
+//! that src/twins/dispatcher/mod.rs includes.
 //!
 //! It has nothing of the standard library and another kind of output than cargo makes, so rustc is called directly.
 
 use std::{env, path::Path, process::Command};
 
-const PROGRAM: &str = "src/sys/dispatcher/program";
+const PROGRAM: &str = "src/twins/dispatcher/program";
 
 fn main() {
-    println!("cargo::rerun-if-changed=src/sys/dispatcher");
+    println!("cargo::rerun-if-changed=src/twins/dispatcher");
     let variable = |name| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
     let output = Path::new(&variable("OUT_DIR")).join("dispatcher");
     // It is written for x86_64; elsewhere there are no twins.

@@ -12,7 +12,7 @@ run() {
 run cargo fmt --check
 run cargo clippy --locked --all-targets --quiet -- --deny warnings
 # build.rs compiles this one; it is no part of the crate. It is for x86_64 only.
-dispatcher=src/sys/dispatcher/program/main.rs
+dispatcher=src/twins/dispatcher/program/main.rs
 run rustfmt --edition 2024 --check "$dispatcher"
 if [ "$(uname -m)" = x86_64 ]; then
     scratch=$(mktemp -d)

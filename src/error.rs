@@ -48,6 +48,35 @@ pub struct Error {
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
+/// An [`Error`] on its way through a socket, with its causes in words.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Failure {
+    kind: Kind,
+    what: String,
+    hint: Option<String>,
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        Failure {
+            kind: error.kind,
+            what: error.to_string(),
+            hint: error.hint.clone(),
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(Failure { kind, what, hint }: Failure) -> Self {
+        Error {
+            kind,
+            what,
+            hint,
+            cause: None,
+        }
+    }
+}
+
 /// `std::result::Result` with our [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -82,9 +111,9 @@ impl Error {
         Self::new(Kind::Other, what)
     }
 
-    /// Adds what the user can do about it, replacing an earlier hint.
+    /// Adds what the user can do about it. An earlier hint stays: who was nearer to the fault knows more.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint.get_or_insert_with(|| hint.into());
         self
     }
 
@@ -135,6 +164,8 @@ impl<T, E: StdError + Send + Sync + 'static> Context<T> for Result<T, E> {
             if is_disk_full(&cause) {
                 error.kind = Kind::Host;
                 error.hint = Some("free some space on that file system, or use another one".into());
+            } else if let Some(inner) = (&cause as &dyn StdError).downcast_ref::<Error>() {
+                error.hint.clone_from(&inner.hint);
             }
             error.cause = Some(Box::new(cause));
             error
@@ -175,6 +206,17 @@ mod tests {
         assert_eq!(error.kind(), Kind::Host);
         assert!(error.to_string().starts_with("write /x: "));
         assert!(error.hint_text().is_some());
+    }
+
+    #[test]
+    fn the_first_hint_stays_through_every_layer() {
+        let low = Error::host("no space in /x").hint("use another folder");
+        let wrapped: Result<()> = Err(low).context(Kind::Image, || "cannot copy".into());
+        let error = wrapped.unwrap_err().hint("try again");
+        assert_eq!(error.hint_text(), Some("use another folder"));
+        let sent = Error::from(Failure::from(&error));
+        assert_eq!(sent.to_string(), "cannot copy: no space in /x");
+        assert_eq!(sent.hint_text(), Some("use another folder"));
     }
 
     #[test]

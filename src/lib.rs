@@ -5,12 +5,15 @@
 //! then `emulation`, `disk`, `packages`, then `sys`, then `report`, `hex` and `error`.
 
 pub mod ansible;
+mod bytes;
 pub mod chroot;
 pub mod cli;
 pub mod config;
 pub mod disk;
+pub mod elf;
 pub mod emulation;
 pub mod error;
+pub mod fat;
 pub mod hex;
 pub mod image;
 pub mod packages;
@@ -18,4 +21,5 @@ pub mod report;
 pub mod secrets;
 pub mod stage;
 pub mod sys;
+pub mod twins;
 pub mod ui;

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::ExitCode};
 
-use pichroot::{chroot, cli, stage};
+use pichroot::{chroot, cli, stage, twins};
 
 fn main() -> ExitCode {
     // The other processes are this same program under another name; see ARCHITECTURE.md.
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         .unwrap_or_default();
     ExitCode::from(match name {
         stage::process::NAME => stage::process::main(),
-        stage::twinning::process::NAME => stage::twinning::process::main(),
+        twins::place::process::NAME => twins::place::process::main(),
         stage::directory::SWEEPER => stage::directory::sweeper(),
         chroot::executor::NAME => chroot::executor::main(),
         chroot::client::NAME => chroot::client::main(),

@@ -9,14 +9,14 @@ use std::{
 use nix::{fcntl::OFlag, mount::MsFlags, sys::stat::Mode};
 
 use crate::{
-    emulation::{Emulator, arch::Arch, binfmt, front},
+    emulation::{Emulator, arch::Arch, binfmt},
     error::{Context, Error, Kind, Result},
     sys::{
-        dispatcher::format::Settings,
         inroot::{Root, path_of},
         mount,
         process::{open, sealed_copy_with},
     },
+    twins::dispatcher::{format::Settings, front},
 };
 
 /// Where Linux has binfmt_misc.

@@ -34,11 +34,7 @@ pub fn main() -> u8 {
     match run(&orders) {
         Ok(()) => 0,
         Err(error) => {
-            let report = Report::Failed {
-                kind: error.kind(),
-                what: error.to_string(),
-                hint: error.hint_text().map(str::to_owned),
-            };
+            let report = Report::Failed((&error).into());
             // If the stage is gone there is nobody left to tell.
             let _ = tell(&orders, &report);
             error.kind().exit_code()

@@ -17,10 +17,10 @@ use nix::{
 use crate::{
     error::{Context, Kind, Result},
     sys::{
-        dispatcher::format::{COUNTS, PLACE},
         inroot::{Root, path_of},
         kernel, mount,
     },
+    twins::dispatcher::format::{COUNTS, PLACE},
 };
 
 /// How many processes the chroot may have at once, its own PID namespace's pid_max (Linux 6.14):

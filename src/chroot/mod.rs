@@ -6,7 +6,6 @@
 //! shell ([`shell_lines`]), and [`files`]. Programs on the host's side reach it as [`client`]s. A [`trial`] does the same with
 //! no image, for `pichroot doctor`.
 
-pub mod apt_hooks;
 pub mod client;
 pub mod confine;
 pub mod emulator;
@@ -14,7 +13,6 @@ pub mod exec;
 pub mod executor;
 pub mod files;
 pub mod filesystems;
-pub mod initramfs;
 pub mod placeholders;
 pub mod plan;
 pub mod protocol;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::{apt_hooks, shortcuts::Shortcuts};
-use crate::{emulation::Emulator, error::Kind};
+use super::shortcuts::{Shortcuts, apt_hooks};
+use crate::{emulation::Emulator, error::Failure};
 
 /// Everything the executor needs to know; it takes nothing from its environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -59,14 +59,7 @@ pub enum Report {
     /// A command has ended and left these processes running, by name.
     Left(Vec<String>),
     /// It cannot.
-    Failed {
-        /// The kind, which decides the exit code.
-        kind: Kind,
-        /// What happened.
-        what: String,
-        /// What to do about it.
-        hint: Option<String>,
-    },
+    Failed(Failure),
 }
 
 /// What the stage tells the executor.

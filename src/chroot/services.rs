@@ -18,10 +18,9 @@ use nix::{
 };
 
 use super::{
-    apt_hooks, initramfs,
     placeholders::Is,
     plan::{ChrootPlan, Network},
-    shortcuts::Shortcuts,
+    shortcuts::{Shortcuts, apt_hooks, initramfs},
 };
 use crate::{
     error::{Context, Error, Kind, Result},

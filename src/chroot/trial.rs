@@ -94,13 +94,7 @@ fn attend(
             }
             Some(Report::Warning(text)) => warnings.push(text),
             Some(Report::Ready | Report::Used | Report::Left(_)) => return Ok(warnings),
-            Some(Report::Failed { kind, what, hint }) => {
-                let error = Error::new(kind, what);
-                return Err(match hint {
-                    Some(hint) => error.hint(hint),
-                    None => error,
-                });
-            }
+            Some(Report::Failed(failure)) => return Err(failure.into()),
             None => return Err(Error::host(gone())),
         }
     }
@@ -114,11 +108,7 @@ pub fn main() -> u8 {
     let parent = UnixStream::from(parent);
     let report = match try_it(&parent) {
         Ok(()) => Report::Ready,
-        Err(error) => Report::Failed {
-            kind: error.kind(),
-            what: error.to_string(),
-            hint: error.hint_text().map(str::to_owned),
-        },
+        Err(error) => Report::Failed((&error).into()),
     };
     // If the parent is gone there is nobody left to tell.
     let _ = frame::send(&parent, &report, &[]);
@@ -239,7 +229,7 @@ fn program() -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::read_elf;
+    use crate::elf::read_elf;
 
     #[test]
     fn the_program_is_a_static_one_for_aarch64() {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::session::{self, Session};
 use crate::{
-    chroot::initramfs::Outstanding,
+    chroot::shortcuts::initramfs::Outstanding,
     error::{Error, Kind, Result},
     report::Report,
     stage::facts::Facts,

@@ -32,10 +32,10 @@ use crate::{
         facts::Facts,
         handle::Output,
         protocol::{FILES, Job, StagePlan},
-        twinning::starts::Starts,
         warm::Library,
     },
     sys::{children::Ending, command},
+    twins::place::starts::Starts,
     ui::{Ui, relay},
 };
 

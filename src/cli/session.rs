@@ -8,7 +8,11 @@ use std::{
 
 use super::signals::{Signals, interrupted};
 use crate::{
-    chroot::{client, initramfs::Outstanding, plan::Network, shortcuts::Shortcuts},
+    chroot::{
+        client,
+        plan::Network,
+        shortcuts::{Shortcuts, initramfs::Outstanding},
+    },
     disk::{self, Slice, Volume},
     emulation::Mode,
     error::{Context, Error, Kind, Result},
@@ -18,10 +22,10 @@ use crate::{
         directory::Directory,
         facts::Facts,
         handle::{Handle, Output},
-        protocol::{Event, Job, Order, StagePlan, TwinSettings},
-        twinning::starts::Starts,
+        protocol::{Event, Job, Order, StagePlan},
     },
     sys::{children::Ending, private_files::PrivateFiles},
+    twins::place::{TwinSettings, starts::Starts},
 };
 
 /// An image in a running stage.

@@ -7,8 +7,11 @@ use std::{
     io::{Read, Seek},
 };
 
-use super::{Fields, Partition, PartitionType, Table, TableKind, read_array};
-use crate::error::{Context, Error, Kind, Result};
+use super::{Partition, PartitionType, Table, TableKind};
+use crate::{
+    bytes::{Fields, read_array},
+    error::{Context, Error, Kind, Result},
+};
 
 /// The last two bytes of a boot record.
 pub(crate) const SIGNATURE: [u8; 2] = [0x55, 0xaa];

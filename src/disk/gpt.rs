@@ -2,8 +2,11 @@
 
 use std::io::{self, Read, Seek};
 
-use super::{Fields, Partition, PartitionType, Table, TableKind, read_vec};
-use crate::error::{Context, Error, Kind, Result};
+use super::{Partition, PartitionType, Table, TableKind};
+use crate::{
+    bytes::{Fields, read_vec},
+    error::{Context, Error, Kind, Result},
+};
 
 /// The sector sizes tried, most frequent first.
 const SECTORS: [u64; 2] = [512, 4096];

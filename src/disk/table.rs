@@ -4,8 +4,11 @@ use std::io::{Read, Seek};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fields, dos, gpt, probe, read_array};
-use crate::error::{Context, Error, Kind, Result};
+use super::{dos, gpt, probe};
+use crate::{
+    bytes::{Fields, read_array},
+    error::{Context, Error, Kind, Result},
+};
 
 /// Which kind of partition table it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

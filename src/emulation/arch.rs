@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{Elf, Machine};
+use crate::elf::{Elf, Machine};
 
 /// An architecture that images are made for. All of them little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

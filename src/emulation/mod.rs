@@ -2,9 +2,7 @@
 
 pub mod arch;
 pub mod binfmt;
-pub mod front;
 pub mod qemu;
-pub mod twins;
 
 use std::path::PathBuf;
 

@@ -7,7 +7,7 @@ use std::{
 
 use super::arch::Arch;
 use crate::{
-    disk::read_elf,
+    elf::read_elf,
     error::{Error, Result},
 };
 

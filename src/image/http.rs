@@ -43,17 +43,17 @@ const REDIRECTS: u32 = 10;
 
 /// A request that failed, and whether it may work the next time.
 #[derive(Debug)]
-pub struct Failure {
+pub struct Fault {
     /// What happened.
     pub error: Error,
     /// Whether to try again.
     pub again: bool,
 }
 
-impl Failure {
+impl Fault {
     /// A failure that stays.
     pub fn fatal(error: Error) -> Self {
-        Failure {
+        Fault {
             error,
             again: false,
         }
@@ -61,7 +61,7 @@ impl Failure {
 
     /// A failure that may pass.
     pub fn passing(error: Error) -> Self {
-        Failure { error, again: true }
+        Fault { error, again: true }
     }
 }
 
@@ -100,7 +100,7 @@ impl Client {
         url: &str,
         shown: &str,
         headers: &[(&str, String)],
-    ) -> Result<Response<Body>, Failure> {
+    ) -> Result<Response<Body>, Fault> {
         let mut request = self.agent.get(url);
         for (name, value) in headers {
             request = request.header(*name, value);
@@ -112,7 +112,7 @@ impl Client {
             .is_some_and(|s| s.eq_ignore_ascii_case("https:"))
             && !secure(response.get_uri().scheme_str())
         {
-            return Err(Failure::fatal(
+            return Err(Fault::fatal(
                 Error::host(format!("{shown} redirects to an address without https"))
                     .hint("name another address; the http:// one needs a checksum to be safe"),
             ));
@@ -130,7 +130,7 @@ impl Client {
             let body = response.into_body().into_reader();
             let read = body.take(limit).read_to_end(&mut text);
             read.context(Kind::Host, || format!("cannot read {shown}"))
-                .map_err(Failure::passing)?;
+                .map_err(Fault::passing)?;
             Ok(String::from_utf8_lossy(&text).into_owned())
         })
     }
@@ -142,7 +142,7 @@ impl Client {
         shown: &str,
         report: &dyn Report,
         done: &mut dyn FnMut() -> u64,
-        attempt: &mut dyn FnMut() -> Result<T, Failure>,
+        attempt: &mut dyn FnMut() -> Result<T, Fault>,
     ) -> Result<T> {
         let mut best = done();
         let mut failures = 0;
@@ -173,21 +173,21 @@ impl Client {
 }
 
 /// The failure that an answer's status stands for, if it is one.
-fn refuse_status(shown: &str, response: &Response<Body>) -> Option<Failure> {
+fn refuse_status(shown: &str, response: &Response<Body>) -> Option<Fault> {
     let status = response.status();
     let what = format!("{shown}: the server answers {status}");
     let hint = match status.as_u16() {
         200 | 206 | 304 | 416 => return None,
-        408 | 425 | 429 | 500.. => return Some(Failure::passing(Error::host(what))),
+        408 | 425 | 429 | 500.. => return Some(Fault::passing(Error::host(what))),
         401 | 403 | 407 => "the server wants a login, or does not serve this address to everybody",
         404 | 410 => "check the address; publishers move images when a new release is out",
         _ => "check the address",
     };
-    Some(Failure::fatal(Error::usage(what).hint(hint)))
+    Some(Fault::fatal(Error::usage(what).hint(hint)))
 }
 
 /// The failure for a request that got no answer.
-fn failed(shown: &str, error: ureq::Error) -> Failure {
+fn failed(shown: &str, error: ureq::Error) -> Fault {
     let again = !matches!(
         error,
         ureq::Error::BadUri(_)
@@ -201,7 +201,7 @@ fn failed(shown: &str, error: ureq::Error) -> Failure {
     );
     let error = Err::<(), _>(error).context(Kind::Host, || format!("cannot get {shown}"));
     let error = error.unwrap_err().hint("check the address and the network");
-    Failure { error, again }
+    Fault { error, again }
 }
 
 /// A response header as text.

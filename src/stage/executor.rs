@@ -4,7 +4,6 @@ use std::{collections::BTreeSet, os::unix::net::UnixStream};
 
 use nix::{sched::CloneFlags, unistd::Pid};
 
-use super::protocol::Failure;
 use crate::{
     chroot::{
         executor::{NAME, ORDERS},
@@ -85,9 +84,7 @@ pub fn start(plan: ChrootPlan) -> Result<(Executor, Vec<String>)> {
             // No client knows of the socket yet.
             Some(Report::Used | Report::Left(_)) => {}
             Some(Report::Ready) => return Ok((Executor { pid, orders: ours }, warnings)),
-            Some(Report::Failed { kind, what, hint }) => {
-                return Err(Failure::new(kind, what, hint).into());
-            }
+            Some(Report::Failed(failure)) => return Err(failure.into()),
             None => return Err(Error::host(gone())),
         }
     }

@@ -6,7 +6,7 @@ use nix::{fcntl::OFlag, sys::stat::Mode};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    disk::read_elf,
+    elf::read_elf,
     emulation::arch::Arch,
     error::{Context, Error, Kind, Result},
     sys::inroot::{Root, path_of},

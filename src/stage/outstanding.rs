@@ -9,9 +9,9 @@ use std::{
 
 use crate::{
     chroot::{
-        initramfs::{self, MAX_RECORD, Outstanding, RECORD},
         plan::ChrootPlan,
         protocol::{Ask, Fetch, Reply},
+        shortcuts::initramfs::{self, MAX_RECORD, Outstanding, RECORD},
     },
     error::{Context, Kind, Result},
     sys::frame,

@@ -8,13 +8,11 @@ use std::{
 use nix::{errno::Errno, sys::statvfs::fstatvfs, unistd::syncfs};
 use sys_mount::MountFlags;
 
-use super::{
-    check,
-    fat::{self, FatMount},
-};
+use super::check;
 use crate::{
     disk::{FsKind, Mount, Volume},
     error::{Context, Error, Kind, Result},
+    fat::{self, FatMount},
     sys::{
         command, kernel,
         loopdev::{LoopDevice, Window},

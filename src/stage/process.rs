@@ -26,7 +26,6 @@ use super::{
     mounts::Mounts,
     protocol::{Event, Order, StagePlan},
     serve,
-    twinning::{self, Said, Twinning, starts::Starts},
 };
 use crate::{
     chroot::{
@@ -36,6 +35,7 @@ use crate::{
     error::{Context, Error, Kind, Result},
     packages,
     sys::{frame, inroot::Root, mount, process},
+    twins::place::{self, Said, Twinning, starts::Starts},
 };
 
 /// The name the process is started by.
@@ -115,7 +115,7 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         }
     };
     check::at_end(&plan.dir, image, &plan.volumes, &numbers)?;
-    let starts = Starts::read(&plan.dir.join(twinning::FOLDER));
+    let starts = Starts::read(&plan.dir.join(place::FOLDER));
     supervisor.tell(&Event::Closed { used, starts })
 }
 
@@ -178,7 +178,7 @@ fn start(
     };
     let kernel = facts::kernel(root);
     let place = (mounts.root(), kernel.as_deref());
-    let (twinning, none) = twinning::begin(plan, emulator.as_ref(), place)?;
+    let (twinning, none) = place::begin(plan.twins.as_ref(), &plan.dir, emulator.as_ref(), place)?;
     supervisor.warn(none)?;
     let packages = plan.packages.as_deref().filter(|_| shortcuts.packages);
     let packages = packages.map(packages::Proxy::start);
@@ -196,7 +196,7 @@ fn start(
         hostname: plan.hostname.clone(),
         emulator,
         kernel,
-        twins: twinning.is_some().then(|| plan.dir.join(twinning::FOLDER)),
+        twins: twinning.is_some().then(|| plan.dir.join(place::FOLDER)),
         network: plan.network,
         term: plan.term.clone(),
         shortcuts,

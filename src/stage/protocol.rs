@@ -4,13 +4,17 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{facts::Facts, twinning::starts::Starts, warm::Library};
+use super::{facts::Facts, warm::Library};
 use crate::{
-    chroot::{initramfs::Outstanding, plan::Network, shortcuts::Shortcuts},
+    chroot::{
+        plan::Network,
+        shortcuts::{Shortcuts, initramfs::Outstanding},
+    },
     disk::Volume,
     emulation::Mode,
-    error::{Error, Kind},
+    error::Failure,
     sys::{children::Ending, private_files::PrivateFiles},
+    twins::place::{TwinSettings, starts::Starts},
 };
 
 /// What to mount and how; comes with the open image file.
@@ -38,17 +42,6 @@ pub struct StagePlan {
     pub shortcuts: Shortcuts,
     /// Where packages are kept for several runs, if they are.
     pub packages: Option<PathBuf>,
-}
-
-/// Where twins come from.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct TwinSettings {
-    /// The folder for what is fetched, and what is known of it.
-    pub cache: PathBuf,
-    /// Whether packages may be fetched.
-    pub fetch: bool,
-    /// The environment for the programs that fetch: the host's proxies.
-    pub environment: Vec<(String, String)>,
 }
 
 /// A program to run in the stage, on the host's file system, with the image mounted in reach.
@@ -106,39 +99,4 @@ pub enum Event {
     Detail(String),
     /// It cannot go on.
     Failed(Failure),
-}
-
-/// An [`Error`] on its way through a socket.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Failure {
-    kind: Kind,
-    what: String,
-    hint: Option<String>,
-}
-
-impl Failure {
-    /// The parts of an error, as they were reported.
-    pub fn new(kind: Kind, what: String, hint: Option<String>) -> Self {
-        Failure { kind, what, hint }
-    }
-}
-
-impl From<&Error> for Failure {
-    fn from(error: &Error) -> Self {
-        Failure::new(
-            error.kind(),
-            error.to_string(),
-            error.hint_text().map(str::to_owned),
-        )
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        let error = Error::new(failure.kind, failure.what);
-        match failure.hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
-    }
 }

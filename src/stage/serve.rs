@@ -11,16 +11,16 @@ use super::{
     outstanding,
     process::Supervisor,
     protocol::{Event, Order},
-    twinning::{Said, Twinning},
 };
 use crate::{
-    chroot::{initramfs::Outstanding, shortcuts::Shortcuts},
+    chroot::shortcuts::{Shortcuts, initramfs::Outstanding},
     error::{Context, Error, Kind, Result},
     sys::{
         children::{Children, Ending},
         frame,
         inroot::Root,
     },
+    twins::place::{Said, Twinning},
 };
 
 /// Runs jobs until the supervisor says to close. `place` is the stage's directory, and the image.

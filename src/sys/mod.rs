@@ -2,7 +2,6 @@
 
 pub mod children;
 pub mod command;
-pub mod dispatcher;
 pub mod file;
 pub mod frame;
 pub mod inroot;

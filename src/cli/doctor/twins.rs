@@ -1,10 +1,7 @@
 //! What twins need.
 
 use super::check::Check;
-use crate::{
-    emulation::{binfmt, front},
-    sys::kernel::Version,
-};
+use crate::{emulation::binfmt, sys::kernel::Version, twins::dispatcher::front};
 
 /// What packages are fetched and looked into by.
 const TOOLS: [&str; 4] = ["apt-get", "apt-cache", "dpkg-deb", "dpkg-query"];

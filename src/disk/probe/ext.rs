@@ -3,7 +3,7 @@
 use std::io::{Read, Seek};
 
 use super::{FileSystem, FsKind, text, uuid};
-use crate::disk::{Fields, read_array};
+use crate::bytes::{Fields, read_array};
 
 /// Features that ext3 knows; any other makes it ext4. Incompatible: filetype, recover, meta_bg.
 const EXT3_INCOMPAT: u32 = 0x02 | 0x04 | 0x10;

@@ -7,7 +7,7 @@ use std::io::{Read, Seek};
 use serde::{Deserialize, Serialize};
 
 use super::{FileSystem, FsKind, text};
-use crate::disk::{Fields, read_array, read_vec};
+use crate::bytes::{Fields, read_array, read_vec};
 
 /// The directory entry attribute of a volume label, and the mask of a long name's entry.
 const VOLUME: u8 = 0x08;

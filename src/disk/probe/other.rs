@@ -4,7 +4,7 @@
 use std::io::{Read, Seek};
 
 use super::{FileSystem, FsKind, text, uuid};
-use crate::disk::{Fields, read_array, read_vec};
+use crate::bytes::{Fields, read_array, read_vec};
 
 fn found(kind: FsKind, label: Option<String>, uuid: Option<String>) -> Option<FileSystem> {
     Some(FileSystem { kind, label, uuid })

@@ -14,7 +14,7 @@ use ureq::{
 };
 
 use super::super::{
-    http::{self, Client, Failure},
+    http::{self, Client, Fault},
     record::{self, Validators},
 };
 use crate::{
@@ -73,7 +73,7 @@ impl Transfer<'_> {
         &mut self,
         state: &mut State,
         cached: Option<&Validators>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, Fault> {
         let have = self.resumable(state).map_err(|error| self.disk(error))?;
         let mut headers = Vec::new();
         if have > 0 {
@@ -120,7 +120,7 @@ impl Transfer<'_> {
         // The server does not go on with what is here: from the start, then.
         self.file.set_len(0).map_err(|error| self.disk(error))?;
         let what = format!("{}: the server cannot resume the download", self.shown);
-        Err(Failure::passing(Error::host(what)))
+        Err(Fault::passing(Error::host(what)))
     }
 
     /// How many bytes are here and may be gone on from.
@@ -140,10 +140,10 @@ impl Transfer<'_> {
         response: Response<Body>,
         mut have: u64,
         total: Option<u64>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, Fault> {
         let broken = |why: &str| {
             let what = format!("the download of {} broke off {why}", self.shown);
-            Failure::passing(Error::host(what))
+            Fault::passing(Error::host(what))
         };
         let progress = self
             .report
@@ -172,10 +172,10 @@ impl Transfer<'_> {
         }
     }
 
-    fn disk(&self, error: io::Error) -> Failure {
+    fn disk(&self, error: io::Error) -> Fault {
         let what = || format!("cannot write the download of {} to the cache", self.shown);
         let failed: Result<()> = Err(error).context(Kind::Host, what);
-        Failure::fatal(failed.unwrap_err())
+        Fault::fatal(failed.unwrap_err())
     }
 }
 

@@ -37,8 +37,7 @@ use self::{
     store::Store,
     verified::Verified,
 };
-use super::arch::Arch;
-use crate::{error::Result, sys::inroot::Root};
+use crate::{emulation::arch::Arch, error::Result, sys::inroot::Root};
 
 /// How often more can be asked for: programs, their libraries, those of the libraries.
 const MAX_ROUNDS: usize = 8;

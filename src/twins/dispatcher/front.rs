@@ -6,9 +6,9 @@
 use std::{fs::File, os::unix::fs::FileExt};
 
 use crate::{
-    disk::program::{HEADER_SIZE, ProgramHeader, read_program},
+    elf::program::{HEADER_SIZE, ProgramHeader, read_program},
     error::{Context, Error, Kind, Result},
-    sys::dispatcher::{
+    twins::dispatcher::{
         self,
         format::{ENTRY, PAGE, Settings},
     },
@@ -93,7 +93,7 @@ mod tests {
     }
 
     /// A copy of this test's own program, which is an ELF program as good as any.
-    fn copy() -> (File, crate::disk::program::Program) {
+    fn copy() -> (File, crate::elf::program::Program) {
         let mut file = tempfile::tempfile().unwrap();
         std::io::copy(&mut File::open("/proc/self/exe").unwrap(), &mut file).unwrap();
         let program = read_program(&mut file).unwrap().unwrap();

@@ -15,7 +15,7 @@ use super::{
     stamp::Stamp,
 };
 use crate::{
-    disk::{Dynamic, read_dynamic},
+    elf::{Dynamic, read_dynamic},
     error::Result,
     sys::inroot::Root,
 };

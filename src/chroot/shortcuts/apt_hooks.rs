@@ -6,8 +6,10 @@
 
 use std::path::Path;
 
-use super::placeholders::{self, Is};
-use crate::sys::inroot::Root;
+use crate::{
+    chroot::placeholders::{self, Is},
+    sys::inroot::Root,
+};
 
 /// Where apt reads what its hooks are.
 const FOLDER: &str = "etc/apt/apt.conf.d";

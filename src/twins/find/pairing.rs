@@ -14,7 +14,7 @@ use super::{
     perl,
     port::Port,
 };
-use crate::{disk::read_elf, emulation::arch::Arch};
+use crate::{elf::read_elf, emulation::arch::Arch};
 
 /// glibc loads it to end a thread.
 const LIBGCC: &str = "libgcc_s.so.1";

@@ -3,7 +3,8 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::{apt_hooks, initramfs};
+pub mod apt_hooks;
+pub mod initramfs;
 use crate::sys::inroot::Root;
 
 /// Which shortcuts are taken; as in pichroot.yml.

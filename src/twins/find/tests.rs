@@ -4,10 +4,10 @@ use std::{fs, path::PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::*;
 use super::{
     sources::Sources,
     testing::{Tree, elf},
+    *,
 };
 
 const ARM: u16 = 183;

@@ -4,11 +4,13 @@ use std::{fs, io, os::unix::fs::symlink, path::Path};
 
 use sha2::{Digest, Sha256};
 
-use super::place::{copy, identity, write};
+use super::table::{copy, identity, write};
 use crate::{
-    emulation::twins::perl::{Content, Folder, Perl},
     hex::hex,
-    sys::dispatcher::format::{PERL_OPTIONS, PLACE},
+    twins::{
+        dispatcher::format::{PERL_OPTIONS, PLACE},
+        find::perl::{Content, Folder, Perl},
+    },
 };
 
 /// What perl reads its own path from, for `$^X`: under qemu it reads the path in the image.

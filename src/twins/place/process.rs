@@ -7,14 +7,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Order, Said, place};
+use super::{Order, Said, table};
 use crate::{
-    emulation::{
-        arch::Arch,
-        twins::{self, Found, Search},
-    },
+    emulation::arch::Arch,
     error::{Context, Error, Kind, Result},
     sys::{frame, inroot::Root, process},
+    twins::find::{self, Found, Search},
 };
 
 /// The name the process is started by.
@@ -54,7 +52,7 @@ fn run(stage: &UnixStream) -> Result<()> {
         let _ = say(stage, &Said::Detail(text.to_owned()));
     };
     let search = |fetch| {
-        let found = twins::find(&Search {
+        let found = find::find(&Search {
             root: &root,
             image: order.image,
             kernel: order.kernel.as_deref(),
@@ -66,8 +64,8 @@ fn run(stage: &UnixStream) -> Result<()> {
         })?;
         // Without the module, programs that ask who is who would get another answer.
         let count = match found.nss_missing {
-            true => place::put(&Found::default(), &order.folder)?,
-            false => place::put(&found, &order.folder)?,
+            true => table::put(&Found::default(), &order.folder)?,
+            false => table::put(&found, &order.folder)?,
         };
         Ok::<_, Error>((found, count))
     };

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::name::Short;
-use crate::disk::Fields;
+use crate::bytes::Fields;
 
 /// Attribute: cannot be written.
 pub(super) const READ_ONLY: u8 = 0x01;

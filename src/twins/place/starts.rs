@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sys::dispatcher::{
+use crate::twins::dispatcher::{
     self,
     format::{COUNTS, SLOTS, Slot},
 };

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 pub mod format;
+pub mod front;
 
 /// The dispatcher as build.rs compiled it, its settings still to be filled in. Empty where there is none
 /// for this machine.

@@ -6,9 +6,9 @@
 
 mod dpkg;
 pub mod perl;
-pub mod place;
 pub mod process;
 pub mod starts;
+pub mod table;
 
 use std::{
     fs, io,
@@ -27,14 +27,13 @@ use std::{
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
 
-use super::protocol::{StagePlan, TwinSettings};
 use crate::{
-    emulation::{Emulator, arch::Arch, binfmt, front},
+    emulation::{Emulator, arch::Arch, binfmt},
     error::{Context, Error, Kind, Result},
-    sys::{
-        dispatcher::format::{COUNTS, SLOTS, Slot},
-        frame,
-        kernel::Version,
+    sys::{frame, kernel::Version},
+    twins::dispatcher::{
+        format::{COUNTS, SLOTS, Slot},
+        front,
     },
 };
 
@@ -58,6 +57,17 @@ pub struct Order {
     pub settings: TwinSettings,
 }
 
+/// Where twins come from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TwinSettings {
+    /// The folder for what is fetched, and what is known of it.
+    pub cache: PathBuf,
+    /// Whether packages may be fetched.
+    pub fetch: bool,
+    /// The environment for the programs that fetch: the host's proxies.
+    pub environment: Vec<(String, String)>,
+}
+
 /// What the process tells.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -77,14 +87,15 @@ pub struct Twinning {
     pub socket: UnixStream,
 }
 
-/// Starts looking for twins for the image whose root and kernel's release these are, where there can be any. Else
+/// Starts looking for twins, with `dir` for what is made, for the image whose root and kernel's release these are, where there can be any. Else
 /// why there are none, unless that is told elsewhere.
 pub fn begin(
-    plan: &StagePlan,
+    settings: Option<&TwinSettings>,
+    dir: &Path,
     emulator: Option<&Emulator>,
     (root, kernel): (&Path, Option<&str>),
 ) -> Result<(Option<Twinning>, Option<String>)> {
-    let (Some(settings), Some(emulator)) = (&plan.twins, emulator) else {
+    let (Some(settings), Some(emulator)) = (settings, emulator) else {
         return Ok((None, None));
     };
     // An older kernel runs the host's own qemu, which the executor tells.
@@ -98,8 +109,8 @@ pub fn begin(
         (true, false) => "they are for 64-bit images",
         (true, true) => {
             let twinning = Twinning::start(&Order {
-                folder: prepare(&plan.dir)?,
-                scratch: plan.dir.clone(),
+                folder: prepare(dir)?,
+                scratch: dir.to_owned(),
                 root: root.to_owned(),
                 image: emulator.arch,
                 kernel: kernel.map(str::to_owned),

@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::placeholders::{self, Is};
 use crate::{
+    chroot::placeholders::{self, Is},
     error::{Error, Result},
     sys::inroot::Root,
 };

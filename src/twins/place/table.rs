@@ -13,18 +13,19 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{dpkg, perl};
-
 use crate::{
-    disk::program::{Program, read_program},
-    emulation::twins::{Found, Rule, stamp::Stamp},
+    elf::program::{Program, read_program},
     error::{Context, Kind, Result},
     hex::hex,
-    sys::dispatcher::{
-        self,
-        format::{
-            Entry, Guard, Header, MAGIC, PAGE, PLACE, RULE_ALWAYS, RULE_BASH, RULE_GAWK,
-            RULE_NAMES_RELEASE, RULE_OPENSSL, RULE_PERL, SEGMENTS, Segment, TABLE,
+    twins::{
+        dispatcher::{
+            self,
+            format::{
+                Entry, Guard, Header, MAGIC, PAGE, PLACE, RULE_ALWAYS, RULE_BASH, RULE_GAWK,
+                RULE_NAMES_RELEASE, RULE_OPENSSL, RULE_PERL, SEGMENTS, Segment, TABLE,
+            },
         },
+        find::{Found, Rule, stamp::Stamp},
     },
 };
 

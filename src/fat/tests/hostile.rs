@@ -8,10 +8,8 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::{
-    super::{device::Device, volume::Volume},
-    Disk, OFFSET,
-};
+use super::{Disk, OFFSET};
+use crate::fat::{device::Device, volume::Volume};
 
 /// Writes into the file system of a disk.
 fn patch(disk: &Disk, at: u64, bytes: &[u8]) {
