@@ -1,8 +1,6 @@
 //! pichroot: provisions ARM disk images with Ansible in a chroot.
 //!
-//! ARCHITECTURE.md tells which process runs what and which module may import which; in short, `use`
-//! points down this list: `cli`, `config`, then `image`, `stage`, `chroot`, `ansible`, `secrets`,
-//! then `emulation`, `disk`, `packages`, then `sys`, then `report`, `hex` and `error`.
+//! ARCHITECTURE.md tells which process runs what and which module may import which.
 
 pub mod ansible;
 mod bytes;
@@ -18,6 +16,7 @@ pub mod hex;
 pub mod image;
 pub mod packages;
 pub mod report;
+mod run;
 pub mod secrets;
 pub mod stage;
 pub mod sys;

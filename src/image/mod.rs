@@ -30,7 +30,7 @@ pub use checksum::Checksum;
 pub use digest::{Algorithm, Digest, Digests};
 pub use record::BaseRecord;
 pub use source::{Location, Source};
-pub use work::{WorkImage, check_output};
+pub use work::{WorkImage, check_may_write, check_output};
 
 use crate::{
     error::{Error, Result},

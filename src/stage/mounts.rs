@@ -1,7 +1,6 @@
 //! The image's file systems: attached, mounted, and taken apart again in reverse.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
     os::{fd::OwnedFd, unix::fs::DirBuilderExt},
     path::{Path, PathBuf},
@@ -49,7 +48,7 @@ impl Mounts {
         dir: &Path,
         image: &File,
         volumes: &[Volume],
-        layout: Option<&BTreeMap<u32, PathBuf>>,
+        layout: Option<&layout::Given>,
     ) -> Result<(Self, Vec<String>)> {
         mount::virtual_fs("tmpfs", dir, MsFlags::MS_NOSUID, TMPFS)?;
         let root = dir.join("root");

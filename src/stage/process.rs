@@ -26,6 +26,7 @@ use super::{
     mounts::Mounts,
     protocol::{Event, Order, StagePlan},
     serve,
+    supervisor::Supervisor,
 };
 use crate::{
     chroot::{
@@ -35,7 +36,7 @@ use crate::{
     error::{Context, Error, Kind, Result},
     packages,
     sys::{frame, inroot::Root, mount, process},
-    twins::place::{self, Said, Twinning, starts::Starts},
+    twins::place::{self, Twinning, starts::Starts},
 };
 
 /// The name the process is started by.
@@ -66,29 +67,6 @@ pub fn main() -> u8 {
     }
 }
 
-/// The socket to the supervisor.
-pub(super) struct Supervisor(pub(super) UnixStream);
-
-impl Supervisor {
-    pub(super) fn tell(&self, event: &Event) -> Result<()> {
-        frame::send(&self.0, event, &[]).context(Kind::Other, || "pichroot itself is gone".into())
-    }
-
-    pub(super) fn pass_on(&self, said: Said) -> Result<()> {
-        match said {
-            Said::Detail(text) => self.tell(&Event::Detail(text)),
-            Said::Warning(text) => self.tell(&Event::Warning(text)),
-            Said::Settled(_) => Ok(()),
-        }
-    }
-
-    fn warn(&self, warnings: impl IntoIterator<Item = String>) -> Result<()> {
-        warnings
-            .into_iter()
-            .try_for_each(|text| self.tell(&Event::Warning(text)))
-    }
-}
-
 fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
     mount::make_all_private()?;
     mount::fresh_proc()?;
@@ -96,7 +74,12 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
     let Some((Order::Open(plan), _)) = first else {
         return Err(Error::other("no orders"));
     };
-    let (mounts, warnings) = Mounts::open(&plan.dir, image, &plan.volumes, plan.layout.as_ref())?;
+    let (mounts, warnings) = Mounts::open(
+        &plan.dir,
+        image,
+        &plan.volumes,
+        plan.settings.layout.as_ref(),
+    )?;
     supervisor.warn(warnings)?;
     let numbers = mounts
         .places()
@@ -122,8 +105,8 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
 /// From mounted to ready to be unmounted; whether any program was run in the image.
 fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Result<bool> {
     let root = Root::open(mounts.root())?;
-    let (possible, mut reasons) = plan.shortcuts.possible_in(&root);
-    let mut keeps = plan.packages.is_some();
+    let (possible, mut reasons) = plan.settings.shortcuts.possible_in(&root);
+    let mut keeps = plan.settings.packages.is_some();
     if keeps && packages::image_has_proxy(&root) {
         reasons.push("the shortcut packages is not taken: the image's apt has a proxy".into());
         keeps = false;
@@ -167,7 +150,12 @@ fn start(
 ) -> Result<(Executor, Option<Twinning>)> {
     let arch = facts::arch(root)?;
     let host = Arch::host().ok_or_else(|| Error::host("this host's architecture is unknown"))?;
-    let emulator = emulation::choose(plan.emulation, arch, host, plan.cpu.as_deref())?;
+    let emulator = emulation::choose(
+        plan.settings.emulation,
+        arch,
+        host,
+        plan.settings.cpu.as_deref(),
+    )?;
     let facts = Facts {
         root: mounts.root().to_owned(),
         arch,
@@ -178,9 +166,18 @@ fn start(
     };
     let kernel = facts::kernel(root);
     let place = (mounts.root(), kernel.as_deref());
-    let (twinning, none) = place::begin(plan.twins.as_ref(), &plan.dir, emulator.as_ref(), place)?;
+    let (twinning, none) = place::begin(
+        plan.settings.twins.as_ref(),
+        &plan.dir,
+        emulator.as_ref(),
+        place,
+    )?;
     supervisor.warn(none)?;
-    let packages = plan.packages.as_deref().filter(|_| shortcuts.packages);
+    let packages = plan
+        .settings
+        .packages
+        .as_deref()
+        .filter(|_| shortcuts.packages);
     let packages = packages.map(packages::Proxy::start);
     let packages = match packages.transpose() {
         Ok(proxy) => proxy,
@@ -193,12 +190,12 @@ fn start(
     let (executor, warnings) = executor::start(ChrootPlan {
         dir: plan.dir.clone(),
         root: mounts.root().to_owned(),
-        hostname: plan.hostname.clone(),
+        hostname: plan.settings.hostname.clone(),
         emulator,
         kernel,
         twins: twinning.is_some().then(|| plan.dir.join(place::FOLDER)),
-        network: plan.network,
-        term: plan.term.clone(),
+        network: plan.settings.network,
+        term: plan.settings.term.clone(),
         shortcuts,
         apt: packages.as_ref().map(packages::Proxy::apt_lines),
     })?;
@@ -207,7 +204,7 @@ fn start(
     std::env::current_exe()
         .and_then(|own| symlink(own, plan.dir.join(client::NAME)))
         .context(Kind::Host, || "cannot make the link to the client".into())?;
-    if plan.emulation == Mode::Twin {
+    if plan.settings.emulation == Mode::Twin {
         let count = match &twinning {
             Some(twinning) => twinning.settled(&supervisor.0, |said| supervisor.pass_on(said))?,
             None => 0,

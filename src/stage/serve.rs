@@ -9,8 +9,8 @@ use super::{
     executor::Executor,
     job::Running,
     outstanding,
-    process::Supervisor,
     protocol::{Event, Order},
+    supervisor::Supervisor,
 };
 use crate::{
     chroot::shortcuts::{Shortcuts, initramfs::Outstanding},
