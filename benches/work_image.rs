@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use pichroot::{
+    event::Silent,
     image::{Cache, Source, WorkImage, fetch},
-    report::Silent,
 };
 
 fn main() {

@@ -29,7 +29,7 @@ ansible secrets packages
 emulation
 disk elf
 sys
-report bytes hex
+event bytes hex
 error
 """
 

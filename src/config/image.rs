@@ -13,6 +13,7 @@ use super::{
 use crate::{
     disk::layout,
     error::{Error, Result},
+    event::Event,
     image::{Location, Source},
     stage::protocol::Settings,
     twins::place::TwinSettings,
@@ -31,7 +32,7 @@ pub struct ImagePlan {
     /// How the stage mounts it and runs its programs.
     pub settings: Settings,
     /// What to say with `-v`.
-    pub notes: Vec<String>,
+    pub notes: Vec<Event>,
 }
 
 /// What `pichroot exec` and `pichroot shell` are going to do with an image.
@@ -69,8 +70,10 @@ impl CommandPlan {
         settings.shortcuts.initramfs = false;
         if write && settings.shortcuts.sync {
             settings.shortcuts.sync = false;
-            let note = "the shortcut sync is not taken: --write keeps what is changed";
-            image.notes.push(note.to_owned());
+            image.notes.push(Event::NoShortcut {
+                name: "sync".into(),
+                why: "--write keeps what is changed".into(),
+            });
         }
         Ok(CommandPlan {
             image,
@@ -158,13 +161,15 @@ pub(super) fn source(
 ///
 /// Not without a network. And where this machine has a proxy, only that one reaches the servers,
 /// and the image knows it from its own configuration or the playbook: then apt is left alone.
-fn why_no_packages(network: Network, around: &Surroundings) -> Option<Option<String>> {
+fn why_no_packages(network: Network, around: &Surroundings) -> Option<Option<Event>> {
     if network == Network::None {
         return Some(None);
     }
     around.variable("http_proxy").map(|_| {
-        let why = "the shortcut packages is not taken: this machine has an http_proxy";
-        Some(why.to_owned())
+        Some(Event::NoShortcut {
+            name: "packages".into(),
+            why: "this machine has an http_proxy".into(),
+        })
     })
 }
 

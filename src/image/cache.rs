@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, Kind, Result},
-    report::Report,
+    event::{Event, Report},
     sys::newfile,
 };
 
@@ -121,7 +121,7 @@ impl Cache {
     /// Waits until no other run fetches `what`.
     pub(super) fn lock_fetch(&self, what: &str, shown: &str, report: &dyn Report) -> Result<Lock> {
         let path = self.lock_path("fetch", what);
-        let waiting = |_| report.step(&format!("waiting for another run that fetches {shown}"));
+        let waiting = |_| report.tell(Event::WaitingFor(shown.to_owned()));
         lock::wait(&path, waiting).context(Kind::Host, || format!("cannot lock {}", path.display()))
     }
 

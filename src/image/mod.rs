@@ -34,7 +34,7 @@ pub use work::{WorkImage, check_may_write, check_output};
 
 use crate::{
     error::{Error, Result},
-    report::Report,
+    event::{Event, Report},
 };
 use http::{Client, Patience};
 
@@ -86,7 +86,7 @@ fn fetch_with(
         Location::Path(path) => local::fetch(cache, path, wanted.as_ref(), report),
         Location::Url(url) => remote::fetch(cache, client, url, wanted.as_ref(), report),
     }?;
-    report.detail(&format!("the base image is {}", base.path().display()));
+    report.tell(Event::BaseImage(base.path().to_owned()));
     Ok(base)
 }
 

@@ -12,12 +12,12 @@ use nix::unistd::{AccessFlags, access};
 
 use super::{
     cache::BaseImage,
-    copy::{self, Method},
+    copy,
     source::{Location, Source},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
-    report::Report,
+    event::{Event, Report, Task},
     sys::newfile::{self, NewFile},
 };
 
@@ -116,17 +116,13 @@ impl WorkImage {
         prefix.push(".pichroot-");
         newfile::sweep(dir, &prefix);
         let new = NewFile::create(dir, &prefix, MODE).context(Kind::Host, failed)?;
-        let text = format!("copying {}", base.path().display());
-        let progress = report.progress(&text, Some(base.size()));
+        let task = Task::Copying(base.path().to_owned());
+        let progress = report.begin(task, Some(base.size()));
         let method = copy::copy(base.file(), new.file(), base.size(), &mut |at| {
             progress.at(at)
         })
         .context(Kind::Host, failed)?;
-        report.detail(match method {
-            Method::Shared => "the work image shares its blocks with the base image",
-            Method::Extents => "the work image is a copy of the base image's data",
-            Method::ReadWrite => "the work image is a copy, made by reading and writing",
-        });
+        report.tell(Event::Copied(method));
         Ok(WorkImage {
             new,
             output: output.into(),

@@ -6,7 +6,12 @@ use super::{
     session::{self, Session},
     signals::{Signals, block_on},
 };
-use crate::{config::CommandPlan, error::Result, report::Report, ui::Ui};
+use crate::{
+    config::CommandPlan,
+    error::Result,
+    event::{Event, Report},
+    ui::Ui,
+};
 
 /// Runs `command` in the image of the plan; its exit code. With `verbose`, a copy of the image is taken apart
 /// as well, to tell what was run.
@@ -16,7 +21,7 @@ use crate::{config::CommandPlan, error::Result, report::Report, ui::Ui};
 pub fn run(plan: &CommandPlan, command: Vec<String>, verbose: bool, ui: &Ui) -> Result<u8> {
     need_root()?;
     for note in &plan.image.notes {
-        ui.detail(note);
+        ui.tell(note.clone());
     }
     block_on(async {
         let mut signals = Signals::listen()?;
@@ -41,8 +46,8 @@ pub fn run(plan: &CommandPlan, command: Vec<String>, verbose: bool, ui: &Ui) -> 
         let closed = match image {
             Opened::Copy(_) if !verbose => Ok(()),
             _ => session.close().await.map(|(_, starts)| {
-                if let Some(text) = starts.summary(usize::MAX) {
-                    ui.detail(&text);
+                if verbose {
+                    ui.tell(Event::Started(starts));
                 }
             }),
         };

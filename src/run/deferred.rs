@@ -4,7 +4,7 @@ use super::session::{self, Session};
 use crate::{
     chroot::shortcuts::initramfs::Outstanding,
     error::{Error, Kind, Result},
-    report::Report,
+    event::{Event, Report},
     stage::facts::Facts,
     ui::Ui,
 };
@@ -29,7 +29,7 @@ async fn make(
     outstanding: &Outstanding,
     ui: &Ui,
 ) -> Result<()> {
-    ui.step(&format!("making the initramfs of {}", outstanding.kernel));
+    ui.tell(Event::MakingInitramfs(outstanding.kernel.clone()));
     let command = outstanding.command();
     let shown = command.join(" ");
     let job = session::command(session.dir(), facts, command, Vec::new());
@@ -51,9 +51,6 @@ pub async fn warn(session: &mut Session<'_>, ui: &Ui) {
 
 fn tell(not_done: &[Outstanding], ui: &Ui) {
     for outstanding in not_done {
-        ui.warning(&format!(
-            "the initramfs was to be made at the end: {}",
-            outstanding.command().join(" ")
-        ));
+        ui.tell(Event::LeftUndone(outstanding.command().to_vec()));
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     chroot::{client, plan::ChrootPlan},
     config::{AnsiblePlan, Executor, Surroundings},
     error::{Context, Error, Kind, Result},
-    report::Report,
+    event::{Event, Report},
     secrets::{self, redact},
     stage::{
         facts::Facts,
@@ -67,15 +67,11 @@ impl AnsibleCommand {
         let secrets = secrets::resolve(&plan.secrets, env)?;
         for (name, value) in &secrets {
             if redact::is_too_short(value) {
-                ui.warning(&format!(
-                    "secret {name} is too short to be kept out of the output"
-                ));
+                ui.tell(Event::ShortSecret(name.clone()));
             }
         }
         if let Some(log) = environment::log_path(env, cwd).filter(|_| !secrets.is_empty()) {
-            ui.warning(&format!(
-                "Ansible's log {log} is not written: it would hold the secrets"
-            ));
+            ui.tell(Event::NoAnsibleLog(log));
         }
         ui.keep_secret(secrets.iter().map(|(_, value)| value.clone()));
         self.secrets = secrets;
@@ -122,7 +118,10 @@ impl AnsibleCommand {
         };
         let folder = dir.join(FILES);
         let arguments = play.arguments(&folder);
-        ui.detail(&command::shell_line(&self.program, &arguments));
+        ui.tell(Event::Running(command::shell_line(
+            &self.program,
+            &arguments,
+        )));
         let environment = environment::environment(
             &self.around.env,
             &Setting {

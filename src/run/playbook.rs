@@ -12,10 +12,8 @@ use super::{
 use crate::{
     config::{AnsiblePlan, OnError, Surroundings},
     error::{Kind, Result},
+    event::{Event, Report, Starts},
     image::{self, Cache, WorkImage, check_may_write},
-    report::Report,
-    stage::facts::Facts,
-    twins::place::starts::Starts,
     ui::{Ui, relay},
 };
 
@@ -42,7 +40,7 @@ pub fn run(plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
     let _lock = cache.lock_output(&plan.output)?;
     let command = command.with_secrets(&plan, ui)?;
     for note in &plan.image.notes {
-        ui.detail(note);
+        ui.tell(note.clone());
     }
     let run = Run {
         plan,
@@ -69,12 +67,11 @@ impl Run {
             Ok(()) if plan.changes_nothing => Ok(()),
             Ok(()) => {
                 work.publish()?;
-                ui.step(&format!("made {}", plan.output.display()));
+                ui.tell(Event::Made(plan.output.clone()));
                 Ok(())
             }
             Err(error) if plan.on_error == OnError::Keep => {
-                let kept = work.keep()?;
-                ui.step(&format!("kept the work image as {}", kept.display()));
+                ui.tell(Event::Kept(work.keep()?));
                 Err(error)
             }
             Err(error) => Err(error),
@@ -91,7 +88,7 @@ impl Run {
         // Only the stage's copies keep the pipes open now.
         drop(output);
         let facts = session.open(&plan.image.settings).await?;
-        ui.step(&describe(&facts));
+        ui.tell(Event::Opened(facts.opened()));
         let job = self.command.job(plan, session.dir(), &facts, ui)?;
         let [stdout, stderr] = streams;
         let shown = (
@@ -118,33 +115,14 @@ impl Run {
         let _ = tokio::join!(shown.0, shown.1);
         // A task often fails because of what only the unmounting tells, such as a full disk.
         if let (Err(_), Err(error)) = (&ended, &closed) {
-            ui.warning(&error.to_string());
+            ui.tell(Event::AlsoFailed(error.into()));
         }
         ended?;
         let (used, starts) = closed?;
-        if let Some(text) = starts.summary(if plan.verbosity > 0 { usize::MAX } else { 5 }) {
-            ui.step(&text);
-        }
+        ui.tell(Event::Started(starts));
         if !used && !plan.changes_nothing {
-            ui.warning(&format!(
-                "the playbook ran nothing in the image; does a play of it match {}?",
-                plan.host_name
-            ));
+            ui.tell(Event::NothingRun(plan.host_name.clone()));
         }
         Ok(())
     }
-}
-
-fn describe(facts: &Facts) -> String {
-    let os = facts.os.as_deref().unwrap_or("a Linux");
-    let how = match &facts.emulator {
-        Some(program) => format!("by {}", program.display()),
-        None => "natively".into(),
-    };
-    let places = facts
-        .mounts
-        .iter()
-        .map(|(number, at)| format!("{number} on {}", at.display()));
-    let places = places.collect::<Vec<_>>().join(", ");
-    format!("{os} for {}, run {how}; partitions {places}", facts.arch)
 }

@@ -7,7 +7,8 @@ use crate::{
     chroot::{client, shortcuts::initramfs::Outstanding},
     disk::{self, Slice, Volume},
     error::{Context, Error, Kind, Result},
-    report::Report,
+    event::Report,
+    event::Starts,
     stage::{
         directory::Directory,
         facts::Facts,
@@ -15,7 +16,6 @@ use crate::{
         protocol::{Event, Job, Order, Settings, StagePlan},
     },
     sys::{children::Ending, private_files::PrivateFiles},
-    twins::place::starts::Starts,
 };
 
 /// An image in a running stage.
@@ -146,11 +146,12 @@ impl<'a> Session<'a> {
     /// Shows what is only to be shown.
     fn pass_on(&self, event: Event) -> Option<Event> {
         match event {
-            Event::Warning(text) => self.report.warning(&text),
-            Event::Detail(text) => self.report.detail(&text),
-            event => return Some(event),
+            Event::Told(event) => {
+                self.report.tell(event);
+                None
+            }
+            event => Some(event),
         }
-        None
     }
 }
 

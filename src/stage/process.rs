@@ -3,22 +3,6 @@
 //! Three phases. Opening and closing are plain sequential code in the only thread; between them a
 //! runtime waits for orders, the job and the executor.
 
-use std::{
-    fs::File,
-    os::unix::{fs::symlink, net::UnixStream},
-    time::{Duration, Instant},
-};
-
-use nix::{
-    errno::Errno,
-    sys::{
-        signal::{Signal, kill},
-        stat,
-        wait::{WaitPidFlag, WaitStatus, waitpid},
-    },
-    unistd::Pid,
-};
-
 use super::{
     check,
     executor::{self, Executor},
@@ -34,9 +18,24 @@ use crate::{
     },
     emulation::{self, Mode, arch::Arch},
     error::{Context, Error, Kind, Result},
-    packages,
+    event, packages,
     sys::{frame, inroot::Root, mount, process},
-    twins::place::{self, Twinning, starts::Starts},
+    twins::place::{self, Twinning, starts},
+};
+use std::{
+    fs::File,
+    os::unix::{fs::symlink, net::UnixStream},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    sys::{
+        signal::{Signal, kill},
+        stat,
+        wait::{WaitPidFlag, WaitStatus, waitpid},
+    },
+    unistd::Pid,
 };
 
 /// The name the process is started by.
@@ -80,7 +79,7 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         &plan.volumes,
         plan.settings.layout.as_ref(),
     )?;
-    supervisor.warn(warnings)?;
+    supervisor.report(warnings)?;
     let numbers = mounts
         .places()
         .into_iter()
@@ -93,27 +92,28 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         (Err(_), Err(lost)) if lost.kind() == Kind::Host => return Err(lost),
         (used, closed) => {
             let used = used?;
-            supervisor.warn(closed?)?;
+            supervisor.report(closed?)?;
             used
         }
     };
     check::at_end(&plan.dir, image, &plan.volumes, &numbers)?;
-    let starts = Starts::read(&plan.dir.join(place::FOLDER));
+    let starts = starts::read(&plan.dir.join(place::FOLDER));
     supervisor.tell(&Event::Closed { used, starts })
 }
 
 /// From mounted to ready to be unmounted; whether any program was run in the image.
 fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Result<bool> {
     let root = Root::open(mounts.root())?;
-    let (possible, mut reasons) = plan.settings.shortcuts.possible_in(&root);
+    let (possible, mut told) = plan.settings.shortcuts.possible_in(&root);
     let mut keeps = plan.settings.packages.is_some();
     if keeps && packages::image_has_proxy(&root) {
-        reasons.push("the shortcut packages is not taken: the image's apt has a proxy".into());
+        told.push(event::Event::NoShortcut {
+            name: "packages".into(),
+            why: "the image's apt has a proxy".into(),
+        });
         keeps = false;
     }
-    for text in reasons {
-        supervisor.tell(&Event::Detail(text))?;
-    }
+    supervisor.report(told)?;
     let shortcuts = Shortcuts {
         packages: keeps,
         ..possible
@@ -125,10 +125,8 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Resu
         serve::until_close(supervisor, place, shortcuts, &executor, twinning)?;
         let until_now = executor.use_until_now();
         if !until_now.left.is_empty() {
-            let names = Vec::from_iter(until_now.left).join(", ");
-            let text =
-                format!("commands left programs running in the image: {names}; they end now");
-            supervisor.tell(&Event::Detail(text))?;
+            let names = Vec::from_iter(until_now.left);
+            supervisor.report([event::Event::LeftRunning(names)])?;
         }
         Ok(until_now.used)
     });
@@ -172,7 +170,7 @@ fn start(
         emulator.as_ref(),
         place,
     )?;
-    supervisor.warn(none)?;
+    supervisor.report(none)?;
     let packages = plan
         .settings
         .packages
@@ -183,7 +181,7 @@ fn start(
         Ok(proxy) => proxy,
         // Without it each run downloads for itself.
         Err(error) => {
-            supervisor.warn([error.to_string()])?;
+            supervisor.report([event::Event::NoPackageCache((&error).into())])?;
             None
         }
     };
@@ -199,7 +197,7 @@ fn start(
         shortcuts,
         apt: packages.as_ref().map(packages::Proxy::apt_lines),
     })?;
-    supervisor.warn(warnings)?;
+    supervisor.report(warnings)?;
     // By its name: whoever runs the link is another program, with another /proc/self/exe.
     std::env::current_exe()
         .and_then(|own| symlink(own, plan.dir.join(client::NAME)))

@@ -1,9 +1,5 @@
 //! What the supervisor and the stage say to each other, in frames ([`crate::sys::frame`]).
 
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
-
 use super::{facts::Facts, warm::Library};
 use crate::{
     chroot::{
@@ -13,9 +9,13 @@ use crate::{
     disk::{Volume, layout},
     emulation::Mode,
     error::Failure,
+    event::{self, Starts},
     sys::{children::Ending, private_files::PrivateFiles},
-    twins::place::{TwinSettings, starts::Starts},
+    twins::place::TwinSettings,
 };
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
 
 /// What to mount and how; comes with the open image file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -100,10 +100,8 @@ pub enum Event {
         /// How programs of the image were started; nothing without twins.
         starts: Starts,
     },
-    /// Something the user should know.
-    Warning(String),
-    /// Something for `-v`.
-    Detail(String),
+    /// Something happened.
+    Told(event::Event),
     /// It cannot go on.
     Failed(Failure),
 }

@@ -1,13 +1,13 @@
 //! The stage's end of the socket to the supervisor.
 
-use std::os::unix::net::UnixStream;
-
 use super::protocol::Event;
 use crate::{
     error::{Context, Kind, Result},
+    event,
     sys::frame,
     twins::place::Said,
 };
+use std::os::unix::net::UnixStream;
 
 /// The socket to the supervisor.
 pub(super) struct Supervisor(pub(super) UnixStream);
@@ -19,15 +19,14 @@ impl Supervisor {
 
     pub(super) fn pass_on(&self, said: Said) -> Result<()> {
         match said {
-            Said::Detail(text) => self.tell(&Event::Detail(text)),
-            Said::Warning(text) => self.tell(&Event::Warning(text)),
+            Said::Told(event) => self.tell(&Event::Told(event)),
             Said::Settled(_) => Ok(()),
         }
     }
 
-    pub(super) fn warn(&self, warnings: impl IntoIterator<Item = String>) -> Result<()> {
-        warnings
+    pub(super) fn report(&self, events: impl IntoIterator<Item = event::Event>) -> Result<()> {
+        events
             .into_iter()
-            .try_for_each(|text| self.tell(&Event::Warning(text)))
+            .try_for_each(|event| self.tell(&Event::Told(event)))
     }
 }

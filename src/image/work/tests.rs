@@ -1,7 +1,7 @@
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 
 use super::*;
-use crate::report::Silent;
+use crate::event::Silent;
 
 fn base(dir: &Path) -> BaseImage {
     let path = dir.join("base.img");

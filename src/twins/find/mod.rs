@@ -21,11 +21,6 @@ mod store;
 mod testing;
 mod verified;
 
-use std::path::{Path, PathBuf};
-
-pub use catalogue::Rule;
-pub use installed::FileId;
-
 use self::{
     builds::Builds,
     installed::Installed,
@@ -37,7 +32,16 @@ use self::{
     store::Store,
     verified::Verified,
 };
-use crate::{emulation::arch::Arch, error::Result, sys::inroot::Root};
+use crate::{
+    emulation::arch::Arch,
+    error::Result,
+    event::{Event, TwinMissing},
+    sys::inroot::Root,
+};
+use std::path::{Path, PathBuf};
+
+pub use catalogue::Rule;
+pub use installed::FileId;
 
 /// How often more can be asked for: programs, their libraries, those of the libraries.
 const MAX_ROUNDS: usize = 8;
@@ -59,7 +63,7 @@ pub struct Search<'a> {
     /// Whether to use the network; else only the host's packages and what is cached.
     pub fetch: bool,
     /// Takes details, for -v.
-    pub report: &'a dyn Fn(&str),
+    pub report: &'a dyn Fn(Event),
 }
 
 /// What there is.
@@ -76,7 +80,7 @@ pub struct Found {
     /// Their libraries: host files, each named as programs ask for it, each name once.
     pub libraries: Vec<PathBuf>,
     /// Packages of the catalogue that the image has and of which a program got no twin.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<TwinMissing>,
     /// What perl needs, where it has a twin.
     pub perl: Option<Perl>,
     /// The image's nsswitch.conf, of before it was read: by another one programs look up users in another way.
@@ -112,17 +116,6 @@ pub struct Program {
     pub rule: Rule,
     /// The program's file in the image, as it was when its content was found to be the package's.
     pub file: FileId,
-}
-
-/// A package without twins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
-    /// The package.
-    pub package: String,
-    /// Its version in the image.
-    pub version: String,
-    /// Why, in a few words.
-    pub why: String,
 }
 
 /// Finds the twins for an image.
@@ -187,7 +180,10 @@ fn search_through(
 
 fn fetch(search: &Search, builds: &mut Builds, apt: &mut Option<apt::Apt>) -> bool {
     builds.fetch(apt, search.report).unwrap_or_else(|error| {
-        (search.report)(&format!("cannot fetch twins: {error}"));
+        (search.report)(Event::TwinsFailed {
+            what: "cannot fetch twins".into(),
+            why: error.to_string(),
+        });
         false
     })
 }

@@ -1,12 +1,7 @@
 //! Gives programs of the image their twins.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
-
 use super::{
-    Found, Missing, Program, Search,
+    Found, Program, Search,
     builds::{Builds, Wanted},
     catalogue::{CATALOGUE, Rule},
     installed::{FileId, Installed},
@@ -14,7 +9,15 @@ use super::{
     perl,
     port::Port,
 };
-use crate::{elf::read_elf, emulation::arch::Arch};
+use crate::{
+    elf::read_elf,
+    emulation::arch::Arch,
+    event::{Event, TwinMissing},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 /// glibc loads it to end a thread.
 const LIBGCC: &str = "libgcc_s.so.1";
@@ -48,9 +51,10 @@ pub fn candidates(search: &Search, image: &Installed) -> Vec<Candidate> {
             }
             let Some((intact, mut file)) = image.intact(entry.package, listed) else {
                 let package = entry.package;
-                (search.report)(&format!(
-                    "no twin of /{listed}: not as {package} brought it"
-                ));
+                (search.report)(Event::TwinsFailed {
+                    what: format!("no twin of /{listed}"),
+                    why: format!("not as {package} brought it"),
+                });
                 continue;
             };
             // Scripts need none, and a twin has no privileges to give.
@@ -147,7 +151,7 @@ pub fn pair(
     found.programs.dedup_by(|a, b| a.path == b.path);
     let missing = missing
         .into_iter()
-        .map(|((package, version), why)| Missing {
+        .map(|((package, version), why)| TwinMissing {
             package: package.clone(),
             version: version.clone(),
             why,

@@ -6,6 +6,12 @@
 //!     verified.json                of `Verified`
 //!     lock                         held while something is fetched
 
+use super::deb;
+use crate::{
+    error::{Context, Kind, Result},
+    event::Event,
+    hex::hex,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, DirBuilder, File},
@@ -17,12 +23,6 @@ use std::{
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use super::deb;
-use crate::{
-    error::{Context, Kind, Result},
-    hex::hex,
-};
 
 /// The largest .deb that is unpacked, in bytes.
 const MAX_DEB: u64 = 256 << 20;
@@ -118,7 +118,7 @@ impl Store {
         files: &[PathBuf],
         sums: &BTreeSet<&str>,
         triplet: &str,
-        report: &dyn Fn(&str),
+        report: &dyn Fn(Event),
     ) -> Result<()> {
         let top = self.folder.join("store");
         let failed = || format!("cannot write to {}", top.display());
@@ -140,7 +140,10 @@ impl Store {
             fs::create_dir(&new).context(Kind::Host, failed)?;
             match deb::unpack(bytes, triplet, &new) {
                 Ok(()) => done.push((new, top.join(sum))),
-                Err(error) => report(&format!("cannot unpack {}: {error}", file.display())),
+                Err(error) => report(Event::TwinsFailed {
+                    what: format!("cannot unpack {}", file.display()),
+                    why: error.to_string(),
+                }),
             }
         }
         // Whole also after a crash: first the content, then the names.

@@ -10,6 +10,16 @@ pub mod process;
 pub mod starts;
 pub mod table;
 
+use crate::{
+    emulation::{Emulator, arch::Arch, binfmt},
+    error::{Context, Error, Kind, Result},
+    event::{Event, NoTwins},
+    sys::{frame, kernel::Version},
+    twins::dispatcher::{
+        format::{COUNTS, SLOTS, Slot},
+        front,
+    },
+};
 use std::{
     fs, io,
     os::{
@@ -26,16 +36,6 @@ use std::{
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
-
-use crate::{
-    emulation::{Emulator, arch::Arch, binfmt},
-    error::{Context, Error, Kind, Result},
-    sys::{frame, kernel::Version},
-    twins::dispatcher::{
-        format::{COUNTS, SLOTS, Slot},
-        front,
-    },
-};
 
 /// Where twins are, below the stage's directory.
 pub const FOLDER: &str = "twins";
@@ -72,10 +72,8 @@ pub struct TwinSettings {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Said {
-    /// Something for `-v`.
-    Detail(String),
-    /// Something the user should know.
-    Warning(String),
+    /// Something happened.
+    Told(Event),
     /// What there is to find is in place: so many programs.
     Settled(usize),
 }
@@ -94,7 +92,7 @@ pub fn begin(
     dir: &Path,
     emulator: Option<&Emulator>,
     (root, kernel): (&Path, Option<&str>),
-) -> Result<(Option<Twinning>, Option<String>)> {
+) -> Result<(Option<Twinning>, Option<Event>)> {
     let (Some(settings), Some(emulator)) = (settings, emulator) else {
         return Ok((None, None));
     };
@@ -105,8 +103,8 @@ pub fn begin(
     // The host's builds count and tell time by longer words than those for 32-bit ARM.
     let (_, has_64_bits) = emulator.arch.elf();
     let why = match (front::exists(), has_64_bits) {
-        (false, _) => "they are for x86_64 hosts",
-        (true, false) => "they are for 64-bit images",
+        (false, _) => NoTwins::Host,
+        (true, false) => NoTwins::Image,
         (true, true) => {
             let twinning = Twinning::start(&Order {
                 folder: prepare(dir)?,
@@ -119,8 +117,7 @@ pub fn begin(
             return twinning.map(|twinning| (Some(twinning), None));
         }
     };
-    let text = format!("no twins, so every program of the image is emulated: {why}");
-    Ok((None, Some(text)))
+    Ok((None, Some(Event::NoTwins(why))))
 }
 
 /// Makes the folder that the chroot is going to see.
