@@ -11,7 +11,7 @@ pub mod probe;
 pub mod slice;
 pub mod table;
 
-pub use layout::{Layout, Mount, Skipped, Volume};
+pub use layout::{Layout, Mount, Volume};
 pub use probe::{FileSystem, FsKind, probe};
 pub use slice::Slice;
 pub use table::{Partition, PartitionType, Table, TableKind, read_table};
