@@ -6,7 +6,10 @@ use std::io::{Read, Seek};
 
 use serde::{Deserialize, Serialize};
 
-use super::{FileSystem, FsKind, text};
+use super::{
+    kind::{FileSystem, FsKind},
+    text::text,
+};
 use crate::bytes::{Fields, read_array, read_vec};
 
 /// The directory entry attribute of a volume label, and the mask of a long name's entry.
