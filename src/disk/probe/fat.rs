@@ -140,6 +140,14 @@ impl Geometry {
             .filter(|&index| index < self.clusters)?;
         Some(self.data_start + u64::from(index) * u64::from(self.cluster))
     }
+
+    /// Where Linux and Windows keep the mark "in use" in the boot sector.
+    pub fn state_byte(&self) -> usize {
+        match self.kind {
+            FsKind::Fat32 => 65,
+            _ => 37,
+        }
+    }
 }
 
 /// The FAT file system under `reader`, if it is one.
