@@ -9,10 +9,10 @@ use std::{
 };
 
 use super::{
-    Search,
     apt::Apt,
     installed::Installed,
     port::{Port, same_version},
+    search::Search,
     sources::Sources,
     store::{Index, Store},
 };

@@ -6,13 +6,14 @@ use std::{
 };
 
 use super::{
-    Found, Missing, Program, Search,
     builds::{Builds, Wanted},
     catalogue::{CATALOGUE, Rule},
+    found::{Found, Missing, Program},
     installed::{FileId, Installed},
     libraries::{Libraries, name_services},
     perl,
     port::Port,
+    search::Search,
 };
 use crate::{elf::read_elf, emulation::arch::Arch};
 
