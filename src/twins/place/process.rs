@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Order, Said, table};
+use super::{
+    protocol::{Order, Said},
+    table,
+};
 use crate::{
     emulation::arch::Arch,
     error::{Context, Error, Kind, Result},
