@@ -1,9 +1,8 @@
 //! pichroot: provisions ARM disk images with Ansible in a chroot.
 //!
-//! ARCHITECTURE.md tells which process runs what and which module may import which; in short, `use`
-//! points down this list: `cli`, `config`, then `image`, `stage`, `chroot`, `ansible`, `secrets`,
-//! then `emulation`, `disk`, `packages`, then `sys`, then `report`, `hex` and `error`.
+//! ARCHITECTURE.md tells which process runs what, and which module may import which.
 
+mod address;
 pub mod ansible;
 mod bytes;
 pub mod chroot;

@@ -16,6 +16,7 @@ mod digest;
 mod download;
 mod http;
 mod local;
+mod location;
 mod lock;
 mod pass;
 mod record;
@@ -28,8 +29,9 @@ mod work;
 pub use cache::{BaseImage, Cache, OutputLock};
 pub use checksum::Checksum;
 pub use digest::{Algorithm, Digest, Digests};
+pub use location::Location;
 pub use record::BaseRecord;
-pub use source::{Location, Source};
+pub use source::Source;
 pub use work::{WorkImage, check_output};
 
 use crate::{

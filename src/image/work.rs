@@ -14,7 +14,8 @@ use nix::unistd::{AccessFlags, access, geteuid};
 use super::{
     cache::BaseImage,
     copy::{self, Method},
-    source::{Location, Source},
+    location::Location,
+    source::Source,
 };
 use crate::{
     error::{Context, Error, Kind, Result},
