@@ -29,7 +29,7 @@ ansible secrets packages
 emulation
 disk elf
 sys
-report bytes hex
+report address bytes hex
 error
 """
 
@@ -37,17 +37,18 @@ error
 ROOTS = ["lib.rs", "twins/dispatcher/program/main.rs"]
 
 TOKEN = re.compile(r"[A-Za-z_]\w*|::|[{},*]")
-USE = re.compile(r"^\s*(?:pub(?:\([a-z]+\))? )?use ([^;]*);", re.MULTILINE)
+USE = re.compile(r"^\s*(?:pub )?use ([^;]*);", re.MULTILINE)
 PATH = re.compile(r"(?<![\w:])(?:crate|super|self|[a-z]\w*)(?:::[A-Za-z_]\w*)+")
-CHILD = re.compile(r"^\s*(?:pub(?:\([a-z]+\))? )?mod (\w+);", re.MULTILINE)
+CHILD = re.compile(r"^\s*(?:pub )?mod (\w+);", re.MULTILINE)
 
 
 def source(path):
-    """The code of a file, without comments, texts and tests."""
+    """The code of a file, without comments, texts and tests, and without what tells who may see it."""
     text = re.sub(
         r"(?m)^#\[cfg\(test\)\]\nmod \w+ \{.*", "", path.read_text(), flags=re.DOTALL
     )
     text = re.sub(r"#\[cfg\(test\)\]\n(?:#.*\n)*(?:pub )?mod \w+;", "", text)
+    text = re.sub(r"\bpub\([^)]*\)", "pub", text)
     text = re.sub(r'r#".*?"#|"(?:[^"\\]|\\.)*"', '""', text, flags=re.DOTALL)
     return re.sub(r"//.*", "", text)
 
