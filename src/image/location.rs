@@ -7,10 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use percent_encoding::percent_decode_str;
+
 use crate::{
     address::Address,
     error::{Error, Result},
-    hex::percent_decode,
 };
 
 /// Where a file is: here, or on an http(s) server.
@@ -41,9 +42,8 @@ impl Location {
                 (None, "" | "localhost") if !address.path.is_empty() => {
                     // There are no queries in paths.
                     let path = [address.path, address.query].concat();
-                    Ok(Location::Path(
-                        OsString::from_vec(percent_decode(&path)).into(),
-                    ))
+                    let path = percent_decode_str(&path).collect();
+                    Ok(Location::Path(OsString::from_vec(path).into()))
                 }
                 _ => Err(Error::usage(format!("{text} has no absolute path"))
                     .hint("write file:///the/path, or just the path")),
@@ -70,8 +70,8 @@ impl Location {
                 .unwrap_or_default(),
             Location::Url(url) => {
                 let path = Address::of(url).path;
-                let name = percent_decode(path.rsplit('/').next().unwrap_or_default());
-                String::from_utf8_lossy(&name).into_owned()
+                let name = path.rsplit('/').next().unwrap_or_default();
+                percent_decode_str(name).decode_utf8_lossy().into_owned()
             }
         }
     }
@@ -116,6 +116,10 @@ mod tests {
         assert_eq!(name("http://h/d/a%2Bb.img.xz?sig=/x"), "a+b.img.xz");
         assert_eq!(name("http://h"), "");
         assert_eq!(name("/d/a.img"), "a.img");
+        // Percent signs that stand for nothing stay.
+        let odd = Location::Url("http://h/%zz%é%+1%41".into());
+        assert_eq!(odd.file_name(), "%zz%é%+1A");
+        assert_eq!(name("http://h/100%"), "100%");
     }
 
     #[test]
