@@ -65,7 +65,7 @@ pub fn fetch(
             "{name}: the server answers 304 to a plain request"
         ))
         .hint("try another address")),
-        (Err(error), Some(_)) => Err(error.hint(
+        (Err(error), Some(_)) => Err(error.better_hint(
             "an older copy is in the cache: with a --checksum it is used without asking the server",
         )),
         (Err(error), None) => Err(error),
