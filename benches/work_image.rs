@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use pichroot::{
+    event::Silent,
     image::{Cache, Source, WorkImage, fetch},
-    report::Silent,
 };
 
 fn main() {
@@ -19,5 +19,6 @@ fn main() {
     let source = Source::parse(&source, Some("none")).expect("a source");
     let cache = Cache::open(&directory.join("cache")).expect("a cache");
     let base = fetch(&cache, &source, &Silent).expect("a base image");
-    WorkImage::create(&base, &directory.join("work.img"), false, &Silent).expect("a work image");
+    WorkImage::create(&base, &directory.join("work.img"), false, None, &Silent)
+        .expect("a work image");
 }

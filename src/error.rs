@@ -49,7 +49,7 @@ pub struct Error {
 }
 
 /// An [`Error`] on its way through a socket, with its causes in words.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Failure {
     kind: Kind,
     what: String,

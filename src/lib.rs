@@ -1,6 +1,6 @@
 //! pichroot: provisions ARM disk images with Ansible in a chroot.
 //!
-//! ARCHITECTURE.md tells which process runs what, and which module may import which.
+//! ARCHITECTURE.md tells which process runs what and which module may import which.
 
 mod address;
 pub mod ansible;
@@ -12,11 +12,12 @@ pub mod disk;
 pub mod elf;
 pub mod emulation;
 pub mod error;
+pub mod event;
 pub mod fat;
 pub mod hex;
 pub mod image;
 pub mod packages;
-pub mod report;
+mod run;
 pub mod secrets;
 pub mod stage;
 pub mod sys;

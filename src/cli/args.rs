@@ -2,6 +2,7 @@
 
 mod ansible;
 mod image;
+mod open;
 mod playbook;
 
 pub use ansible::AnsibleArgs;

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     address::Address,
     error::{Context, Kind, Result},
-    report::Report,
+    event::Report,
 };
 use transfer::{State, Transfer};
 

@@ -10,7 +10,7 @@ use ureq::{
 use crate::{
     address::Address,
     error::{Context, Error, Kind, Result},
-    report::Report,
+    event::{Event, Report},
 };
 
 /// How patient the client is.
@@ -120,7 +120,7 @@ impl Client {
     /// The text at `url`, at most `limit` bytes of it.
     pub fn text(&self, url: &str, limit: u64, report: &dyn Report) -> Result<String> {
         let shown = Address::of(url).to_string();
-        report.detail(&format!("reading {shown}"));
+        report.tell(Event::Reading(shown.clone()));
         self.patiently(&shown, report, &mut || 0, &mut || {
             let response = self.get(url, &shown, &[])?;
             let mut text = Vec::new();
@@ -160,10 +160,11 @@ impl Client {
                 return Err(failure.error.hint(hint));
             }
             let pause = self.patience.pause * 2_u32.pow(failures.saturating_sub(1));
-            report.detail(&format!(
-                "{}; trying {shown} again in {:.0?}",
-                failure.error, pause
-            ));
+            report.tell(Event::Retrying {
+                source: shown.to_owned(),
+                failure: (&failure.error).into(),
+                pause,
+            });
             thread::sleep(pause);
         }
     }

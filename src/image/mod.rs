@@ -32,11 +32,11 @@ pub use digest::{Algorithm, Digest, Digests};
 pub use location::Location;
 pub use record::BaseRecord;
 pub use source::Source;
-pub use work::{WorkImage, check_output};
+pub use work::{WorkImage, check_may_write, check_output};
 
 use crate::{
     error::{Error, Result},
-    report::Report,
+    event::{Event, Report},
 };
 use http::{Client, Patience};
 
@@ -88,7 +88,7 @@ fn fetch_with(
         Location::Path(path) => local::fetch(cache, path, wanted.as_ref(), report),
         Location::Url(url) => remote::fetch(cache, client, url, wanted.as_ref(), report),
     }?;
-    report.detail(&format!("the base image is {}", base.path().display()));
+    report.tell(Event::BaseImage(base.path().to_owned()));
     Ok(base)
 }
 

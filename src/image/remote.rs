@@ -11,7 +11,7 @@ use super::{
 use crate::{
     address::Address,
     error::{Context, Error, Kind, Result},
-    report::Report,
+    event::Report,
 };
 
 /// The base image for the file at `url`.

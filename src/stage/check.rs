@@ -1,20 +1,20 @@
 //! File system checks: before mounting, as at a boot, and after unmounting: no output appears that is
 //! not clean.
 
-use std::{
-    ffi::OsString,
-    fs::File,
-    path::{Path, PathBuf},
-};
-
 use super::directory::nodes;
 use crate::{
     disk::{FsKind, Volume},
     error::{Error, Kind, Result},
+    event::Event,
     sys::{
         command,
         loopdev::{LoopDevice, Window},
     },
+};
+use std::{
+    ffi::OsString,
+    fs::File,
+    path::{Path, PathBuf},
 };
 
 /// The checker for a file system, and the arguments that make it look and not touch.
@@ -36,16 +36,14 @@ fn checker(kind: FsKind) -> Option<(&'static str, &'static [&'static str])> {
 /// # Errors
 /// [`Kind::Image`] when it cannot be repaired without a person's decisions; [`Kind::Host`] when the
 /// checker is missing, or was killed.
-pub fn at_boot(device: &Path, kind: FsKind, number: u32) -> Result<Option<String>> {
+pub fn at_boot(device: &Path, kind: FsKind, number: u32) -> Result<Option<Event>> {
     let Some((name, _)) = checker(kind) else {
         return Ok(None);
     };
     let repair = if kind.is_fat() { "-a" } else { "-p" };
     match look(name, &[repair], device)? {
         Found::Nothing => Ok(None),
-        Found::Repaired => Ok(Some(format!(
-            "the file system of partition {number} was not clean and has been repaired"
-        ))),
+        Found::Repaired => Ok(Some(Event::Repaired(number))),
         Found::Damage(error) => Err(error.hint(format!(
             "partition {number} is damaged or too new for this {name}; repair a copy of the image"
         ))),

@@ -1,16 +1,16 @@
 //! Looking at a mounted image: is it a Linux root, for which architecture, with which Python.
 
-use std::path::{Path, PathBuf};
-
-use nix::{fcntl::OFlag, sys::stat::Mode};
-use serde::{Deserialize, Serialize};
-
 use crate::{
     elf::read_elf,
     emulation::arch::Arch,
     error::{Context, Error, Kind, Result},
+    event::Opened,
     sys::inroot::{Root, path_of},
 };
+use std::path::{Path, PathBuf};
+
+use nix::{fcntl::OFlag, sys::stat::Mode};
+use serde::{Deserialize, Serialize};
 
 /// What the supervisor needs to know of the image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,18 @@ pub struct Facts {
     pub python: Option<PathBuf>,
     /// Where the partitions are mounted, by number.
     pub mounts: Vec<(u32, PathBuf)>,
+}
+
+impl Facts {
+    /// As the user is told.
+    pub fn opened(&self) -> Opened {
+        Opened {
+            os: self.os.clone(),
+            architecture: self.arch.to_string(),
+            emulator: self.emulator.clone(),
+            partitions: self.mounts.clone(),
+        }
+    }
 }
 
 /// The longest os-release or fstab that is read, in bytes; they are some hundreds.

@@ -1,17 +1,10 @@
 //! One partition of the image: mounted, written out, unmounted.
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
-
-use nix::{errno::Errno, sys::statvfs::fstatvfs, unistd::syncfs};
-use sys_mount::MountFlags;
-
 use super::check;
 use crate::{
     disk::{FsKind, Mount, Volume},
     error::{Context, Error, Kind, Result},
+    event::Event,
     fat::{self, FatMount},
     sys::{
         command, kernel,
@@ -19,6 +12,13 @@ use crate::{
         mount, trim,
     },
 };
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use nix::{errno::Errno, sys::statvfs::fstatvfs, unistd::syncfs};
+use sys_mount::MountFlags;
 
 /// Less free space than this, in bytes, is a full disk: writes come in pieces of up to this size.
 const FULL: u64 = 2 << 20;
@@ -58,7 +58,7 @@ impl Mounted {
         entry: &Mount,
         at: &Path,
         nodes: &Path,
-    ) -> Result<(Self, Option<String>)> {
+    ) -> Result<(Self, Option<Event>)> {
         let window = Window {
             start: volume.partition.start,
             size: volume.partition.size,
@@ -97,15 +97,18 @@ impl Mounted {
     /// # Errors
     /// [`Kind::Host`] when something that was written did not get into the image: the kernel takes
     /// data before it knows of room for them.
-    pub fn write_out(&self, image: &File) -> Result<Option<String>> {
+    pub fn write_out(&self, image: &File) -> Result<Option<Event>> {
         let By::Kernel { watch, .. } = &self.by else {
             return Ok(None);
         };
         syncfs(watch).map_err(|errno| lost(self.number, image, errno.into()))?;
         let number = self.number;
-        Ok(trim::free_blocks(watch).err().map(|error| {
-            format!("the free blocks of partition {number} may still hold deleted data: {error}")
-        }))
+        Ok(trim::free_blocks(watch)
+            .err()
+            .map(|error| Event::NotTrimmed {
+                partition: number,
+                why: error.to_string(),
+            }))
     }
 
     /// Unmounts it.

@@ -31,7 +31,7 @@ pub fn checks(around: &Surroundings, distribution: &Distribution) -> Vec<Check> 
         }
         _ => distribution.install_ansible(),
     };
-    let configured = configured(&around.cwd);
+    let configured = configured(around);
     let found = find::ansible_playbook(
         configured.as_deref(),
         &around.env,
@@ -71,11 +71,13 @@ pub fn checks(around: &Surroundings, distribution: &Distribution) -> Vec<Check> 
 }
 
 /// `ansible.command` of ./pichroot.yml. A file that cannot be read is for a run to complain about.
-fn configured(cwd: &Path) -> Option<PathBuf> {
-    let command = File::read(&cwd.join(file::NAME)).ok()?.ansible.command?;
-    let home = std::env::var_os("HOME");
+fn configured(around: &Surroundings) -> Option<PathBuf> {
+    let command = File::read(&around.cwd.join(file::NAME))
+        .ok()?
+        .ansible
+        .command?;
     Some(if command.contains('/') {
-        locations::absolute(&command, cwd, home.as_deref().map(Path::new))
+        locations::absolute(&command, &around.cwd, around.home())
     } else {
         command.into()
     })

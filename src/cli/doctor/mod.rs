@@ -9,8 +9,6 @@ mod space;
 mod trial;
 mod twins;
 
-use std::path::Path;
-
 use serde::Serialize;
 
 use super::args::DoctorArgs;
@@ -90,7 +88,7 @@ fn examine(around: &Surroundings) -> Vec<Check> {
         programs::checker("fsck.vfat", &distribution),
     ];
     checks.extend(ansible::checks(around, &distribution));
-    checks.push(space::cache());
+    checks.push(space::cache(around));
     checks.push(space::output(&around.cwd));
     checks.push(trial::all_together(root, host));
     checks
@@ -113,9 +111,4 @@ fn lines(check: &Check) -> Vec<(Tone, Vec<String>)> {
         (Tone::Plain, cells)
     });
     std::iter::once((tone, first)).chain(run).collect()
-}
-
-/// Whether `path` is there, for devices and kernel switches.
-fn exists(path: &str) -> bool {
-    Path::new(path).exists()
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::{catalogue::Rule, installed::FileId, perl::Perl, stamp::Stamp};
+use crate::event::TwinMissing;
 
 /// What there is.
 #[derive(Debug, Default)]
@@ -18,7 +19,7 @@ pub struct Found {
     /// Their libraries: host files, each named as programs ask for it, each name once.
     pub libraries: Vec<PathBuf>,
     /// Packages of the catalogue that the image has and of which a program got no twin.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<TwinMissing>,
     /// What perl needs, where it has a twin.
     pub perl: Option<Perl>,
     /// The image's nsswitch.conf, of before it was read: by another one programs look up users in another way.
@@ -54,15 +55,4 @@ pub struct Program {
     pub rule: Rule,
     /// The program's file in the image, as it was when its content was found to be the package's.
     pub file: FileId,
-}
-
-/// A package without twins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
-    /// The package.
-    pub package: String,
-    /// Its version in the image.
-    pub version: String,
-    /// Why, in a few words.
-    pub why: String,
 }

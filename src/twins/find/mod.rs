@@ -24,7 +24,7 @@ mod testing;
 mod verified;
 
 pub use catalogue::Rule;
-pub use found::{Found, Missing, Program};
+pub use found::{Found, Program};
 pub use installed::FileId;
 pub use search::Search;
 
@@ -37,7 +37,7 @@ use self::{
     store::Store,
     verified::Verified,
 };
-use crate::{error::Result, sys::inroot::Root};
+use crate::{error::Result, event::Event, sys::inroot::Root};
 
 /// How often more can be asked for: programs, their libraries, those of the libraries.
 const MAX_ROUNDS: usize = 8;
@@ -104,7 +104,10 @@ fn search_through(
 
 fn fetch(search: &Search, builds: &mut Builds, apt: &mut Option<apt::Apt>) -> bool {
     builds.fetch(apt, search.report).unwrap_or_else(|error| {
-        (search.report)(&format!("cannot fetch twins: {error}"));
+        (search.report)(Event::TwinsFailed {
+            what: "cannot fetch twins".into(),
+            why: error.to_string(),
+        });
         false
     })
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{emulation::arch::Arch, sys::inroot::Root};
+use crate::{emulation::arch::Arch, event::Event, sys::inroot::Root};
 
 /// Where and for what to look.
 pub struct Search<'a> {
@@ -21,5 +21,5 @@ pub struct Search<'a> {
     /// Whether to use the network; else only the host's packages and what is cached.
     pub fetch: bool,
     /// Takes details, for -v.
-    pub report: &'a dyn Fn(&str),
+    pub report: &'a dyn Fn(Event),
 }

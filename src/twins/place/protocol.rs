@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::emulation::arch::Arch;
+use crate::{emulation::arch::Arch, event::Event};
 
 /// What the process is to do.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,10 +38,8 @@ pub struct TwinSettings {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Said {
-    /// Something for `-v`.
-    Detail(String),
-    /// Something the user should know.
-    Warning(String),
+    /// Something happened.
+    Told(Event),
     /// What there is to find is in place: so many programs.
     Settled(usize),
 }

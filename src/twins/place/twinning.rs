@@ -23,6 +23,7 @@ use super::{
 use crate::{
     emulation::{Emulator, binfmt},
     error::{Context, Error, Kind, Result},
+    event::{Event, NoTwins},
     sys::{frame, kernel::Version},
     twins::dispatcher::{
         format::{COUNTS, SLOTS, Slot},
@@ -47,7 +48,7 @@ pub fn begin(
     dir: &Path,
     emulator: Option<&Emulator>,
     (root, kernel): (&Path, Option<&str>),
-) -> Result<(Option<Twinning>, Option<String>)> {
+) -> Result<(Option<Twinning>, Option<Event>)> {
     let (Some(settings), Some(emulator)) = (settings, emulator) else {
         return Ok((None, None));
     };
@@ -58,8 +59,8 @@ pub fn begin(
     // The host's builds count and tell time by longer words than those for 32-bit ARM.
     let (_, has_64_bits) = emulator.arch.elf();
     let why = match (front::exists(), has_64_bits) {
-        (false, _) => "they are for x86_64 hosts",
-        (true, false) => "they are for 64-bit images",
+        (false, _) => NoTwins::Host,
+        (true, false) => NoTwins::Image,
         (true, true) => {
             let twinning = Twinning::start(&Order {
                 folder: prepare(dir)?,
@@ -72,8 +73,7 @@ pub fn begin(
             return twinning.map(|twinning| (Some(twinning), None));
         }
     };
-    let text = format!("no twins, so every program of the image is emulated: {why}");
-    Ok((None, Some(text)))
+    Ok((None, Some(Event::NoTwins(why))))
 }
 
 /// Makes the folder that the chroot is going to see.
