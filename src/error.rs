@@ -117,6 +117,12 @@ impl Error {
         self
     }
 
+    /// As [`hint`](Self::hint), but in place of an earlier one: for a way out that was not known nearer to the fault.
+    pub fn better_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
     /// Puts `name` in front of what happened: the image, where a lower layer does not know it.
     pub fn of(mut self, name: &str) -> Self {
         self.what = format!("{name}: {}", self.what);

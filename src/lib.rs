@@ -3,6 +3,7 @@
 //! ARCHITECTURE.md tells which process runs what and which module may import which. Outside there is only
 //! [`main`]: so the compiler knows what nothing uses.
 
+mod address;
 mod ansible;
 mod bytes;
 mod chroot;

@@ -13,29 +13,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FileSystem, FsKind, Partition, PartitionType,
     fstab::{self, Entry, Spec},
+    partition::PartitionType,
+    probe::FsKind,
+    volume::Volume,
 };
 use crate::error::{Error, Result};
-
-/// A partition and what it holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Volume {
-    /// The partition.
-    pub partition: Partition,
-    /// What was recognised on it.
-    pub fs: Option<FileSystem>,
-}
-
-impl Volume {
-    /// The kind of its file system, where it can be mounted.
-    fn mountable(&self) -> Option<FsKind> {
-        self.fs
-            .as_ref()
-            .map(|fs| fs.kind)
-            .filter(|kind| kind.mount_type().is_some())
-    }
-}
 
 /// One mount of the layout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

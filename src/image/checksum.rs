@@ -5,7 +5,7 @@ use std::{fs::File, io::Read, str::FromStr};
 use super::{
     digest::{Algorithm, Digest, Digests},
     http::Client,
-    source::Location,
+    location::Location,
     sums,
 };
 use crate::{

@@ -15,9 +15,9 @@ use super::{
     digest::name_for,
     http::Client,
     record::{self, Validators},
-    source::Location,
 };
 use crate::{
+    address::Address,
     error::{Context, Kind, Result},
     event::Report,
 };
@@ -55,7 +55,7 @@ pub fn download(
     verified: bool,
     report: &dyn Report,
 ) -> Result<Answer> {
-    let shown = Location::Url(url.to_owned()).to_string();
+    let shown = Address::of(url).to_string();
     let part = dir.join(format!("{}.part", name_for(url)));
     let meta = part.with_extension("json");
     let mut state: State = record::read(&meta).unwrap_or_default();

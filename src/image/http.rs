@@ -8,6 +8,7 @@ use ureq::{
 };
 
 use crate::{
+    address::Address,
     error::{Context, Error, Kind, Result},
     event::{Event, Report},
 };
@@ -107,11 +108,7 @@ impl Client {
         }
         let response = request.call().map_err(|error| failed(shown, error))?;
         let secure = |scheme: Option<&str>| scheme.is_some_and(|s| s.eq_ignore_ascii_case("https"));
-        if url
-            .get(..6)
-            .is_some_and(|s| s.eq_ignore_ascii_case("https:"))
-            && !secure(response.get_uri().scheme_str())
-        {
+        if secure(Address::of(url).scheme) && !secure(response.get_uri().scheme_str()) {
             return Err(Fault::fatal(
                 Error::host(format!("{shown} redirects to an address without https"))
                     .hint("name another address; the http:// one needs a checksum to be safe"),
@@ -122,7 +119,7 @@ impl Client {
 
     /// The text at `url`, at most `limit` bytes of it.
     pub fn text(&self, url: &str, limit: u64, report: &dyn Report) -> Result<String> {
-        let shown = super::source::Location::Url(url.to_owned()).to_string();
+        let shown = Address::of(url).to_string();
         report.tell(Event::Reading(shown.clone()));
         self.patiently(&shown, report, &mut || 0, &mut || {
             let response = self.get(url, &shown, &[])?;

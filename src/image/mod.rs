@@ -16,6 +16,7 @@ mod digest;
 mod download;
 mod http;
 mod local;
+mod location;
 mod lock;
 mod pass;
 mod record;
@@ -27,7 +28,8 @@ mod work;
 
 pub use cache::{BaseImage, Cache};
 pub use checksum::Checksum;
-pub use source::{Location, Source};
+pub use location::Location;
+pub use source::Source;
 pub use work::{WorkImage, check_may_write, check_output};
 
 use crate::{

@@ -10,11 +10,7 @@ use std::{
 
 use nix::unistd::{AccessFlags, access};
 
-use super::{
-    cache::BaseImage,
-    copy,
-    source::{Location, Source},
-};
+use super::{cache::BaseImage, copy, location::Location, source::Source};
 use crate::{
     error::{Context, Error, Kind, Result},
     event::{Event, Report, Task},

@@ -4,6 +4,7 @@
 //! needed; a [`Redactor`] takes them out of Ansible's output.
 
 pub mod encodings;
+mod percent;
 pub mod prompt;
 pub mod redact;
 pub mod resolve;

@@ -1,23 +1,24 @@
 //! Where the host-architecture build of a package is: on the host, or in the store.
 
-use super::{
-    Search,
-    apt::Apt,
-    installed::Installed,
-    port::{Port, same_version},
-    sources::Sources,
-    store::{Index, Store},
-};
-use crate::{
-    error::{Error, Result},
-    event::Event,
-};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
+};
+
+use super::{
+    apt::Apt,
+    installed::Installed,
+    port::{Port, same_version},
+    search::Search,
+    sources::Sources,
+    store::{Index, Store},
+};
+use crate::{
+    error::{Error, Result},
+    event::Event,
 };
 
 /// For how long the sources are not asked again for what they did not have, in seconds.

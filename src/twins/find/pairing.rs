@@ -1,22 +1,24 @@
 //! Gives programs of the image their twins.
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
 use super::{
-    Found, Program, Search,
     builds::{Builds, Wanted},
     catalogue::{CATALOGUE, Rule},
+    found::{Found, Program},
     installed::{FileId, Installed},
     libraries::{Libraries, name_services},
     perl,
     port::Port,
+    search::Search,
 };
 use crate::{
     elf::read_elf,
     emulation::arch::Arch,
     event::{Event, TwinMissing},
-};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
 };
 
 /// glibc loads it to end a thread.

@@ -6,12 +6,6 @@
 //!     verified.json                of `Verified`
 //!     lock                         held while something is fetched
 
-use super::deb;
-use crate::{
-    error::{Context, Kind, Result},
-    event::Event,
-    hex::hex,
-};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, DirBuilder, File},
@@ -23,6 +17,13 @@ use std::{
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use super::deb;
+use crate::{
+    error::{Context, Kind, Result},
+    event::Event,
+    hex::hex,
+};
 
 /// The largest .deb that is unpacked, in bytes.
 const MAX_DEB: u64 = 256 << 20;

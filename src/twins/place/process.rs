@@ -1,18 +1,22 @@
 //! The process that looks for twins.
 
-use super::{Order, Said, table};
+use std::{
+    os::unix::net::UnixStream,
+    path::Path,
+    thread::sleep,
+    time::{Duration, Instant, SystemTime},
+};
+
+use super::{
+    protocol::{Order, Said},
+    table,
+};
 use crate::{
     emulation::arch::Arch,
     error::{Context, Error, Kind, Result},
     event::{Event, NoTwins},
     sys::{frame, inroot::Root, process},
     twins::find::{self, Found, Search},
-};
-use std::{
-    os::unix::net::UnixStream,
-    path::Path,
-    thread::sleep,
-    time::{Duration, Instant, SystemTime},
 };
 
 /// The name the process is started by.
