@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     ansible::{
-        Connection, Play,
+        Connection, Play, bundle,
         environment::{self, Setting},
         find, library,
     },
@@ -47,8 +47,6 @@ struct Run {
     plan: AnsiblePlan,
     around: Surroundings,
     ansible_playbook: PathBuf,
-    /// Where ours are, if they are used.
-    connection_plugins: Option<PathBuf>,
     secrets: Vec<(String, SecretString)>,
 }
 
@@ -58,16 +56,11 @@ pub fn run(args: AnsibleArgs, ui: &Ui) -> Result<()> {
     let plan = AnsiblePlan::new(args.into(), &around)?;
     need_root()?;
     let command = plan.command.as_deref();
-    let ansible_playbook = find::ansible_playbook(
-        command,
-        &around.env,
-        &around.cwd,
-        around.data_dir.as_deref(),
-    )?;
-    let connection_plugins = match plan.executor {
-        Executor::Fast => Some(around.connection_plugins()?),
-        Executor::Plain => None,
-    };
+    let ansible_playbook =
+        find::ansible_playbook(command, &around.env, &around.cwd, around.venv.as_deref())?;
+    if plan.executor == Executor::Fast {
+        around.has_connection_plugin()?;
+    }
     let source = Source::parse(&plan.image, plan.checksum.as_deref())?;
     if !plan.changes_nothing {
         check_output(&plan.output, plan.force, &source)?;
@@ -94,7 +87,6 @@ pub fn run(args: AnsibleArgs, ui: &Ui) -> Result<()> {
         plan,
         around,
         ansible_playbook,
-        connection_plugins,
         secrets,
     };
     block_on(run.whole(source, cache, ui))
@@ -228,8 +220,11 @@ impl Run {
                 (Connection::plain(&facts.root, &client, &python), None)
             }
         };
+        let folder = dir.join(FILES);
+        let bundle = self.around.bundle(&folder);
+        let ours = bundle.join(bundle::CONNECTION_PLUGINS);
         let play = Play {
-            playbook: &plan.playbook,
+            playbook: &plan.playbook.path(&bundle),
             host_name: &plan.host_name,
             vars: &plan.vars,
             extra_vars: &plan.extra_vars,
@@ -241,7 +236,10 @@ impl Run {
             arguments: &plan.arguments,
             connection: &connection,
         };
-        let folder = dir.join(FILES);
+        let mut files = play.files();
+        if self.around.data_dir.is_none() {
+            bundle::add_to(&mut files);
+        }
         let arguments = play.arguments(&folder);
         ui.detail(&command::shell_line(&self.ansible_playbook, &arguments));
         let environment = environment::environment(
@@ -251,7 +249,7 @@ impl Run {
                 local_temp: &folder.join("tmp"),
                 secrets: !self.secrets.is_empty(),
                 secret_names: &plan.secret_variables(),
-                connection_plugins: self.connection_plugins.as_deref(),
+                connection_plugins: (plan.executor == Executor::Fast).then_some(&*ours),
                 terminal: io::stdout().is_terminal(),
             },
         );
@@ -264,7 +262,7 @@ impl Run {
                 .into_iter()
                 .map(|(key, value)| Ok((utf8(key)?, utf8(value)?)))
                 .collect::<Result<_>>()?,
-            files: play.files(),
+            files,
             library,
         })
     }

@@ -26,3 +26,4 @@ pub use choice::{Emulation, Executor, Network, OnError, Shortcut, Shortcuts};
 pub use file::File;
 pub use given::{Given, Surroundings};
 pub use plan::AnsiblePlan;
+pub use playbook::Playbook;

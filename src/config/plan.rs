@@ -12,7 +12,8 @@ use super::{
     file::{self, File},
     given::{Given, Surroundings},
     known::Known,
-    layout, locations, names, output, passthrough, playbook,
+    layout, locations, names, output, passthrough,
+    playbook::Playbook,
 };
 use crate::{
     ansible::{ExtraVars, json::Vars, overrides, user_inventory},
@@ -24,7 +25,7 @@ use crate::{
 #[derive(Debug)]
 pub struct AnsiblePlan {
     /// The playbook.
-    pub playbook: PathBuf,
+    pub playbook: Playbook,
     /// The image's location: an absolute path or a URL.
     pub image: String,
     /// Its checksum as written, with `file:` paths absolute.
@@ -79,7 +80,7 @@ impl AnsiblePlan {
     pub fn new(given: Given, around: &Surroundings) -> Result<Self> {
         let (cwd, home) = (around.cwd.as_path(), around.home());
         let (file, folder) = read_config(given.config.as_deref(), cwd)?;
-        let playbook = playbook::find(&given.playbook, cwd, around.data_dir.as_deref())?;
+        let playbook = Playbook::find(&given.playbook, cwd, around.data_dir.as_deref())?;
 
         let mut extra = Vec::new();
         for path in &given.var_files {
@@ -101,10 +102,12 @@ impl AnsiblePlan {
             (None, Some(template)) => {
                 locations::absolute(&names::expand(template, &known)?, &folder, home)
             }
-            (None, None) => cwd.join(names::default_output(&known, &playbook)?),
+            (None, None) => cwd.join(names::default_output(&known, playbook.name())?),
         };
         let host_name = names::host_name(&known, &output)?;
-        overrides::refuse(&playbook, &host_name)?;
+        if let Playbook::File(path) = &playbook {
+            overrides::refuse(path, &host_name)?;
+        }
 
         // Checksum and layout in the file are of the image in the file.
         let (image, checksum, layout) = match (given.image, file.image.source) {

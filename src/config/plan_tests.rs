@@ -18,6 +18,7 @@ impl Place {
             cwd: folder.path().to_owned(),
             env: BTreeMap::new(),
             data_dir: None,
+            venv: None,
         };
         let place = Place { folder, around };
         place.write("playbooks/site.yml", "[]\n");
@@ -63,7 +64,8 @@ fn the_command_line_of_the_readme() {
     let place = Place::new("image: {source: base.img.xz}\n");
     let plan = place.plan(|given| given.extra_vars = vec!["hn_hostname=mypi".into()]);
     let plan = plan.unwrap();
-    assert_eq!(plan.playbook, place.at("playbooks/site.yml"));
+    let site = place.at("playbooks/site.yml");
+    assert_eq!(plan.playbook, Playbook::File(site));
     assert_eq!(plan.image, place.at("base.img.xz").to_str().unwrap());
     assert_eq!(plan.output, place.at("mypi.img"));
     assert_eq!(plan.host_name, "mypi");
