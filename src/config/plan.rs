@@ -11,7 +11,8 @@ use super::{
     given::Given,
     image::{self, ImagePlan},
     known::Known,
-    locations, names, passthrough, playbook,
+    locations, names, passthrough,
+    playbook::Playbook,
     read::read_config,
     surroundings::Surroundings,
 };
@@ -26,7 +27,7 @@ use crate::{
 #[derive(Debug)]
 pub struct AnsiblePlan {
     /// The playbook.
-    pub playbook: PathBuf,
+    pub playbook: Playbook,
     /// The image to start from, and how its programs are run.
     pub image: ImagePlan,
     /// Where the result goes.
@@ -71,7 +72,7 @@ impl AnsiblePlan {
     pub fn new(given: Given, around: &Surroundings) -> Result<Self> {
         let (cwd, home) = (around.cwd.as_path(), around.home());
         let (file, folder) = read_config(given.image.config.as_deref(), cwd)?;
-        let playbook = playbook::find(&given.playbook, cwd, around.data_dir.as_deref())?;
+        let playbook = Playbook::find(&given.playbook, cwd, around.data_dir.as_deref())?;
 
         let mut extra = Vec::new();
         for path in &given.var_files {
@@ -93,10 +94,12 @@ impl AnsiblePlan {
             (None, Some(template)) => {
                 locations::absolute(&names::expand(template, &known)?, &folder, home)
             }
-            (None, None) => cwd.join(names::default_output(&known, &playbook)?),
+            (None, None) => cwd.join(names::default_output(&known, playbook.name())?),
         };
         let host_name = names::host_name(&known, &output)?;
-        overrides::refuse(&playbook, &host_name)?;
+        if let Playbook::File(path) = &playbook {
+            overrides::refuse(path, &host_name)?;
+        }
 
         let source = image::source(
             given.source.as_deref(),

@@ -25,6 +25,7 @@ impl Place {
             cwd: folder.path().to_owned(),
             env: [("HOME".into(), "/h".into())].into(),
             data_dir: None,
+            venv: None,
         };
         let place = Place { folder, around };
         place.write("playbooks/site.yml", "[]\n");
@@ -70,7 +71,8 @@ fn the_command_line_of_the_readme() {
     let place = Place::new("image: {source: base.img.xz}\n");
     let plan = place.plan(|given| given.extra_vars = vec!["hn_hostname=mypi".into()]);
     let plan = plan.unwrap();
-    assert_eq!(plan.playbook, place.at("playbooks/site.yml"));
+    let site = place.at("playbooks/site.yml");
+    assert_eq!(plan.playbook, Playbook::File(site));
     assert_eq!(
         plan.image.source.location,
         Location::Path(place.at("base.img.xz"))

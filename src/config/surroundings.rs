@@ -7,10 +7,10 @@ use std::{
 };
 
 use super::data_dir;
-use crate::error::{Context, Error, Kind, Result};
-
-/// Where the connection plugin is in [`Surroundings::data_dir`].
-const CONNECTION_PLUGINS: &str = "ansible_plugins/plugins/connection";
+use crate::{
+    ansible::bundle,
+    error::{Context, Error, Kind, Result},
+};
 
 /// The variables that name a proxy, in lower case.
 const PROXIES: [&str; 5] = [
@@ -28,8 +28,10 @@ pub struct Surroundings {
     pub cwd: PathBuf,
     /// The environment.
     pub env: BTreeMap<OsString, OsString>,
-    /// Where pichroot's own playbooks are ([`data_dir`]).
+    /// The folder that is used in place of the bundle.
     pub data_dir: Option<PathBuf>,
+    /// Where a virtual environment with Ansible may be.
+    pub venv: Option<PathBuf>,
 }
 
 impl Surroundings {
@@ -42,9 +44,11 @@ impl Surroundings {
         let cwd = std::env::current_dir().context(Kind::Usage, || {
             "the working directory cannot be found".to_owned()
         })?;
+        let data_dir = data_dir::given(&env);
         Ok(Surroundings {
             cwd,
-            data_dir: data_dir::of_this_program(&env),
+            venv: data_dir::venv(data_dir.as_deref()),
+            data_dir,
             env,
         })
     }
@@ -115,20 +119,32 @@ impl Surroundings {
             })
     }
 
-    /// The folder with our connection plugin.
+    /// Where playbooks and the connection plugin are, in a run with this folder of its own.
+    pub fn bundle(&self, run_folder: &Path) -> PathBuf {
+        let data_dir = self.data_dir.clone();
+        data_dir.unwrap_or_else(|| run_folder.join(bundle::FOLDER))
+    }
+
+    /// Checks that there is a connection plugin.
     ///
     /// # Errors
-    /// [`Kind::Host`] when it was not installed along.
-    pub fn connection_plugins(&self) -> Result<PathBuf> {
-        let folder = self.data_dir.as_deref().map(|d| d.join(CONNECTION_PLUGINS));
-        folder
-            .filter(|folder| folder.join("chroot.py").is_file())
-            .ok_or_else(|| {
-                Error::host("cannot find pichroot's connection plugin, chroot.py").hint(
-                    "`make install` puts it below /usr/local/share/pichroot; PICHROOT_DATA_DIR can \
-                     name another folder; --executor plain does without",
-                )
-            })
+    /// [`Kind::Host`] when it is not in the folder that is used in place of the bundle.
+    pub fn has_connection_plugin(&self) -> Result<()> {
+        let Some(folder) = &self.data_dir else {
+            return Ok(());
+        };
+        let plugin = folder.join(bundle::CONNECTION_PLUGINS).join("chroot.py");
+        if plugin.is_file() {
+            return Ok(());
+        }
+        Err(Error::host(format!(
+            "there is no connection plugin {}",
+            plugin.display()
+        ))
+        .hint(
+            "PICHROOT_DATA_DIR has to name a folder with pichroot's ansible_plugins/ in it; without the variable \
+             pichroot uses the plugin that it carries",
+        ))
     }
 
     /// `HOME`.
@@ -147,6 +163,7 @@ mod tests {
             cwd: "/cwd".into(),
             env: vars.iter().map(own).collect(),
             data_dir: None,
+            venv: None,
         }
     }
 

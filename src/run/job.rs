@@ -12,7 +12,7 @@ use tokio::net::unix::pipe::Receiver;
 use super::signals;
 use crate::{
     ansible::{
-        Connection, Play,
+        Connection, Play, bundle,
         environment::{self, Setting},
         find, library,
     },
@@ -38,8 +38,6 @@ const INTERRUPTED: i32 = 99;
 pub struct AnsibleCommand {
     around: Surroundings,
     program: PathBuf,
-    /// Where ours are, if they are used.
-    connection_plugins: Option<PathBuf>,
     secrets: Vec<(String, SecretString)>,
 }
 
@@ -47,16 +45,14 @@ impl AnsibleCommand {
     /// Finds it, as the plan says.
     pub fn find(plan: &AnsiblePlan, around: Surroundings) -> Result<Self> {
         let command = plan.command.as_deref();
-        let folder = around.data_dir.as_deref();
-        let program = find::ansible_playbook(command, &around.env, &around.cwd, folder)?;
-        let connection_plugins = match plan.executor {
-            Executor::Fast => Some(around.connection_plugins()?),
-            Executor::Plain => None,
-        };
+        let venv = around.venv.as_deref();
+        let program = find::ansible_playbook(command, &around.env, &around.cwd, venv)?;
+        if plan.executor == Executor::Fast {
+            around.has_connection_plugin()?;
+        }
         Ok(AnsibleCommand {
             around,
             program,
-            connection_plugins,
             secrets: Vec::new(),
         })
     }
@@ -103,8 +99,11 @@ impl AnsibleCommand {
                 (Connection::plain(&facts.root, &client, &python), None)
             }
         };
+        let folder = dir.join(FILES);
+        let bundle = self.around.bundle(&folder);
+        let ours = bundle.join(bundle::CONNECTION_PLUGINS);
         let play = Play {
-            playbook: &plan.playbook,
+            playbook: &plan.playbook.path(&bundle),
             host_name: &plan.host_name,
             vars: &plan.vars,
             extra_vars: &plan.extra_vars,
@@ -116,7 +115,10 @@ impl AnsibleCommand {
             arguments: &plan.arguments,
             connection: &connection,
         };
-        let folder = dir.join(FILES);
+        let mut files = play.files();
+        if self.around.data_dir.is_none() {
+            bundle::add_to(&mut files);
+        }
         let arguments = play.arguments(&folder);
         ui.tell(Event::Running(command::shell_line(
             &self.program,
@@ -129,7 +131,7 @@ impl AnsibleCommand {
                 local_temp: &folder.join("tmp"),
                 secrets: !self.secrets.is_empty(),
                 secret_names: &plan.secret_variables(),
-                connection_plugins: self.connection_plugins.as_deref(),
+                connection_plugins: (plan.executor == Executor::Fast).then_some(&*ours),
                 terminal: io::stdout().is_terminal(),
             },
         );
@@ -142,7 +144,7 @@ impl AnsibleCommand {
                 .into_iter()
                 .map(|(key, value)| Ok((utf8(key)?, utf8(value)?)))
                 .collect::<Result<_>>()?,
-            files: play.files(),
+            files,
             library,
         })
     }

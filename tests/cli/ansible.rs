@@ -34,16 +34,41 @@ fn an_ansible_that_is_configured_and_not_there() {
 }
 
 #[test]
+fn a_data_folder_wins_over_what_the_program_carries() {
+    let case = case();
+    let run = || {
+        let mut run = case.ansible(&RUN);
+        run.env("PICHROOT_DATA_DIR", case.path("data"));
+        run
+    };
+    let plugin = "data/ansible_plugins/plugins/connection/chroot.py";
+    case.refused(&mut run(), 3, &[plugin], "PICHROOT_DATA_DIR");
+
+    case.file(plugin, "raise Exception('it is this plugin')\n");
+    let playbook = case.file("data/playbooks/data.yml", play("echo done > /done"));
+    let mut named = case.pichroot(["ansible", "data", "-v"]);
+    named
+        .args(RUN)
+        .env("PICHROOT_DATA_DIR", case.path("data"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    let ended = case.refused(&mut named, 5, &["ansible-playbook ended"], "above");
+    let said = ended.stdout + &ended.stderr;
+    let playbook = format!(" {}\n", playbook.display());
+    for part in ["it is this plugin", &playbook] {
+        assert!(said.contains(part), "no {part}: {said}");
+    }
+
+    let mut carried = case.pichroot(["ansible", "bootstrap-ubuntu-image.yml"]);
+    carried
+        .args(RUN)
+        .env("PICHROOT_DATA_DIR", case.path("data"));
+    let error = ["data/playbooks/bootstrap-ubuntu-image.yml"];
+    case.refused(&mut carried, 2, &error, "give the playbook's path");
+}
+
+#[test]
 fn an_ansible_without_the_connection_plugin() {
     let case = case();
-    let mut run = case.ansible(&RUN);
-    let hint = "--executor plain does without";
-    case.refused(
-        run.env("PICHROOT_DATA_DIR", "/none"),
-        3,
-        &["chroot.py"],
-        hint,
-    );
     let mut run = case.ansible(&RUN);
     run.args(["--executor", "plain"])
         .env("ANSIBLE_COLLECTIONS_PATH", "/none")

@@ -8,8 +8,11 @@ use crate::case::Case;
 fn the_version() {
     let case = Case::new();
     let version = concat!("pichroot ", env!("CARGO_PKG_VERSION"), "\n");
-    for flag in ["--version", "-V"] {
-        assert_eq!(case.works(&mut case.pichroot([flag])), version);
+    assert_eq!(case.works(&mut case.pichroot(["-V"])), version);
+    let long = case.works(&mut case.pichroot(["--version"]));
+    assert!(long.starts_with(version), "{long}");
+    for licence in ["MIT OR Apache-2.0", "GPL-3.0-or-later"] {
+        assert!(long.contains(licence), "{long}");
     }
 }
 

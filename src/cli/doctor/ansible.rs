@@ -25,10 +25,12 @@ struct About {
 /// ansible-playbook itself, our connection plugin, and community.general's for `--executor plain`.
 pub fn checks(around: &Surroundings, distribution: &Distribution) -> Vec<Check> {
     const ID: &str = "ansible";
-    let install = || match &around.data_dir {
-        Some(folder) if folder.join("scripts/ansible-venv.sh").is_file() => {
-            format!("{}/scripts/ansible-venv.sh run", folder.display())
-        }
+    let script = around
+        .venv
+        .as_ref()
+        .map(|venv| venv.with_file_name("scripts/ansible-venv.sh"));
+    let install = || match &script {
+        Some(script) if script.is_file() => format!("{} run", script.display()),
         _ => distribution.install_ansible(),
     };
     let configured = configured(around);
@@ -36,7 +38,7 @@ pub fn checks(around: &Surroundings, distribution: &Distribution) -> Vec<Check> 
         configured.as_deref(),
         &around.env,
         &around.cwd,
-        around.data_dir.as_deref(),
+        around.venv.as_deref(),
     );
     let path = match found {
         Ok(path) => path,
@@ -63,9 +65,12 @@ pub fn checks(around: &Surroundings, distribution: &Distribution) -> Vec<Check> 
         ),
         _ => Check::ok(ID, format!("{shown}, core {}", about.core)),
     };
-    let ours = match around.connection_plugins() {
-        Ok(folder) => Check::ok("connection-plugin", folder.display().to_string()),
-        Err(error) => Check::missing("connection-plugin", error.to_string()),
+    let ours = match (around.has_connection_plugin(), &around.data_dir) {
+        (Err(error), _) => Check::missing("connection-plugin", error.to_string()),
+        (Ok(()), Some(folder)) => {
+            Check::ok("connection-plugin", format!("in {}", folder.display()))
+        }
+        (Ok(()), None) => Check::ok("connection-plugin", "in pichroot itself"),
     };
     vec![ansible, ours, peer(&path, &about)]
 }
