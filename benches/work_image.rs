@@ -4,10 +4,7 @@
 
 use std::path::Path;
 
-use pichroot::{
-    event::Silent,
-    image::{Cache, Source, WorkImage, fetch},
-};
+use pichroot::inside::{Cache, Silent, Source, WorkImage, fetch};
 
 fn main() {
     let mut arguments = std::env::args().skip(1).filter(|word| word != "--bench");

@@ -7,7 +7,6 @@ mod playbook;
 
 pub use ansible::AnsibleArgs;
 pub use image::{DoctorArgs, ExecArgs, ImageArgs, ShellArgs};
-pub use playbook::PlaybookArgs;
 
 use clap::{Parser, Subcommand};
 

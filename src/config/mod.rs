@@ -24,9 +24,9 @@ mod read;
 mod surroundings;
 pub mod yaml;
 
-pub use choice::{Emulation, Executor, Network, OnError, Shortcut, Shortcuts};
+pub use choice::{Emulation, Executor, Network, OnError, Shortcut};
 pub use file::File;
 pub use given::{Given, GivenImage};
-pub use image::{CommandPlan, ImagePlan};
+pub use image::CommandPlan;
 pub use plan::AnsiblePlan;
 pub use surroundings::Surroundings;

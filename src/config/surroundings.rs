@@ -75,11 +75,6 @@ impl Surroundings {
         all
     }
 
-    /// `PATH`, or nothing.
-    pub fn path(&self) -> OsString {
-        self.variable("PATH").unwrap_or_default().to_owned()
-    }
-
     /// Whom what is made belongs to, where that is not this process's user: the caller of sudo, by
     /// user and group.
     pub fn caller(&self) -> Option<(u32, u32)> {

@@ -274,6 +274,7 @@ impl Given {
     }
 
     /// The mount point of a partition.
+    #[cfg(test)]
     pub fn get(&self, number: u32) -> Option<&Path> {
         self.0.get(&number).map(PathBuf::as_path)
     }

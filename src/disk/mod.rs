@@ -13,9 +13,9 @@ pub mod slice;
 pub mod table;
 pub mod volume;
 
-pub use layout::{Layout, Mount, Skipped};
-pub use partition::{Partition, PartitionType, Table, TableKind};
-pub use probe::{FileSystem, FsKind, probe};
+pub use layout::{Layout, Mount};
+pub use partition::Partition;
+pub use probe::{FsKind, probe};
 pub use slice::Slice;
 pub use table::read_table;
 pub use volume::Volume;

@@ -89,7 +89,7 @@ fn check(partitions: &[Partition], size: u64, name: &str) -> Result<()> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::disk::TableKind;
+    use crate::disk::partition::TableKind;
     use proptest::prelude::*;
     use std::io::Cursor;
 

@@ -1,19 +1,19 @@
 //! Finding a qemu that runs in a chroot: static, under any of the names distributions use.
 
+use super::arch::Arch;
+use crate::{
+    elf::read_elf,
+    error::{Error, Result},
+    sys::command,
+};
 use std::{
     fs::File,
     path::{Path, PathBuf},
 };
 
-use super::arch::Arch;
-use crate::{
-    elf::read_elf,
-    error::{Error, Result},
-};
-
 /// The directories to look in: `$PATH`, then where distributions put it although it is not there.
 pub fn search_path() -> Vec<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = command::search_path();
     let usual = [
         "/usr/bin",
         "/usr/local/bin",

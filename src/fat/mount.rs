@@ -110,11 +110,6 @@ fn hint(error: Error) -> Error {
 }
 
 impl FatMount {
-    /// Where it is mounted.
-    pub fn path(&self) -> &Path {
-        &self.at
-    }
-
     /// Writes everything back, and makes all free clusters read as zeros in the image (as holes,
     /// where its file system can), so that nothing that was deleted is left there.
     /// [`close`](Self::close) does the same if anything was changed.
@@ -122,6 +117,7 @@ impl FatMount {
     /// # Errors
     ///
     /// Those of the device.
+    #[cfg(test)]
     pub fn zero_free(&self) -> Result<()> {
         let mut volume = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
         volume

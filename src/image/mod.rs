@@ -26,11 +26,9 @@ mod sparse;
 mod sums;
 mod work;
 
-pub use cache::{BaseImage, Cache, OutputLock};
+pub use cache::{BaseImage, Cache};
 pub use checksum::Checksum;
-pub use digest::{Algorithm, Digest, Digests};
 pub use location::Location;
-pub use record::BaseRecord;
 pub use source::Source;
 pub use work::{WorkImage, check_may_write, check_output};
 

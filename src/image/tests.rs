@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{decode::testing::image, *};
+use super::{decode::testing::image, digest::Algorithm, *};
 use crate::{
     error::Kind,
     event::{Event, Level, Progress, Report, Silent, Task},

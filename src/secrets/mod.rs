@@ -11,6 +11,5 @@ pub mod resolve;
 pub mod source;
 pub mod vault;
 
-pub use redact::Redactor;
 pub use resolve::{Secret, resolve};
 pub use source::Source;

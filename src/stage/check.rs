@@ -112,7 +112,7 @@ fn look(name: &str, options: &[&str], device: &Path) -> Result<Found> {
 /// # Errors
 /// [`Kind::Host`] when it is not installed.
 pub fn find(name: &str) -> Result<PathBuf> {
-    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    let mut path = command::search_path();
     path.push(":/usr/sbin:/sbin");
     which::which_in(name, Some(path), "/").map_err(|_| {
         Error::host(format!("{name} is not installed")).hint("install e2fsprogs and dosfstools")

@@ -17,7 +17,7 @@ fn the_version() {
 fn help_names_every_subcommand_and_gives_examples() {
     let case = Case::new();
     let top = case.works(&mut case.pichroot(["--help"]));
-    for command in pichroot::cli::args::Cli::command().get_subcommands() {
+    for command in pichroot::inside::Cli::command().get_subcommands() {
         let name = command.get_name();
         assert!(
             top.contains(&format!("  {name}  ")),
@@ -51,7 +51,7 @@ fn every_option_and_argument_has_help_of_its_own() {
         }
         command.get_subcommands().for_each(check);
     }
-    check(&pichroot::cli::args::Cli::command());
+    check(&pichroot::inside::Cli::command());
 }
 
 #[test]

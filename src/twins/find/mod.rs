@@ -24,8 +24,7 @@ mod testing;
 mod verified;
 
 pub use catalogue::Rule;
-pub use found::{Found, Program};
-pub use installed::FileId;
+pub use found::Found;
 pub use search::Search;
 
 use self::{
