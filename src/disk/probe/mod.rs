@@ -103,7 +103,7 @@ mod tests {
             FsKind::Btrfs,
         );
         compare(64, "mkfs.f2fs", &["-q", "-f", "-l", "flash"], FsKind::F2fs);
-        compare(8, "mkfs.exfat", &["-q", "-L", "ex"], FsKind::ExFat);
+        compare(8, "mkfs.exfat", &["-L", "ex"], FsKind::ExFat);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use ureq::{Agent, tls::TlsConfig};
 
 use super::{Settings, authorities};
 use crate::{
+    address::Address,
     error::{Kind, Result},
     secrets::percent::PATH,
 };
@@ -199,7 +200,7 @@ fn said(body: &Value) -> String {
 
 /// Whether the server is on this machine, where no proxy is asked.
 fn is_loopback(address: &str) -> bool {
-    let host = address.split("://").nth(1).unwrap_or_default();
+    let host = Address::of(address).host;
     ["127.", "localhost", "[::1]"]
         .iter()
         .any(|name| host.starts_with(name))
