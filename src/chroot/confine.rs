@@ -1,5 +1,11 @@
 //! Giving up the host: a user namespace of the image's own, and its root as the root.
 
+use nix::{
+    errno::Errno,
+    sched::CloneFlags,
+    sys::resource::{Resource, setrlimit},
+};
+
 use super::plan::{ChrootPlan, Network};
 use crate::{
     error::{Context, Kind, Result},
@@ -8,11 +14,6 @@ use crate::{
         landlock, mount, network, process,
         seccomp::{self, Syncs},
     },
-};
-use nix::{
-    errno::Errno,
-    sched::CloneFlags,
-    sys::resource::{Resource, setrlimit},
 };
 
 /// How readily the kernel ends programs of the image when memory is short: before the host's. They

@@ -1,5 +1,13 @@
 //! The image's programs on a host of another architecture: a private binfmt_misc and qemu in it.
 
+use std::{
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use nix::{fcntl::OFlag, mount::MsFlags, sys::stat::Mode};
+
 use crate::{
     emulation::{Emulator, arch::Arch, binfmt},
     error::{Context, Error, Kind, Result},
@@ -11,13 +19,6 @@ use crate::{
     },
     twins::dispatcher::{format::Settings, front},
 };
-use std::{
-    fs::File,
-    io::Write,
-    path::{Path, PathBuf},
-};
-
-use nix::{fcntl::OFlag, mount::MsFlags, sys::stat::Mode};
 
 /// Where Linux has binfmt_misc.
 const TABLE: &str = "proc/sys/fs/binfmt_misc";

@@ -4,23 +4,6 @@
 //! private binfmt_misc with qemu in it, and a program for the emulated processor. It happens in a
 //! process of its own, whose end undoes it all.
 
-use super::{
-    confine,
-    emulator::Loaded,
-    executor::ORDERS,
-    plan::{Network, Order, Report},
-};
-use crate::{
-    emulation::{Emulator, arch::Arch},
-    error::{Context, Error, Kind, Result},
-    event::Event,
-    sys::{
-        command, frame,
-        loopdev::{LoopDevice, Window},
-        mount,
-        process::{self, own_executable},
-    },
-};
 use std::{
     fs::File,
     io::Write,
@@ -36,6 +19,24 @@ use nix::{
         memfd::{MFdFlags, memfd_create},
         signal::{Signal, kill},
         wait::waitpid,
+    },
+};
+
+use super::{
+    confine,
+    emulator::Loaded,
+    executor::ORDERS,
+    plan::{Network, Order, Report},
+};
+use crate::{
+    emulation::{Emulator, arch::Arch},
+    error::{Context, Error, Kind, Result},
+    event::Event,
+    sys::{
+        command, frame,
+        loopdev::{LoopDevice, Window},
+        mount,
+        process::{self, own_executable},
     },
 };
 

@@ -1,14 +1,15 @@
 //! Finding a qemu that runs in a chroot: static, under any of the names distributions use.
 
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
 use super::arch::Arch;
 use crate::{
     elf::read_elf,
     error::{Error, Result},
     sys::command,
-};
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
 };
 
 /// The directories to look in: `$PATH`, then where distributions put it although it is not there.

@@ -2,9 +2,8 @@
 
 use std::{fs::File, io, ops::Range, os::unix::fs::FileExt};
 
-use crate::{event::Copied, sys};
-
 use super::sparse;
+use crate::{event::Copied, sys};
 
 /// How much is copied between two reports of progress, in bytes.
 const STEP: u64 = 64 << 20;

@@ -11,6 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use transfer::{State, Transfer};
+
 use super::{
     digest::name_for,
     http::Client,
@@ -21,7 +23,6 @@ use crate::{
     error::{Context, Kind, Result},
     event::Report,
 };
-use transfer::{State, Transfer};
 
 /// What came of asking a server for a file.
 pub enum Answer {

@@ -32,11 +32,12 @@ pub use location::Location;
 pub use source::Source;
 pub use work::{WorkImage, check_may_write, check_output};
 
+use http::{Client, Patience};
+
 use crate::{
     error::{Error, Result},
     event::{Event, Report},
 };
-use http::{Client, Patience};
 
 /// Verifies the source and gives its base image: from the cache where it is there, else made now. A
 /// local file that is not packed is its own base image.

@@ -1,6 +1,12 @@
 //! File system checks: before mounting, as at a boot, and after unmounting: no output appears that is
 //! not clean.
 
+use std::{
+    ffi::OsString,
+    fs::File,
+    path::{Path, PathBuf},
+};
+
 use super::directory::nodes;
 use crate::{
     disk::{FsKind, Volume},
@@ -10,11 +16,6 @@ use crate::{
         command,
         loopdev::{LoopDevice, Window},
     },
-};
-use std::{
-    ffi::OsString,
-    fs::File,
-    path::{Path, PathBuf},
 };
 
 /// The checker for a file system, and the arguments that make it look and not touch.

@@ -1,5 +1,9 @@
 //! Starting the executor from the stage, and writing its id maps.
 
+use std::{collections::BTreeSet, os::unix::net::UnixStream};
+
+use nix::{sched::CloneFlags, unistd::Pid};
+
 use crate::{
     chroot::{
         executor::{NAME, ORDERS},
@@ -12,9 +16,6 @@ use crate::{
         process::{self, own_executable, sealed_copy},
     },
 };
-use std::{collections::BTreeSet, os::unix::net::UnixStream};
-
-use nix::{sched::CloneFlags, unistd::Pid};
 
 /// The running executor; it ends with the stage, or when its socket is closed.
 #[derive(Debug)]

@@ -1,5 +1,10 @@
 //! Looking at a mounted image: is it a Linux root, for which architecture, with which Python.
 
+use std::path::{Path, PathBuf};
+
+use nix::{fcntl::OFlag, sys::stat::Mode};
+use serde::{Deserialize, Serialize};
+
 use crate::{
     elf::read_elf,
     emulation::arch::Arch,
@@ -7,10 +12,6 @@ use crate::{
     event::Opened,
     sys::inroot::{Root, path_of},
 };
-use std::path::{Path, PathBuf};
-
-use nix::{fcntl::OFlag, sys::stat::Mode};
-use serde::{Deserialize, Serialize};
 
 /// What the supervisor needs to know of the image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

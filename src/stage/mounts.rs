@@ -1,5 +1,13 @@
 //! The image's file systems: attached, mounted, and taken apart again in reverse.
 
+use std::{
+    fs::File,
+    os::{fd::OwnedFd, unix::fs::DirBuilderExt},
+    path::{Path, PathBuf},
+};
+
+use nix::{fcntl::OFlag, mount::MsFlags, sys::stat::Mode};
+
 use super::{directory, facts, partition::Mounted};
 use crate::{
     disk::{Layout, Mount, Volume, layout},
@@ -10,13 +18,6 @@ use crate::{
         mount,
     },
 };
-use std::{
-    fs::File,
-    os::{fd::OwnedFd, unix::fs::DirBuilderExt},
-    path::{Path, PathBuf},
-};
-
-use nix::{fcntl::OFlag, mount::MsFlags, sys::stat::Mode};
 
 /// Room for Ansible's own temporary files and our sockets, for twins, and for apt's lists while those are
 /// fetched (some 200 MB for Ubuntu); not for data of the image.

@@ -1,5 +1,13 @@
 //! One partition of the image: mounted, written out, unmounted.
 
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use nix::{errno::Errno, sys::statvfs::fstatvfs, unistd::syncfs};
+use sys_mount::MountFlags;
+
 use super::check;
 use crate::{
     disk::{FsKind, Mount, Volume},
@@ -12,13 +20,6 @@ use crate::{
         mount, trim,
     },
 };
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
-
-use nix::{errno::Errno, sys::statvfs::fstatvfs, unistd::syncfs};
-use sys_mount::MountFlags;
 
 /// Less free space than this, in bytes, is a full disk: writes come in pieces of up to this size.
 const FULL: u64 = 2 << 20;

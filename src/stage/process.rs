@@ -3,6 +3,22 @@
 //! Three phases. Opening and closing are plain sequential code in the only thread; between them a
 //! runtime waits for orders, the job and the executor.
 
+use std::{
+    fs::File,
+    os::unix::{fs::symlink, net::UnixStream},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    sys::{
+        signal::{Signal, kill},
+        stat,
+        wait::{WaitPidFlag, WaitStatus, waitpid},
+    },
+    unistd::Pid,
+};
+
 use super::{
     check,
     executor::{self, Executor},
@@ -21,21 +37,6 @@ use crate::{
     event, packages,
     sys::{frame, inroot::Root, mount, process},
     twins::place::{self, Twinning, starts},
-};
-use std::{
-    fs::File,
-    os::unix::{fs::symlink, net::UnixStream},
-    time::{Duration, Instant},
-};
-
-use nix::{
-    errno::Errno,
-    sys::{
-        signal::{Signal, kill},
-        stat,
-        wait::{WaitPidFlag, WaitStatus, waitpid},
-    },
-    unistd::Pid,
 };
 
 /// The name the process is started by.

@@ -1,5 +1,9 @@
 //! What the supervisor and the stage say to each other, in frames ([`crate::sys::frame`]).
 
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
 use super::{facts::Facts, warm::Library};
 use crate::{
     chroot::{
@@ -13,9 +17,6 @@ use crate::{
     sys::{children::Ending, private_files::PrivateFiles},
     twins::place::TwinSettings,
 };
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
 
 /// What to mount and how; comes with the open image file.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! The stage's end of the socket to the supervisor.
 
+use std::os::unix::net::UnixStream;
+
 use super::protocol::Event;
 use crate::{
     error::{Context, Kind, Result},
@@ -7,7 +9,6 @@ use crate::{
     sys::frame,
     twins::place::Said,
 };
-use std::os::unix::net::UnixStream;
 
 /// The socket to the supervisor.
 pub(super) struct Supervisor(pub(super) UnixStream);

@@ -3,13 +3,14 @@
 //! A program of ours stands before update-initramfs where apt has dpkg find programs, and notes what packages want of it.
 //! When the playbook has ended, the supervisor has that done.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     chroot::placeholders::{self, Is},
     error::{Error, Result},
     event::Event,
     sys::inroot::Root,
 };
-use serde::{Deserialize, Serialize};
 
 /// The real program.
 const REAL: &str = "usr/sbin/update-initramfs";

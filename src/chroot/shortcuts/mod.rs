@@ -1,8 +1,9 @@
 //! Work that is left out or put off while an image is provisioned, since its result stays the same.
 
-use crate::{event::Event, sys::inroot::Root};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+
+use crate::{event::Event, sys::inroot::Root};
 
 pub mod apt_hooks;
 pub mod initramfs;

@@ -9,6 +9,8 @@ mod space;
 mod trial;
 mod twins;
 
+use check::{Check, Status};
+use distribution::Distribution;
 use serde::Serialize;
 
 use super::args::DoctorArgs;
@@ -18,8 +20,6 @@ use crate::{
     error::{Context, Error, Kind, Result},
     ui::{self, Tone},
 };
-use check::{Check, Status};
-use distribution::Distribution;
 
 /// Raised when a field changes its meaning; new fields and new checks do not raise it.
 const SCHEMA: u32 = 1;
