@@ -11,6 +11,7 @@ pub mod connection;
 pub mod environment;
 pub mod extra_vars;
 pub mod find;
+pub mod hosts;
 pub mod inventory;
 pub mod json;
 pub mod library;

@@ -17,7 +17,7 @@ use super::{
     surroundings::Surroundings,
 };
 use crate::{
-    ansible::{ExtraVars, json::Vars, overrides, user_inventory},
+    ansible::{ExtraVars, find, hosts, json::Vars, overrides, user_inventory},
     error::{Error, Result},
     image::check_output,
     secrets::{Secret, Source},
@@ -89,14 +89,35 @@ impl AnsiblePlan {
         let arguments: Vec<_> = configured.chain(given.options).chain(given.rest).collect();
         let changes_nothing = passthrough::changes_nothing(&arguments);
 
+        let inventories = if given.inventories.is_empty() {
+            inventories(&file.ansible.inventory, &folder, home)?
+        } else {
+            inventories(&given.inventories, cwd, home)?
+        };
+        let command = file.ansible.command.as_deref().map(|command| {
+            if command.contains('/') {
+                locations::absolute(command, &folder, home)
+            } else {
+                command.into()
+            }
+        });
+        let machine = names::given(file.ansible.host_name.as_deref(), &known, || {
+            only_host(
+                command.as_deref(),
+                &inventories,
+                given.limit.as_deref(),
+                around,
+            )
+        })?;
         let output = match (given.output, &file.image.output) {
             (Some(path), _) => cwd.join(path),
             (None, Some(template)) => {
-                locations::absolute(&names::expand(template, &known)?, &folder, home)
+                let path = names::expand("image.output", template, &known, machine.as_deref())?;
+                locations::absolute(&path, &folder, home)
             }
-            (None, None) => cwd.join(names::default_output(&known, playbook.name())?),
+            (None, None) => cwd.join(names::default_output(machine.as_deref(), playbook.name())),
         };
-        let host_name = names::host_name(&known, &output)?;
+        let host_name = machine.unwrap_or_else(|| names::from_stem(&output));
         if let Playbook::File(path) = &playbook {
             overrides::refuse(path, &host_name)?;
         }
@@ -113,11 +134,6 @@ impl AnsiblePlan {
             image.settings.shortcuts.initramfs = false;
         }
 
-        let inventories = if given.inventories.is_empty() {
-            inventories(&file.ansible.inventory, &folder, home)?
-        } else {
-            inventories(&given.inventories, cwd, home)?
-        };
         let secrets = file
             .secrets
             .0
@@ -126,13 +142,7 @@ impl AnsiblePlan {
         Ok(AnsiblePlan {
             secrets: secrets_of(secrets, &given.secrets, &folder, around)?,
             inventories: user_inventory::sources(&inventories, &around.env, cwd),
-            command: file.ansible.command.map(|command| {
-                if command.contains('/') {
-                    locations::absolute(&command, &folder, home)
-                } else {
-                    command.into()
-                }
-            }),
+            command,
             user: given.user.or(file.ansible.user),
             on_error: given.on_error.or(file.on_error).unwrap_or_default(),
             executor: given.executor.or(file.executor).unwrap_or_default(),
@@ -196,6 +206,22 @@ fn inventories(given: &[String], base: &Path, home: Option<&Path>) -> Result<Vec
             .hint("name a file or folder, or a list of hosts with a comma at its end"))
     });
     absolute.collect()
+}
+
+/// The one host of the inventories that are given, if there is one and no other.
+fn only_host(
+    command: Option<&Path>,
+    inventories: &[String],
+    limit: Option<&str>,
+    around: &Surroundings,
+) -> Result<Option<String>> {
+    if inventories.is_empty() {
+        return Ok(None);
+    }
+    let (env, cwd) = (&around.env, &around.cwd);
+    let program = find::ansible_playbook(command, env, cwd, around.venv.as_deref())?;
+    let mut hosts = hosts::of(&program, inventories, limit, env, cwd)?;
+    Ok(hosts.pop().filter(|_| hosts.is_empty()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use crate::{
     case::{Case, play},
-    images,
+    images::{self, MIB},
 };
 
 const RUN: [&str; 6] = ["--image", "x.img", "--checksum", "none", "-o", "out.img"];
@@ -145,4 +145,44 @@ fn a_playbook_for_another_host() {
     let warning = "warning: the playbook ran nothing in the image; does a play of it match out?";
     assert!(ended.stderr.contains(warning), "{ended:#?}");
     case.unchanged();
+}
+
+#[test]
+fn a_machine_is_named_by_its_setting_or_variable_or_inventory() {
+    let case = case();
+    case.file("hosts", "[pis]\npi1\npi2\n[pis:vars]\nbox=kitchen\n");
+    case.file(
+        "play.yml",
+        play("echo $(uname -n) {{ inventory_hostname }} {{ box }} > /name"),
+    );
+    let setting = "image: {source: x.img, checksum: none}\nansible: {host_name: 'pi-{box}'}\n";
+    for (config, arguments, name) in [
+        ("", &["-i", "hosts", "-l", "pi2"][..], "pi2 pi2 kitchen"),
+        ("", &["-i", "pi3,", "-e", "box=bed"], "pi3 pi3 bed"),
+        (
+            setting,
+            &["-i", "hosts", "-e", "box=attic"],
+            "pi-attic pi-attic attic",
+        ),
+    ] {
+        case.file("pichroot.yml", config);
+        let mut run = case.ansible(arguments);
+        if config.is_empty() {
+            run.args(["--image", "x.img", "--checksum", "none"]);
+        }
+        case.works(&mut run);
+        let output = case.path(&format!("{}.img", name.split(' ').next().unwrap()));
+        assert_eq!(images::read_file(&output, MIB, "/name").trim(), name);
+    }
+
+    case.file("pichroot.yml", "");
+    case.file("hosts", "pi_1\n");
+    let mut run = case.ansible(&RUN[..4]);
+    run.args(["-i", "hosts"]);
+    let error = ["name in the inventory", "not a host name"];
+    case.refused(&mut run, 2, &error, "hn_hostname");
+    case.file("hosts", "[pis\n");
+    let mut run = case.ansible(&RUN[..4]);
+    run.args(["-i", "hosts", "-l", "none"]);
+    case.refused(&mut run, 2, &["--list-hosts"], "hn_hostname");
 }

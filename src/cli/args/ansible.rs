@@ -38,7 +38,7 @@ pub struct AnsibleArgs {
     #[allow(missing_docs)]
     pub open: OpenArgs,
 
-    /// Where the result goes [default: image.output, else {hn_hostname}.img, else the playbook's
+    /// Where the result goes [default: image.output, else the machine's name, else the playbook's
     /// name with .img]
     #[arg(short, long, value_name = "PATH")]
     pub output: Option<PathBuf>,
