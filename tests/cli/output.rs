@@ -78,7 +78,7 @@ fn a_read_only_file_system() {
         &mut in_private_mounts(&setup, &inner),
         3,
         &error,
-        "--output",
+        "-o",
     );
 }
 
