@@ -172,7 +172,7 @@ fn a_machine_is_named_by_its_setting_or_variable_or_inventory() {
         }
         case.works(&mut run);
         let output = case.path(&format!("{}.img", name.split(' ').next().unwrap()));
-        assert_eq!(images::read_file(&output, MIB, "/name").trim(), name);
+        assert_eq!(images::read_file(&output, 4 * MIB, "/name").trim(), name);
     }
 
     case.file("pichroot.yml", "");

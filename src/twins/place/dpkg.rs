@@ -49,4 +49,32 @@ mod tests {
             None
         );
     }
+
+    /// A build that is laid out otherwise has to be looked at: it would have no twin.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn the_builds_of_this_machine_are_laid_out_as_is_known() {
+        use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            "dpkg",
+            "dpkg-deb",
+            "dpkg-query",
+            "dpkg-divert",
+            "dpkg-trigger",
+        ] {
+            let program = fs::read(format!("/usr/bin/{name}")).unwrap_or_else(|e| {
+                panic!("/usr/bin/{name}: {e}; these tests need a Debian or Ubuntu")
+            });
+            let changed = with_architecture(program, "amd64", "arm64");
+            let changed = changed.unwrap_or_else(|| panic!("{name} is laid out otherwise"));
+            let path = folder.path().join(name);
+            fs::write(&path, changed).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let dpkg = folder.path().join("dpkg");
+        let printed = Command::new(dpkg).arg("--print-architecture").output();
+        assert_eq!(printed.unwrap().stdout, b"arm64\n");
+    }
 }

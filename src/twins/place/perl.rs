@@ -97,4 +97,14 @@ mod tests {
         let twice = [&OWN_NAME[..], &OWN_NAME[..], b"."].concat();
         assert_eq!(with_own_name(twice), None);
     }
+
+    /// A build that is laid out otherwise has to be looked at: it would have no twin.
+    #[test]
+    fn the_build_of_this_machine_is_laid_out_as_is_known() {
+        let program = fs::read(PERL).unwrap_or_else(|e| panic!("{PERL}: {e}"));
+        let changed = with_own_name(program.clone()).expect("perl is laid out otherwise");
+        let differing = program.iter().zip(&changed).filter(|(a, b)| a != b).count();
+        assert_eq!(program.len(), changed.len());
+        assert!((1..=OWN_NAME.len()).contains(&differing), "{differing}");
+    }
 }
