@@ -23,3 +23,7 @@ pub mod stage;
 pub mod sys;
 pub mod twins;
 pub mod ui;
+
+#[cfg(test)]
+#[path = "../tests/support/skip.rs"]
+mod skip;
