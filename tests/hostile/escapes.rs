@@ -8,7 +8,6 @@ use std::{
         unix::net::{SocketAddr, UnixDatagram, UnixListener},
     },
     process::{Child, Command},
-    time::{Duration, Instant},
 };
 
 use nix::libc;
@@ -210,13 +209,11 @@ fn a_fork_bomb_meets_the_limit_and_ends_with_its_command() {
     let dir = tempfile::tempdir().unwrap();
     let image = raw_copy(dir.path(), "x.img");
     let host = Host::now();
-    let started = Instant::now();
     // A binary bomb of the emulated shell; the command itself waits a while and then ends.
     let bomb = "b() { b | b & }; b 2>/dev/null; sleep 5; echo still here; exit 3";
     let output = within_limit(&mut exec(&image, &["bash", "-c", bomb]));
     let (_, err) = text(&output);
     assert_ne!(output.status.code(), Some(0), "{err}");
-    assert!(started.elapsed() < Duration::from_secs(50));
     host.assert_unchanged();
     // And the image is none the worse for it.
     assert!(within_limit(&mut exec(&image, &["true"])).status.success());
