@@ -42,11 +42,8 @@ fn keyctl(command: i64, first: i64, second: i64) -> i64 {
 }
 
 impl Key {
-    fn add() -> Self {
-        let (kind, name) = (
-            CString::new("user").unwrap(),
-            CString::new("pichroot-test").unwrap(),
-        );
+    fn add(name: &str) -> Self {
+        let (kind, name) = (CString::new("user").unwrap(), CString::new(name).unwrap());
         let content = b"of the host";
         #[allow(unsafe_code)]
         // SAFETY: the strings and the content live across the call.
@@ -87,8 +84,9 @@ fn attempts(network: &str) {
     let program = compile("escapes");
     let (host, kept) = (Host::now(), Kept::of_host());
     let outsider = Outsider(Command::new("sleep").arg("300").spawn().unwrap());
-    let key = Key::add();
-    let name = format!("pichroot-test-{}", std::process::id());
+    // Keys and these names are everybody's.
+    let name = format!("pichroot-test-{}", dir.path().display()).replace('/', "-");
+    let key = Key::add(&name);
     let _stream = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
     let datagram = SocketAddr::from_abstract_name(format!("{name}-datagram")).unwrap();
     let _datagram = UnixDatagram::bind_addr(&datagram).unwrap();
