@@ -39,7 +39,7 @@ fresh: setup-demo ## make demo, and a part of make test, on a Debian 12 and a De
 	@scripts/as-root.sh tests/fresh/run.sh bookworm trixie
 
 build: ## the release binary
-	$(CARGO) build --locked --release && scripts/link-checkout.sh
+	$(CARGO) build --locked --release
 
 lint: setup-test ## rustfmt, clippy, shellcheck, ruff, ansible-lint
 	@scripts/lint.sh
@@ -49,17 +49,14 @@ bench: setup-test build ## the measurements behind the README's numbers
 		scripts/as-root.sh benches/run.py
 
 # Builds as the caller and copies as whoever may write to PREFIX: `make build && sudo make install`.
-install: ## the binary, plugins and playbooks below PREFIX (/usr/local), for packagers below DESTDIR
+install: ## the binary, which is all there is, below PREFIX (/usr/local), for packagers below DESTDIR
 	@test -x $(CARGO_TARGET_DIR)/release/pichroot || { \
 		echo "error: $(CARGO_TARGET_DIR)/release/pichroot does not exist" >&2; \
 		echo "hint: run make build first" >&2; exit 1; }
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/pichroot
-	rm -rf $(DESTDIR)$(PREFIX)/share/pichroot/ansible_plugins $(DESTDIR)$(PREFIX)/share/pichroot/playbooks
+	install -d $(DESTDIR)$(PREFIX)/bin
 	# Removed first: it may be the demo's link into the checkout.
 	rm -f $(DESTDIR)$(PREFIX)/bin/pichroot
 	install -m 755 $(CARGO_TARGET_DIR)/release/pichroot $(DESTDIR)$(PREFIX)/bin/pichroot
-	cp -R --no-preserve=ownership ansible_plugins playbooks $(DESTDIR)$(PREFIX)/share/pichroot/
-	find $(DESTDIR)$(PREFIX)/share/pichroot -name __pycache__ -prune -exec rm -r {} +
 
 # The base image stays: it is outside the tree, and costs minutes. Tests leave files of root.
 clean: ## what was built here, the virtual environment included

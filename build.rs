@@ -1,22 +1,48 @@
-//! Compiles the dispatcher, the program in front of qemu (src/twins/dispatcher/program), to a flat piece of code
-//! that src/twins/dispatcher/mod.rs includes.
-//!
-//! It has nothing of the standard library and another kind of output than cargo makes, so rustc is called directly.
+//! Makes what the program includes: the dispatcher (src/twins/dispatcher/mod.rs), and the bundle
+//! (src/ansible/bundle.rs).
 
-use std::{env, path::Path, process::Command};
+use std::{
+    env,
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-const PROGRAM: &str = "src/twins/dispatcher/program";
+const DISPATCHER: &str = "src/twins/dispatcher/program";
+
+/// Files, and folders with all that is in them. Not the folders of Python files: Python's caches appear there.
+const BUNDLE: [&str; 3] = [
+    "ansible_plugins/LICENSE",
+    "ansible_plugins/plugins/connection/chroot.py",
+    "playbooks",
+];
 
 fn main() {
+    dispatcher();
+    bundle();
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"))
+}
+
+fn output(name: &str) -> PathBuf {
+    Path::new(&variable("OUT_DIR")).join(name)
+}
+
+/// Compiles the dispatcher, the program in front of qemu, to a flat piece of code.
+///
+/// It has nothing of the standard library and another kind of output than cargo makes, so rustc is called directly.
+fn dispatcher() {
     println!("cargo::rerun-if-changed=src/twins/dispatcher");
-    let variable = |name| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
-    let output = Path::new(&variable("OUT_DIR")).join("dispatcher");
+    let output = output("dispatcher");
     // It is written for x86_64; elsewhere there are no twins.
     if variable("CARGO_CFG_TARGET_ARCH") != "x86_64" {
-        std::fs::write(&output, []).expect("cannot write the empty dispatcher");
+        fs::write(&output, []).expect("cannot write the empty dispatcher");
         return;
     }
-    let layout = format!("{}/{PROGRAM}/layout.ld", variable("CARGO_MANIFEST_DIR"));
+    let layout = format!("{}/{DISPATCHER}/layout.ld", variable("CARGO_MANIFEST_DIR"));
     let mut rustc = Command::new(variable("RUSTC"));
     rustc
         .args(["--edition", "2024", "--crate-name", "dispatcher"])
@@ -32,10 +58,34 @@ fn main() {
         .arg(format!("-Clink-arg=-Wl,-T,{layout}"))
         .arg("-o")
         .arg(&output)
-        .arg(format!("{PROGRAM}/main.rs"));
+        .arg(format!("{DISPATCHER}/main.rs"));
     if let Ok(linker) = env::var("RUSTC_LINKER") {
         rustc.arg(format!("-Clinker={linker}"));
     }
     let status = rustc.status().expect("cannot start rustc");
     assert!(status.success(), "the dispatcher does not compile");
+}
+
+/// Writes the table of the bundle: each file's path, and its text to be included.
+fn bundle() {
+    let mut table = String::from("&[\n");
+    for part in BUNDLE {
+        println!("cargo::rerun-if-changed={part}");
+        list(Path::new(part), &mut table);
+    }
+    table.push(']');
+    fs::write(output("bundle.rs"), table).expect("cannot write the bundle's table");
+}
+
+fn list(path: &Path, table: &mut String) {
+    if path.is_dir() {
+        let entries = fs::read_dir(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let mut entries: Vec<_> = entries.map(|e| e.expect("an entry").path()).collect();
+        entries.sort();
+        entries.iter().for_each(|entry| list(entry, table));
+        return;
+    }
+    let path = path.to_str().expect("names in UTF-8");
+    let whole = format!("{}/{path}", variable("CARGO_MANIFEST_DIR"));
+    writeln!(table, "({path:?}, include_str!({whole:?})),").expect("text can be written to");
 }

@@ -17,6 +17,7 @@ import tempfile
 
 from measure import BINARY, CHECKOUT, ROUNDS, TARGET, run, show, timed
 from playbook import playbook
+
 from twins import twins
 
 

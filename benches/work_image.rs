@@ -4,10 +4,7 @@
 
 use std::path::Path;
 
-use pichroot::{
-    image::{Cache, Source, WorkImage, fetch},
-    report::Silent,
-};
+use pichroot::inside::{Cache, Silent, Source, WorkImage, fetch};
 
 fn main() {
     let mut arguments = std::env::args().skip(1).filter(|word| word != "--bench");
@@ -19,5 +16,6 @@ fn main() {
     let source = Source::parse(&source, Some("none")).expect("a source");
     let cache = Cache::open(&directory.join("cache")).expect("a cache");
     let base = fetch(&cache, &source, &Silent).expect("a base image");
-    WorkImage::create(&base, &directory.join("work.img"), false, &Silent).expect("a work image");
+    WorkImage::create(&base, &directory.join("work.img"), false, None, &Silent)
+        .expect("a work image");
 }

@@ -9,6 +9,9 @@ link=/usr/local/bin/pichroot
 
 scripts/link-base-image.sh >/dev/null
 
+# pichroot finds Ansible in a .venv above its own folder.
+[ "${binary#"$(pwd -P)"/}" != "$binary" ] || ln -sfnT "$(pwd -P)/.venv" "${binary%/release/pichroot}/.venv"
+
 # So that the plain command works from now on. A binary somebody installed there stays.
 if [ ! -e "$link" ] || [ -L "$link" ]; then
     [ "$(readlink "$link" || true)" = "$binary" ] || scripts/as-root.sh ln -sfnT "$binary" "$link"

@@ -11,6 +11,7 @@ run() {
 
 run cargo fmt --check
 run cargo clippy --locked --all-targets --quiet -- --deny warnings
+run scripts/imports.py --check
 # build.rs compiles this one; it is no part of the crate. It is for x86_64 only.
 dispatcher=src/twins/dispatcher/program/main.rs
 run rustfmt --edition 2024 --check "$dispatcher"

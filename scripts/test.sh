@@ -43,7 +43,6 @@ else
     runner=(cargo test --locked)
 fi
 "${runner[@]}" --no-run
-scripts/link-checkout.sh
 
 # The connection plugin by itself, and in a chroot that is this very system.
 if [ $# = 0 ]; then

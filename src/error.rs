@@ -49,7 +49,7 @@ pub struct Error {
 }
 
 /// An [`Error`] on its way through a socket, with its causes in words.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Failure {
     kind: Kind,
     what: String,
@@ -114,6 +114,12 @@ impl Error {
     /// Adds what the user can do about it. An earlier hint stays: who was nearer to the fault knows more.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
+    /// As [`hint`](Self::hint), but in place of an earlier one: for a way out that was not known nearer to the fault.
+    pub fn better_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
 

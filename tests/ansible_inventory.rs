@@ -9,10 +9,7 @@ use std::{
     process::Command,
 };
 
-use pichroot::{
-    ansible::{Connection, ExtraVars, Play, json::Vars},
-    config::{extra_vars, key_value},
-};
+use pichroot::inside::{Connection, ExtraVars, Play, Vars, extra_vars, key_value};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use serde_json::Value;
 

@@ -114,11 +114,6 @@ fn has_utf8_locale(env: &Env) -> bool {
         })
 }
 
-/// The process's own environment.
-pub fn of_process() -> Env {
-    std::env::vars_os().collect::<std::collections::BTreeMap<OsString, OsString>>()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

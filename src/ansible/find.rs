@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 const PROGRAM: &str = "ansible-playbook";
 
 /// Finds ansible-playbook: `command` (`ansible.command` of pichroot.yml, a path or a name), else
-/// the caller's `PATH`, else the virtual environment in `data_dir`.
+/// the caller's `PATH`, else the virtual environment `venv`.
 ///
 /// # Errors
 /// [`crate::error::Kind::Usage`] when `command` is not a program, [`crate::error::Kind::Host`] when
@@ -21,7 +21,7 @@ pub fn ansible_playbook(
     command: Option<&Path>,
     env: &Env,
     cwd: &Path,
-    data_dir: Option<&Path>,
+    venv: Option<&Path>,
 ) -> Result<PathBuf> {
     let look_up = |name: &OsStr| which::which_in(name, variable(env, "PATH"), cwd).ok();
     if let Some(command) = command {
@@ -33,7 +33,7 @@ pub fn ansible_playbook(
             .hint("name an ansible-playbook that can be executed, or leave the setting out")
         });
     }
-    let private = data_dir.map(|folder| folder.join(".venv/bin").join(PROGRAM));
+    let private = venv.map(|folder| folder.join("bin").join(PROGRAM));
     look_up(OsStr::new(PROGRAM))
         .or_else(|| look_up(private?.as_os_str()))
         .ok_or_else(|| {
@@ -60,13 +60,13 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
             path
         };
-        let private = program("data/.venv/bin/ansible-playbook");
+        let private = program("venv/bin/ansible-playbook");
         let on_path = program("bin/ansible-playbook");
         let own = program("own/ap");
-        let data = folder.path().join("data");
+        let venv = folder.path().join("venv");
         let find = |command: Option<&Path>, path: &Path| {
             let env = Env::from([("PATH".into(), path.into())]);
-            ansible_playbook(command, &env, Path::new("/"), Some(&data))
+            ansible_playbook(command, &env, Path::new("/"), Some(&venv))
         };
         let bin = folder.path().join("bin");
         assert_eq!(find(None, &bin).unwrap(), on_path);

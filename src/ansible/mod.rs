@@ -6,10 +6,12 @@
 //! ([`Play::arguments`]). Nothing secret is ever in those arguments.
 
 pub mod ansible_cfg;
+pub mod bundle;
 pub mod connection;
 pub mod environment;
 pub mod extra_vars;
 pub mod find;
+pub mod hosts;
 pub mod inventory;
 pub mod json;
 pub mod library;

@@ -9,6 +9,7 @@ use nix::{
 use super::plan::{ChrootPlan, Network};
 use crate::{
     error::{Context, Kind, Result},
+    event::{Event, Opening},
     sys::{
         landlock, mount, network, process,
         seccomp::{self, Syncs},
@@ -21,7 +22,7 @@ const OOM_SCORE: i32 = 500;
 
 /// Enters a new user namespace with copies of the mounts, all of them locked. Its id maps are then
 /// to be written from outside. Returns a warning of what this host does not allow.
-pub fn leave_host(network: Network) -> Result<Option<String>> {
+pub fn leave_host(network: Network) -> Result<Option<Event>> {
     process::leave_keyring();
     go_first_without_memory()?;
     let warning = forbid_core_dumps()?;
@@ -40,7 +41,7 @@ pub fn leave_host(network: Network) -> Result<Option<String>> {
 
 /// Makes the mounted image the root and drops what is left of the host. Returns warnings of what
 /// this kernel cannot close off.
-pub fn enter_image(plan: &ChrootPlan) -> Result<Vec<String>> {
+pub fn enter_image(plan: &ChrootPlan) -> Result<Vec<Event>> {
     let (hostname, network) = (&plan.hostname, plan.network);
     deny_cgroups()?;
     mount::pivot_into(&plan.root)?;
@@ -53,22 +54,14 @@ pub fn enter_image(plan: &ChrootPlan) -> Result<Vec<String>> {
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     let mut warnings = Vec::new();
     if !landlock::deny_abstract_sockets() && network != Network::None {
-        warnings.push(
-            "this kernel has no Landlock scopes (Linux 6.12): programs of the image can reach the \
-             host's abstract sockets; --network none closes them"
-                .to_owned(),
-        );
+        warnings.push(Event::Open(Opening::AbstractSockets));
     }
     let syncs = match plan.shortcuts.sync {
         true => Syncs::Skipped,
         false => Syncs::Done,
     };
     if !seccomp::deny_what_namespaces_do_not(syncs) {
-        warnings.push(
-            "this kernel has no seccomp filters: programs of the image can reach the keyring of the \
-             host's root, start the host's handler of core dumps, and wait for the disk at every sync"
-                .to_owned(),
-        );
+        warnings.push(Event::Open(Opening::SystemCalls));
     }
     Ok(warnings)
 }
@@ -78,7 +71,7 @@ pub fn enter_image(plan: &ChrootPlan) -> Result<Vec<String>> {
 ///
 /// sudo, systemd units and containers come with a hard limit of 0, which only a privileged process of the host's
 /// own user namespace raises: so this is done before that is left. Where it is refused all the same, 0 remains.
-fn forbid_core_dumps() -> Result<Option<String>> {
+fn forbid_core_dumps() -> Result<Option<Event>> {
     let failed = || "cannot forbid core dumps".to_owned();
     match setrlimit(Resource::RLIMIT_CORE, 1, 1) {
         Err(Errno::EPERM) => setrlimit(Resource::RLIMIT_CORE, 0, 0).context(Kind::Host, failed)?,
@@ -86,11 +79,9 @@ fn forbid_core_dumps() -> Result<Option<String>> {
     }
     // What begins otherwise is the name of a file, which a limit of 0 prevents.
     let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
-    Ok(pattern.starts_with(['|', '@']).then(|| {
-        "the limit of core dumps cannot be raised from 0 to 1 here: when a program of the image crashes, the \
-         host's handler of core dumps is started for it"
-            .to_owned()
-    }))
+    Ok(pattern
+        .starts_with(['|', '@'])
+        .then_some(Event::Open(Opening::CoreDumps)))
 }
 
 fn go_first_without_memory() -> Result<()> {

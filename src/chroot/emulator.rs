@@ -11,6 +11,7 @@ use nix::{fcntl::OFlag, mount::MsFlags, sys::stat::Mode};
 use crate::{
     emulation::{Emulator, arch::Arch, binfmt},
     error::{Context, Error, Kind, Result},
+    event::{Event, NoTwins},
     sys::{
         inroot::{Root, path_of},
         mount,
@@ -63,7 +64,7 @@ impl Loaded {
     ///
     /// # Errors
     /// When there is no such entry either, or it would not work in a chroot.
-    pub fn register(&self, root: &Path) -> Result<Option<String>> {
+    pub fn register(&self, root: &Path) -> Result<Option<Event>> {
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
         // The image's /proc may be a link.
         let root = Root::open(root)?;
@@ -93,23 +94,16 @@ impl Loaded {
         Ok(None)
     }
 
-    fn rely_on_host(&self) -> Result<String> {
+    fn rely_on_host(&self) -> Result<Event> {
         const WHY: &str = "this kernel has no binfmt_misc for user namespaces, and the host's";
         let arch = self.arch;
         let unable = || format!("{WHY} cannot run {arch} programs in a chroot");
         let hint = "use Linux 6.7 or newer, or install qemu-user-static with its binfmt entries (flag F, and C for sudo)";
         match binfmt::host_entry(&Path::new("/").join(TABLE), arch) {
-            Some(entry) if entry.fixed => {
-                let lost = if entry.credentials {
-                    ""
-                } else {
-                    "; its flags lack C, so sudo fails for all users but root"
-                };
-                Ok(format!(
-                    "no twins, so every program of the image is emulated: {WHY} runs {}{lost}",
-                    entry.interpreter.display()
-                ))
-            }
+            Some(entry) if entry.fixed => Ok(Event::NoTwins(NoTwins::HostEntry {
+                interpreter: entry.interpreter,
+                credentials: entry.credentials,
+            })),
             _ => Err(Error::host(unable()).hint(hint)),
         }
     }

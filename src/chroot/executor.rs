@@ -72,8 +72,8 @@ fn run(orders: &UnixStream) -> Result<()> {
         .transpose()?
         .flatten();
     let others = confine::enter_image(&plan)?;
-    for text in unconfined.into_iter().chain(warning).chain(others) {
-        tell(orders, &Report::Warning(text))?;
+    for event in unconfined.into_iter().chain(warning).chain(others) {
+        tell(orders, &Report::Told(event))?;
     }
     // What programs take PID 1 for: by this Ansible looks for the image's real init, /sbin/init.
     let _ = nix::sys::prctl::set_name(c"init");

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::shortcuts::{Shortcuts, apt_hooks};
-use crate::{emulation::Emulator, error::Failure};
+use crate::{emulation::Emulator, error::Failure, event::Event};
 
 /// Everything the executor needs to know; it takes nothing from its environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -50,8 +50,8 @@ pub enum Network {
 pub enum Report {
     /// It has left for its own user namespace and needs the id maps written.
     NeedsMaps,
-    /// Something works less well than it should.
-    Warning(String),
+    /// Something happened that the user is to know.
+    Told(Event),
     /// The socket is served.
     Ready,
     /// The first command is run.

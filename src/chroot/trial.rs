@@ -31,6 +31,7 @@ use super::{
 use crate::{
     emulation::{Emulator, arch::Arch},
     error::{Context, Error, Kind, Result},
+    event::Event,
     sys::{
         command, frame,
         loopdev::{LoopDevice, Window},
@@ -54,7 +55,7 @@ const ANSWER: i32 = 42;
 ///
 /// # Errors
 /// The first step that the kernel refuses.
-pub fn run(emulator: Option<&Emulator>) -> Result<Vec<String>> {
+pub fn run(emulator: Option<&Emulator>) -> Result<Vec<Event>> {
     let failed = || "cannot talk to the trial".to_owned();
     let (ours, theirs) = UnixStream::pair().context(Kind::Host, failed)?;
     ours.set_read_timeout(Some(LIMIT))
@@ -81,10 +82,10 @@ fn attend(
     trial: &UnixStream,
     pid: nix::unistd::Pid,
     emulator: Option<&Emulator>,
-) -> Result<Vec<String>> {
+) -> Result<Vec<Event>> {
     let gone = || "the trial ended before it was done".to_owned();
     frame::send(trial, &emulator, &[]).context(Kind::Host, gone)?;
-    let mut warnings = Vec::new();
+    let mut told = Vec::new();
     loop {
         let report = frame::receive(trial).context(Kind::Host, gone)?;
         match report.map(|(report, _)| report) {
@@ -92,8 +93,8 @@ fn attend(
                 process::map_every_id(pid)?;
                 frame::send(trial, &Order::Mapped, &[]).context(Kind::Host, gone)?;
             }
-            Some(Report::Warning(text)) => warnings.push(text),
-            Some(Report::Ready | Report::Used | Report::Left(_)) => return Ok(warnings),
+            Some(Report::Told(event)) => told.push(event),
+            Some(Report::Ready | Report::Used | Report::Left(_)) => return Ok(told),
             Some(Report::Failed(failure)) => return Err(failure.into()),
             None => return Err(Error::host(gone())),
         }
@@ -141,8 +142,8 @@ fn try_it(parent: &UnixStream) -> Result<()> {
     let registered = loaded
         .map(|loaded| loaded.register(Path::new("/")))
         .transpose()?;
-    for text in unconfined.into_iter().chain(registered.flatten()) {
-        frame::send(parent, &Report::Warning(text), &[]).context(Kind::Other, gone)?;
+    for event in unconfined.into_iter().chain(registered.flatten()) {
+        frame::send(parent, &Report::Told(event), &[]).context(Kind::Other, gone)?;
     }
     match foreign {
         None => Ok(()),

@@ -2,17 +2,29 @@
 
 mod ansible;
 mod image;
+mod open;
 mod playbook;
 
 pub use ansible::AnsibleArgs;
 pub use image::{DoctorArgs, ExecArgs, ImageArgs, ShellArgs};
-pub use playbook::PlaybookArgs;
 
 use clap::{Parser, Subcommand};
 
+/// What `--version` tells, and `-V` the first line of.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "
+
+Licences of what is in this program:
+  MIT OR Apache-2.0   pichroot itself, with its playbooks and the Python that it runs in images
+  GPL-3.0-or-later    the connection plugin, chroot.py: a file for Ansible, not linked in
+  MIT, Apache-2.0, BSD, ISC and the like
+                      the libraries that are linked in"
+);
+
 /// Provisions ARM disk images with Ansible, in a chroot
 #[derive(Parser)]
-#[command(name = "pichroot", version, arg_required_else_help = true)]
+#[command(name = "pichroot", version, long_version = VERSION, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

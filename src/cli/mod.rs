@@ -1,21 +1,14 @@
-//! The command line: what each subcommand does, in terms of the modules below.
+//! The command line: arguments and help. Each subcommand makes a plan of them and hands it over.
 
 pub mod args;
-mod deferred;
 mod doctor;
-mod image;
-mod playbook;
-mod session;
-mod signals;
+mod subcommands;
 mod usage;
 
 use args::{Cli, Command};
 use clap::Parser;
 
-use crate::{
-    error::{Error, Result},
-    ui::Ui,
-};
+use crate::ui::Ui;
 
 /// Does what the command line says; returns the exit code.
 pub fn main() -> u8 {
@@ -31,22 +24,13 @@ pub fn main() -> u8 {
     };
     let ui = Ui::new(verbose);
     let done = match command {
-        Command::Ansible(args) => playbook::run(*args, &ui).map(|()| 0),
-        Command::Exec(args) => image::exec(args, &ui),
-        Command::Shell(args) => image::shell(args, &ui),
+        Command::Ansible(args) => subcommands::ansible(*args, &ui),
+        Command::Exec(args) => subcommands::exec(args, &ui),
+        Command::Shell(args) => subcommands::shell(args, &ui),
         Command::Doctor(args) => doctor::run(&args),
     };
     done.unwrap_or_else(|error| {
         ui.error(&error);
         error.kind().exit_code()
     })
-}
-
-/// Refuses to go on without root: mounting and loop devices need it.
-fn need_root() -> Result<()> {
-    if nix::unistd::geteuid().is_root() {
-        return Ok(());
-    }
-    Err(Error::host("pichroot mounts the image, which needs root")
-        .hint("run it with sudo; the output will belong to you"))
 }

@@ -1,45 +1,42 @@
-//! Where the playbooks and Ansible plugins that come with pichroot are.
+//! What is on this machine beside the program: a folder in place of the bundle, and a checkout's Ansible.
 
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
-/// Finds the folder that holds `playbooks/`, `ansible_plugins/` and maybe a `.venv/`.
-///
-/// It is `$PICHROOT_DATA_DIR`; else the checkout the program `exe` was built in; else
-/// `share/pichroot` beside the program's `bin`, below /usr/local or below /usr.
-pub fn find(exe: &Path, env: &BTreeMap<OsString, OsString>) -> Option<PathBuf> {
-    if let Some(folder) = env.get(OsStr::new("PICHROOT_DATA_DIR"))
-        && !folder.is_empty()
-    {
-        return std::path::absolute(folder).ok();
-    }
-    let exe = exe.canonicalize().unwrap_or_else(|_| exe.to_owned());
-    let checkout = exe.ancestors().skip(1).find(|folder| is_checkout(folder));
-    if let Some(folder) = checkout {
-        return Some(folder.to_owned());
-    }
-    let beside = exe.parent()?.parent().map(|p| p.join("share/pichroot"));
-    let fixed = ["/usr/local/share/pichroot", "/usr/share/pichroot"].map(PathBuf::from);
-    beside
-        .into_iter()
-        .chain(fixed)
-        .find(|folder| folder.is_dir())
+/// The name of a virtual environment with Ansible, in a checkout or a data folder.
+const VENV: &str = ".venv";
+
+/// The folder that is used in place of the bundle, with `playbooks/`, `ansible_plugins/` and maybe `.venv/` in it:
+/// `$PICHROOT_DATA_DIR`.
+pub fn given(env: &BTreeMap<OsString, OsString>) -> Option<PathBuf> {
+    let folder = env.get(OsStr::new("PICHROOT_DATA_DIR"))?;
+    // It fails for an empty path.
+    std::path::absolute(folder).ok()
 }
 
-/// As [`find`], for the running program.
-pub fn of_this_program(env: &BTreeMap<OsString, OsString>) -> Option<PathBuf> {
-    find(&std::env::current_exe().ok()?, env)
+/// The virtual environment in `data_dir`, else in a folder above the running program: the checkout it was built in.
+pub fn venv(data_dir: Option<&Path>) -> Option<PathBuf> {
+    match data_dir {
+        Some(folder) => Some(folder.join(VENV)),
+        None => above(&std::env::current_exe().ok()?),
+    }
 }
 
-fn is_checkout(folder: &Path) -> bool {
-    folder.join("Cargo.toml").is_file()
-        && (folder.join("ansible_plugins").is_dir()
-            || folder
-                .join("playbooks/bootstrap-ubuntu-image.yml")
-                .is_file())
+/// A folder above may be everybody's, such as /tmp. So the virtual environment has to belong to root, or to whom the
+/// program belongs, who could as well have changed that.
+fn above(exe: &Path) -> Option<PathBuf> {
+    let exe = exe.canonicalize().ok()?;
+    let owners = [0, exe.metadata().ok()?.uid()];
+    let trusted = |folder: &PathBuf| {
+        let found = folder.metadata();
+        found.is_ok_and(|found| found.is_dir() && owners.contains(&found.uid()))
+    };
+    let folders = exe.ancestors().skip(1).map(|folder| folder.join(VENV));
+    folders.into_iter().find(trusted)
 }
 
 #[cfg(test)]
@@ -48,19 +45,33 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn variable_then_checkout_then_installed() {
+    fn the_checkouts_ansible_is_found_unless_it_is_somebody_elses() {
         let folder = tempfile::tempdir().unwrap();
         let top = folder.path().canonicalize().unwrap();
-        let exe = top.join("target/release/pichroot");
+        let (exe, venv) = (top.join("target/release/pichroot"), top.join(VENV));
         fs::create_dir_all(exe.parent().unwrap()).unwrap();
-        fs::create_dir_all(top.join("target/share/pichroot")).unwrap();
+        fs::create_dir(&venv).unwrap();
         fs::write(&exe, "").unwrap();
+        let link = top.join("link");
+        std::os::unix::fs::symlink(&exe, &link).unwrap();
+        assert_eq!(above(&exe).as_ref(), Some(&venv));
+        assert_eq!(above(&link).as_ref(), Some(&venv));
+        if nix::unistd::geteuid().is_root() {
+            std::os::unix::fs::chown(&venv, Some(65534), None).unwrap();
+            assert_ne!(above(&exe).as_ref(), Some(&venv));
+            std::os::unix::fs::chown(&exe, Some(65534), None).unwrap();
+            assert_eq!(above(&exe).as_ref(), Some(&venv));
+        }
+    }
+
+    #[test]
+    fn the_variable_wins() {
         let mut env = BTreeMap::new();
-        assert_eq!(find(&exe, &env), Some(top.join("target/share/pichroot")));
-        fs::write(top.join("Cargo.toml"), "").unwrap();
-        fs::create_dir(top.join("ansible_plugins")).unwrap();
-        assert_eq!(find(&exe, &env), Some(top.clone()));
+        assert_eq!(given(&env), None);
+        env.insert("PICHROOT_DATA_DIR".into(), "".into());
+        assert_eq!(given(&env), None);
         env.insert("PICHROOT_DATA_DIR".into(), "/d".into());
-        assert_eq!(find(&exe, &env), Some("/d".into()));
+        assert_eq!(given(&env), Some("/d".into()));
+        assert_eq!(venv(Some(Path::new("/d"))), Some("/d/.venv".into()));
     }
 }

@@ -70,6 +70,8 @@ pub struct Ansible {
     pub args: Vec<String>,
     /// As `--inventory`.
     pub inventory: Vec<String>,
+    /// The machine's name, in which `{NAME}` stands for the value of a variable.
+    pub host_name: Option<String>,
     /// The ansible-playbook to run: a path, or a name looked up in `PATH`.
     pub command: Option<String>,
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::address::Address;
+
 /// `path` from `base`, with a leading `~/` as the `home` folder.
 pub fn absolute(path: &str, base: &Path, home: Option<&Path>) -> PathBuf {
     match (path.strip_prefix("~/"), home) {
@@ -12,7 +14,7 @@ pub fn absolute(path: &str, base: &Path, home: Option<&Path>) -> PathBuf {
 
 /// The location of an image: a URL stays as it is, a path becomes absolute.
 pub fn image(text: &str, base: &Path, home: Option<&Path>) -> String {
-    if text.contains("://") {
+    if Address::of(text).scheme.is_some() {
         return text.to_owned();
     }
     absolute(text, base, home).to_string_lossy().into_owned()
@@ -21,7 +23,7 @@ pub fn image(text: &str, base: &Path, home: Option<&Path>) -> String {
 /// A checksum: `file:PATH` becomes absolute, everything else stays as it is.
 pub fn checksum(text: &str, base: &Path, home: Option<&Path>) -> String {
     match text.strip_prefix("file:") {
-        Some(path) if !path.contains("://") => {
+        Some(path) if Address::of(path).scheme.is_none() => {
             format!("file:{}", absolute(path, base, home).display())
         }
         _ => text.to_owned(),

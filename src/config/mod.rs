@@ -1,8 +1,9 @@
 //! Files and arguments become one checked plan.
 //!
-//! [`Given`] is what the command line says, [`File`] what pichroot.yml says; [`AnsiblePlan`] is what
-//! will be done, with every path absolute and everything checked that can be checked without
-//! touching the image. Secrets stay unresolved in it.
+//! [`Given`] is what the command line says, [`File`] what pichroot.yml says, [`Surroundings`] what this
+//! process was started with. [`AnsiblePlan`] and [`CommandPlan`] are what will be done, with every path
+//! absolute and everything checked that can be checked without touching the image; both have an
+//! [`ImagePlan`]. Secrets stay unresolved.
 
 pub mod choice;
 pub mod data_dir;
@@ -10,19 +11,22 @@ pub mod extra_vars;
 pub mod file;
 pub mod given;
 pub mod hcl;
+mod image;
 pub mod key_value;
 pub mod known;
-pub mod layout;
 pub mod locations;
 pub mod names;
 pub mod nearest;
-pub mod output;
 pub mod passthrough;
 pub mod plan;
 pub mod playbook;
+mod read;
+mod surroundings;
 pub mod yaml;
 
-pub use choice::{Emulation, Executor, Network, OnError, Shortcut, Shortcuts};
+pub use choice::{Emulation, Executor, Network, OnError, Shortcut};
 pub use file::File;
-pub use given::{Given, Surroundings};
+pub use given::{Given, GivenImage};
+pub use image::CommandPlan;
 pub use plan::AnsiblePlan;
+pub use surroundings::Surroundings;

@@ -12,29 +12,51 @@ const LONGEST: usize = 64;
 /// Names with a meaning of their own in an inventory.
 const RESERVED: [&str; 3] = ["all", "ungrouped", "localhost"];
 
-/// The host's name: hn_hostname, else made from the output's stem.
+/// What a template calls the machine's name, wherever that comes from.
+const NAME: &str = "inventory_hostname";
+
+/// The machine's name where something gives it: `template` (`ansible.host_name`), else hn_hostname, else
+/// what `inventory` says.
 ///
 /// # Errors
-/// [`crate::error::Kind::Usage`] when hn_hostname is not a host name; it becomes a file name too.
-pub fn host_name(known: &Known, output: &Path) -> Result<String> {
-    let Some(name) = known.get(HOST_VARIABLE) else {
-        return Ok(from_stem(output));
+/// [`crate::error::Kind::Usage`] when that is not a host name; it becomes a file name too.
+pub fn given(
+    template: Option<&str>,
+    known: &Known,
+    inventory: impl FnOnce() -> Result<Option<String>>,
+) -> Result<Option<String>> {
+    let (from, name) = if let Some(template) = template {
+        (
+            "ansible.host_name",
+            expand("ansible.host_name", template, known, None)?,
+        )
+    } else if let Some(name) = known.get(HOST_VARIABLE) {
+        (HOST_VARIABLE, name.to_owned())
+    } else if let Some(name) = inventory()? {
+        ("the name in the inventory", name)
+    } else {
+        return Ok(None);
     };
+    check(from, &name)?;
+    Ok(Some(name))
+}
+
+fn check(from: &str, name: &str) -> Result<()> {
     if RESERVED.contains(&name) {
         return Err(Error::usage(format!(
-            "{HOST_VARIABLE} is {name}, which means something else to Ansible"
+            "{from} is {name}, which means something else to Ansible"
         ))
         .hint("choose another host name"));
     }
     if !is_host_name(name) {
         return Err(
-            Error::usage(format!("the value of {HOST_VARIABLE} is not a host name")).hint(format!(
+            Error::usage(format!("the value of {from} is not a host name")).hint(format!(
                 "use letters, digits, - and ., at most {LONGEST} of them, beginning and ending \
-                 with a letter or digit"
+                 with a letter or digit; -e {HOST_VARIABLE}=NAME gives a machine another name"
             )),
         );
     }
-    Ok(name.to_owned())
+    Ok(())
 }
 
 /// RFC 1123: labels of letters, digits and inner hyphens, joined by dots.
@@ -51,8 +73,8 @@ fn is_host_name(name: &str) -> bool {
     name.len() <= LONGEST && name.split('.').all(label)
 }
 
-/// A host name like the output's file name, whatever that is.
-fn from_stem(output: &Path) -> String {
+/// A host name like the output's file name, whatever that is: where nothing gives one.
+pub fn from_stem(output: &Path) -> String {
     let stem = output.file_stem().unwrap_or_default().to_string_lossy();
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let name: String = stem.chars().map(plain).take(63).collect();
@@ -64,33 +86,38 @@ fn from_stem(output: &Path) -> String {
     }
 }
 
-/// The output's path: `template` with `{NAME}` replaced by the variable's value.
+/// The setting `key`, `template`, with `{NAME}` replaced by the variable's value; `{inventory_hostname}` is
+/// `machine` where that is known.
 ///
 /// # Errors
 /// [`crate::error::Kind::Usage`] for a variable without a plain value, or one that could lead to
 /// another folder.
-pub fn expand(template: &str, known: &Known) -> Result<String> {
+pub fn expand(key: &str, template: &str, known: &Known, machine: Option<&str>) -> Result<String> {
     let mut path = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         path.push_str(before);
         let (name, after) = after.split_once('}').ok_or_else(|| {
-            Error::usage("image.output has a { without its }")
+            Error::usage(format!("{key} has a {{ without its }}"))
                 .hint("write a variable as {hn_hostname}")
         })?;
-        let value = known.get(name).ok_or_else(|| {
-            Error::usage(format!(
-                "image.output names {{{name}}}, which has no plain value"
-            ))
-            .hint(format!(
-                "set it, as by `-e {name}=...`, or give the path by -o"
-            ))
+        let of_machine = machine.filter(|_| name == NAME);
+        let value = of_machine.or(known.get(name)).ok_or_else(|| {
+            Error::usage(format!("{key} names {{{name}}}, which has no plain value")).hint(
+                match (key, name) {
+                    (_, NAME) => "name the machine, as by -e hn_hostname=NAME".to_owned(),
+                    ("image.output", _) => {
+                        format!("set it, as by `-e {name}=...`, or give the path by -o")
+                    }
+                    _ => format!("set it, as by `-e {name}=...`"),
+                },
+            )
         })?;
         if value.is_empty() || value.starts_with('.') || value.contains(['/', '\0']) {
             return Err(Error::usage(format!(
-                "image.output names {{{name}}}, whose value cannot be part of a file name"
+                "{key} names {{{name}}}, whose value cannot be part of a file name"
             ))
-            .hint("give the path by -o"));
+            .hint("give it another value"));
         }
         path.push_str(value);
         rest = after;
@@ -99,13 +126,12 @@ pub fn expand(template: &str, known: &Known) -> Result<String> {
     Ok(path)
 }
 
-/// The output's name where nothing gives one: after hn_hostname, else after the playbook.
-pub fn default_output(known: &Known, playbook: &Path) -> Result<PathBuf> {
-    if known.get(HOST_VARIABLE).is_some() {
-        return Ok(expand("{hn_hostname}.img", known)?.into());
+/// The output's name where nothing gives one: after the machine, else after the playbook.
+pub fn default_output(machine: Option<&str>, playbook: &Path) -> PathBuf {
+    match machine {
+        Some(name) => format!("{name}.img").into(),
+        None => Path::new(playbook.file_stem().unwrap_or_default()).with_extension("img"),
     }
-    let stem = playbook.file_stem().unwrap_or_default();
-    Ok(Path::new(stem).with_extension("img"))
 }
 
 #[cfg(test)]
@@ -118,11 +144,29 @@ mod tests {
         Known::new(&vars, &[])
     }
 
+    fn host_name(known: &Known) -> Result<Option<String>> {
+        given(None, known, || Ok(None))
+    }
+
+    #[test]
+    fn the_setting_then_the_variable_then_the_inventory() {
+        let vars = [("box", "kitchen"), (HOST_VARIABLE, "mypi")];
+        let vars = vars.map(|(name, value)| (name.to_owned(), value.into()));
+        let known = Known::new(&Vars::from_iter(vars), &[]);
+        let inventory = || Ok(Some("pi1".to_owned()));
+        let name = |template, known| given(template, known, inventory).unwrap().unwrap();
+        assert_eq!(name(Some("pi-{box}"), &known), "pi-kitchen");
+        assert_eq!(name(None, &known), "mypi");
+        assert_eq!(name(None, &Known::default()), "pi1");
+        let wrong = || Ok(Some("pi_1".to_owned()));
+        assert!(given(None, &Known::default(), wrong).is_err());
+        assert!(given(Some("{none}"), &known, inventory).is_err());
+    }
+
     #[test]
     fn a_host_name_can_never_be_a_path() {
-        let output = Path::new("/o/x.img");
         for good in ["mypi", "no", "22", "a.example.com", "A-1"] {
-            assert_eq!(host_name(&known(good), output).unwrap(), good);
+            assert_eq!(host_name(&known(good)).unwrap().unwrap(), good);
         }
         let long = "a".repeat(65);
         for bad in [
@@ -139,13 +183,13 @@ mod tests {
             "localhost",
             &long,
         ] {
-            assert!(host_name(&known(bad), output).is_err(), "{bad}");
+            assert!(host_name(&known(bad)).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn the_outputs_stem_gives_a_name_whatever_it_is() {
-        let name = |path: &str| host_name(&Known::default(), Path::new(path)).unwrap();
+        let name = |path: &str| from_stem(Path::new(path));
         assert_eq!(name("/o/my image_1.img"), "my-image-1");
         assert_eq!(name("/o/é.img"), "image");
         assert_eq!(name("/o/all.img"), "image");
@@ -153,21 +197,14 @@ mod tests {
 
     #[test]
     fn outputs_are_named_after_variables() {
-        assert_eq!(
-            expand("o/{hn_hostname}-1.img", &known("pi")).unwrap(),
-            "o/pi-1.img"
-        );
-        assert!(expand("{other}.img", &known("pi")).is_err());
-        assert!(expand("{hn_hostname", &known("pi")).is_err());
-        assert!(expand("{hn_hostname}", &known("../x")).is_err());
+        let expand = |template, name| expand("image.output", template, &known(name), Some("mac"));
+        assert_eq!(expand("o/{hn_hostname}-1.img", "pi").unwrap(), "o/pi-1.img");
+        assert_eq!(expand("{inventory_hostname}.img", "pi").unwrap(), "mac.img");
+        assert!(expand("{other}.img", "pi").is_err());
+        assert!(expand("{hn_hostname", "pi").is_err());
+        assert!(expand("{hn_hostname}", "../x").is_err());
         let playbook = Path::new("/p/site.yml");
-        assert_eq!(
-            default_output(&known("pi"), playbook).unwrap(),
-            Path::new("pi.img")
-        );
-        assert_eq!(
-            default_output(&Known::default(), playbook).unwrap(),
-            Path::new("site.img")
-        );
+        assert_eq!(default_output(Some("pi"), playbook), Path::new("pi.img"));
+        assert_eq!(default_output(None, playbook), Path::new("site.img"));
     }
 }

@@ -1,22 +1,25 @@
 //! The checked plan of `pichroot ansible`.
 
 use std::{
-    collections::BTreeMap,
     ffi::OsString,
     path::{Path, PathBuf},
 };
 
 use super::{
-    choice::{Emulation, Executor, Network, OnError, Shortcut, Shortcuts},
+    choice::{Executor, OnError},
     extra_vars,
-    file::{self, File},
-    given::{Given, Surroundings},
+    given::Given,
+    image::{self, ImagePlan},
     known::Known,
-    layout, locations, names, output, passthrough, playbook,
+    locations, names, passthrough,
+    playbook::Playbook,
+    read::read_config,
+    surroundings::Surroundings,
 };
 use crate::{
-    ansible::{ExtraVars, json::Vars, overrides, user_inventory},
+    ansible::{ExtraVars, find, hosts, json::Vars, overrides, user_inventory},
     error::{Error, Result},
+    image::check_output,
     secrets::{Secret, Source},
 };
 
@@ -24,17 +27,13 @@ use crate::{
 #[derive(Debug)]
 pub struct AnsiblePlan {
     /// The playbook.
-    pub playbook: PathBuf,
-    /// The image's location: an absolute path or a URL.
-    pub image: String,
-    /// Its checksum as written, with `file:` paths absolute.
-    pub checksum: Option<String>,
+    pub playbook: Playbook,
+    /// The image to start from, and how its programs are run.
+    pub image: ImagePlan,
     /// Where the result goes.
     pub output: PathBuf,
     /// Whether an output that exists is replaced.
     pub force: bool,
-    /// Mount points by partition number, in place of detection.
-    pub layout: Option<BTreeMap<u32, PathBuf>>,
     /// The image's name in the inventory, and its host name while the playbook runs.
     pub host_name: String,
     /// `vars` of pichroot.yml: the lowest precedence.
@@ -60,14 +59,8 @@ pub struct AnsiblePlan {
     pub command: Option<PathBuf>,
     /// What becomes of the work image on failure.
     pub on_error: OnError,
-    /// How the image's programs are run.
-    pub emulation: Emulation,
-    /// What network they see.
-    pub network: Network,
-    /// How Ansible reaches them.
+    /// How Ansible reaches the image.
     pub executor: Executor,
-    /// What is left out or put off.
-    pub shortcuts: Shortcuts,
 }
 
 impl AnsiblePlan {
@@ -78,8 +71,8 @@ impl AnsiblePlan {
     /// [`crate::error::Kind::Usage`] for whatever is wrong, with its path or name and a hint.
     pub fn new(given: Given, around: &Surroundings) -> Result<Self> {
         let (cwd, home) = (around.cwd.as_path(), around.home());
-        let (file, folder) = read_config(given.config.as_deref(), cwd)?;
-        let playbook = playbook::find(&given.playbook, cwd, around.data_dir.as_deref())?;
+        let (file, folder) = read_config(given.image.config.as_deref(), cwd)?;
+        let playbook = Playbook::find(&given.playbook, cwd, around.data_dir.as_deref())?;
 
         let mut extra = Vec::new();
         for path in &given.var_files {
@@ -92,52 +85,55 @@ impl AnsiblePlan {
 
         passthrough::check(file.ansible.args.iter().map(AsRef::as_ref), "ansible.args")?;
         passthrough::check(given.rest.iter().map(AsRef::as_ref), "what follows --")?;
-        let configured = file.ansible.args.into_iter().map(OsString::from);
+        let configured = file.ansible.args.iter().map(OsString::from);
         let arguments: Vec<_> = configured.chain(given.options).chain(given.rest).collect();
         let changes_nothing = passthrough::changes_nothing(&arguments);
-
-        let output = match (given.output, &file.image.output) {
-            (Some(path), _) => cwd.join(path),
-            (None, Some(template)) => {
-                locations::absolute(&names::expand(template, &known)?, &folder, home)
-            }
-            (None, None) => cwd.join(names::default_output(&known, &playbook)?),
-        };
-        let host_name = names::host_name(&known, &output)?;
-        overrides::refuse(&playbook, &host_name)?;
-
-        // Checksum and layout in the file are of the image in the file.
-        let (image, checksum, layout) = match (given.image, file.image.source) {
-            (Some(image), _) => (locations::image(&image, cwd, home), None, None),
-            (None, Some(source)) => {
-                let sum = file.image.checksum.as_deref();
-                let sum = sum.map(|sum| locations::checksum(sum, &folder, home));
-                let layout = file.image.layout.map(layout::check).transpose()?;
-                (locations::image(&source, &folder, home), sum, layout)
-            }
-            (None, None) => {
-                return Err(Error::usage("no image is given")
-                    .hint("name one by --image SOURCE, or as image.source in pichroot.yml"));
-            }
-        };
-        let given_sum = given.checksum.as_deref();
-        let checksum = given_sum
-            .map(|sum| locations::checksum(sum, cwd, home))
-            .or(checksum);
-        output::check(&output, &image, given.force || changes_nothing)?;
 
         let inventories = if given.inventories.is_empty() {
             inventories(&file.ansible.inventory, &folder, home)?
         } else {
             inventories(&given.inventories, cwd, home)?
         };
-        let mut shortcuts = given
-            .no_shortcuts
-            .into_iter()
-            .fold(file.shortcuts, Shortcuts::without);
-        if changes_nothing {
-            shortcuts = shortcuts.without(Shortcut::Initramfs);
+        let command = file.ansible.command.as_deref().map(|command| {
+            if command.contains('/') {
+                locations::absolute(command, &folder, home)
+            } else {
+                command.into()
+            }
+        });
+        let machine = names::given(file.ansible.host_name.as_deref(), &known, || {
+            only_host(
+                command.as_deref(),
+                &inventories,
+                given.limit.as_deref(),
+                around,
+            )
+        })?;
+        let output = match (given.output, &file.image.output) {
+            (Some(path), _) => cwd.join(path),
+            (None, Some(template)) => {
+                let path = names::expand("image.output", template, &known, machine.as_deref())?;
+                locations::absolute(&path, &folder, home)
+            }
+            (None, None) => cwd.join(names::default_output(machine.as_deref(), playbook.name())),
+        };
+        let host_name = machine.unwrap_or_else(|| names::from_stem(&output));
+        if let Playbook::File(path) = &playbook {
+            overrides::refuse(path, &host_name)?;
         }
+
+        let source = image::source(
+            given.source.as_deref(),
+            &given.image,
+            (&file, &folder),
+            around,
+        )?;
+        check_output(&output, given.force || changes_nothing, &source)?;
+        let mut image = ImagePlan::new(source, &host_name, &given.image, &file, around)?;
+        if changes_nothing {
+            image.settings.shortcuts.initramfs = false;
+        }
+
         let secrets = file
             .secrets
             .0
@@ -146,19 +142,10 @@ impl AnsiblePlan {
         Ok(AnsiblePlan {
             secrets: secrets_of(secrets, &given.secrets, &folder, around)?,
             inventories: user_inventory::sources(&inventories, &around.env, cwd),
-            command: file.ansible.command.map(|command| {
-                if command.contains('/') {
-                    locations::absolute(&command, &folder, home)
-                } else {
-                    command.into()
-                }
-            }),
+            command,
             user: given.user.or(file.ansible.user),
             on_error: given.on_error.or(file.on_error).unwrap_or_default(),
-            emulation: given.emulation.or(file.emulation).unwrap_or_default(),
-            network: given.network.or(file.network).unwrap_or_default(),
             executor: given.executor.or(file.executor).unwrap_or_default(),
-            shortcuts,
             limit: given.limit,
             verbosity: given.verbosity,
             force: given.force,
@@ -166,9 +153,7 @@ impl AnsiblePlan {
             extra_vars: extra,
             playbook,
             image,
-            checksum,
             output,
-            layout,
             host_name,
             arguments,
             changes_nothing,
@@ -183,17 +168,6 @@ impl AnsiblePlan {
         });
         names.flatten().collect()
     }
-}
-
-/// The configuration, and the folder its paths start from.
-fn read_config(given: Option<&Path>, cwd: &Path) -> Result<(File, PathBuf)> {
-    let path = match given {
-        Some(path) => cwd.join(path),
-        None if cwd.join(file::NAME).exists() => cwd.join(file::NAME),
-        None => return Ok((File::default(), cwd.to_owned())),
-    };
-    let folder = path.parent().unwrap_or(cwd).to_owned();
-    Ok((File::read(&path)?, folder))
 }
 
 /// The secrets of the file with those of the command line in place of, or after, them.
@@ -232,6 +206,22 @@ fn inventories(given: &[String], base: &Path, home: Option<&Path>) -> Result<Vec
             .hint("name a file or folder, or a list of hosts with a comma at its end"))
     });
     absolute.collect()
+}
+
+/// The one host of the inventories that are given, if there is one and no other.
+fn only_host(
+    command: Option<&Path>,
+    inventories: &[String],
+    limit: Option<&str>,
+    around: &Surroundings,
+) -> Result<Option<String>> {
+    if inventories.is_empty() {
+        return Ok(None);
+    }
+    let (env, cwd) = (&around.env, &around.cwd);
+    let program = find::ansible_playbook(command, env, cwd, around.venv.as_deref())?;
+    let mut hosts = hosts::of(&program, inventories, limit, env, cwd)?;
+    Ok(hosts.pop().filter(|_| hosts.is_empty()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,14 @@
 use std::fs;
 
 use super::*;
-use crate::error::Kind;
+use crate::{
+    config::{
+        CommandPlan, GivenImage,
+        choice::{Emulation, Network, Shortcut, Shortcuts},
+    },
+    error::Kind,
+    image::{Checksum, Location},
+};
 
 struct Place {
     folder: tempfile::TempDir,
@@ -16,8 +23,9 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let around = Surroundings {
             cwd: folder.path().to_owned(),
-            env: BTreeMap::new(),
+            env: [("HOME".into(), "/h".into())].into(),
             data_dir: None,
+            venv: None,
         };
         let place = Place { folder, around };
         place.write("playbooks/site.yml", "[]\n");
@@ -63,8 +71,12 @@ fn the_command_line_of_the_readme() {
     let place = Place::new("image: {source: base.img.xz}\n");
     let plan = place.plan(|given| given.extra_vars = vec!["hn_hostname=mypi".into()]);
     let plan = plan.unwrap();
-    assert_eq!(plan.playbook, place.at("playbooks/site.yml"));
-    assert_eq!(plan.image, place.at("base.img.xz").to_str().unwrap());
+    let site = place.at("playbooks/site.yml");
+    assert_eq!(plan.playbook, Playbook::File(site));
+    assert_eq!(
+        plan.image.source.location,
+        Location::Path(place.at("base.img.xz"))
+    );
     assert_eq!(plan.output, place.at("mypi.img"));
     assert_eq!(plan.host_name, "mypi");
     assert_eq!(plan.on_error, OnError::Cleanup);
@@ -76,15 +88,22 @@ fn values_of_the_file_start_from_its_folder() {
     place.write("conf/p.yml", CONFIG);
     place.write("conf/out/x", "");
     let plan = place
-        .plan(|given| given.config = Some("conf/p.yml".into()))
+        .plan(|given| given.image.config = Some("conf/p.yml".into()))
         .unwrap();
-    assert_eq!(plan.image, place.at("conf/base.img.xz").to_str().unwrap());
-    let sums = format!("file:{}", place.at("conf/SUMS").display());
-    assert_eq!(plan.checksum, Some(sums));
+    let source = &plan.image.source;
+    assert_eq!(
+        source.location,
+        Location::Path(place.at("conf/base.img.xz"))
+    );
+    let sums = Location::Path(place.at("conf/SUMS"));
+    assert_eq!(source.checksum, Checksum::File(sums));
     assert_eq!(plan.output, place.at("conf/out/low.img"));
     assert_eq!(plan.secrets[1].source, Source::File(place.at("conf/key")));
     assert_eq!(plan.secret_variables(), ["A"]);
-    assert_eq!(plan.layout.unwrap()[&1], Path::new("/boot"));
+    assert_eq!(
+        plan.image.settings.layout.as_ref().unwrap().get(1),
+        Some(Path::new("/boot"))
+    );
     assert_eq!(
         (plan.user.as_deref(), plan.arguments),
         (Some("ubuntu"), vec!["--diff".into()])
@@ -98,7 +117,7 @@ fn the_command_line_wins() {
     place.write("hosts", "x\n");
     let plan = place
         .plan(|given| {
-            given.image = Some("https://x/other.img".into());
+            given.source = Some("https://x/other.img".into());
             given.output = Some("o.img".into());
             given.user = Some("me".into());
             given.var_files = vec!["vars.yml".into()];
@@ -107,11 +126,11 @@ fn the_command_line_wins() {
             given.rest = vec!["--check".into()];
         })
         .unwrap();
-    assert_eq!(
-        (plan.image.as_str(), plan.checksum),
-        ("https://x/other.img", None)
-    );
-    assert!(plan.layout.is_none());
+    let other = Location::Url("https://x/other.img".into());
+    assert_eq!(plan.image.source.location, other);
+    // The file's checksum is of its own image; its layout is for each.
+    assert_eq!(plan.image.source.checksum, Checksum::Unspecified);
+    assert!(plan.image.settings.layout.is_some());
     assert_eq!(plan.output, place.at("o.img"));
     assert_eq!(plan.host_name, "middle");
     assert_eq!(plan.user.as_deref(), Some("me"));
@@ -144,7 +163,7 @@ fn whatever_is_wrong_is_named() {
         given.output = Some("no/a.img".into())
     });
     place.refused("cannot read", |given| {
-        given.config = Some("none.yml".into())
+        given.image.config = Some("none.yml".into())
     });
     place.refused("cannot be in what follows --", |given| {
         given.rest = vec!["-e".into()]
@@ -166,14 +185,48 @@ fn whatever_is_wrong_is_named() {
 #[test]
 fn shortcuts_are_all_taken_but_those_that_either_names() {
     let place = Place::new("image: {source: a.img}\nshortcuts: {sync: false}\n");
-    let plan = place.plan(|given| given.no_shortcuts = vec![Shortcut::Packages]);
+    let plan = place.plan(|given| given.image.no_shortcuts = vec![Shortcut::Packages]);
     let only = Shortcuts {
         sync: false,
         packages: false,
         ..Shortcuts::default()
     };
-    assert_eq!(plan.unwrap().shortcuts, only);
+    assert_eq!(plan.unwrap().image.settings.shortcuts, only);
     // Where nothing changes, nothing is put off.
     let plan = place.plan(|given| given.options = vec!["--check".into()]);
-    assert!(!plan.unwrap().shortcuts.initramfs);
+    assert!(!plan.unwrap().image.settings.shortcuts.initramfs);
+}
+
+#[test]
+fn a_checksum_is_read_before_anything_is_done() {
+    let place = Place::new("image: {source: a.img}\n");
+    place.refused("checksum", |given| {
+        given.image.checksum = Some("sha256:1".into())
+    });
+}
+
+#[test]
+fn exec_and_shell_heed_the_file() {
+    let place = Place::new(
+        "image: {source: a.img, checksum: none, layout: {3: /}}\nnetwork: none\n\
+         emulation: qemu\nshortcuts: {apt-hooks: false}\n",
+    );
+    let plan = |image: &str, write| {
+        CommandPlan::new(image, write, GivenImage::default(), &place.around).unwrap()
+    };
+    let own = plan("a.img", false).image;
+    assert_eq!(own.source.checksum, Checksum::None);
+    let other = plan("b.img", true).image;
+    assert_eq!(other.source.checksum, Checksum::Unspecified);
+    for (image, sync) in [(own, true), (other, false)] {
+        let settings = image.settings;
+        assert_eq!(settings.layout.unwrap().get(3), Some(Path::new("/")));
+        assert_eq!(settings.network, Network::None);
+        assert_eq!(settings.emulation, Emulation::Qemu);
+        assert!(settings.twins.is_none() && settings.packages.is_none());
+        let shortcuts = settings.shortcuts;
+        assert_eq!((shortcuts.apt_hooks, shortcuts.sync), (false, sync));
+    }
+    let url = CommandPlan::new("http://x/a.img", true, GivenImage::default(), &place.around);
+    assert!(url.unwrap_err().to_string().contains("not a local image"));
 }

@@ -2,34 +2,67 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Context, Error, Kind, Result};
+use crate::{
+    ansible::bundle,
+    error::{Context, Error, Kind, Result},
+};
 
-/// The playbook `given` means: a path from `cwd`, else a name in ./playbooks, else in the playbooks
-/// of `data_dir`; the extension .yml may be left out of a name.
-///
-/// # Errors
-/// [`Kind::Usage`] when there is none, with the places looked at, or it cannot be read.
-pub fn find(given: &Path, cwd: &Path, data_dir: Option<&Path>) -> Result<PathBuf> {
-    let mut candidates = vec![cwd.join(given)];
-    let is_name = given.components().count() == 1 && given.is_relative();
-    if is_name {
-        let folders = [Some(cwd), data_dir];
-        for folder in folders.into_iter().flatten() {
-            let path = folder.join("playbooks").join(given);
-            candidates.push(path.clone());
-            if given.extension().is_none() {
-                candidates.push(path.with_extension("yml"));
-            }
+/// A playbook that was found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Playbook {
+    /// A file, by its absolute path.
+    File(PathBuf),
+    /// One that comes along, by its path in the bundle.
+    Bundled(PathBuf),
+}
+
+impl Playbook {
+    /// The playbook `given` means: a path from `cwd`, else a name in ./playbooks, else in the playbooks
+    /// that come along, or those of `data_dir` in their place; the extension .yml may be left out of a name.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] when there is none, with the places looked at, or it cannot be read.
+    pub fn find(given: &Path, cwd: &Path, data_dir: Option<&Path>) -> Result<Self> {
+        let mut candidates = vec![cwd.join(given)];
+        let is_name = given.components().count() == 1 && given.is_relative();
+        let names = if is_name { names(given) } else { Vec::new() };
+        for folder in [Some(cwd), data_dir].into_iter().flatten() {
+            candidates.extend(names.iter().map(|name| folder.join(name)));
+        }
+        candidates.dedup();
+        if let Some(found) = candidates.iter().find(|path| path.is_file()) {
+            std::fs::File::open(found)
+                .context(Kind::Usage, || format!("cannot read {}", found.display()))
+                .map_err(|error| error.hint("make the playbook readable for this user"))?;
+            return Ok(Playbook::File(found.clone()));
+        }
+        let mut bundled = names.into_iter().filter(|_| data_dir.is_none());
+        bundled
+            .find(|name| bundle::has(name))
+            .map(Playbook::Bundled)
+            .ok_or_else(|| missing(given, &candidates))
+    }
+
+    /// Its path in a run that has the bundle in the folder `bundle`.
+    pub fn path(&self, bundle: &Path) -> PathBuf {
+        bundle.join(self.name())
+    }
+
+    /// Its path as far as it is known before the run.
+    pub fn name(&self) -> &Path {
+        match self {
+            Playbook::File(path) | Playbook::Bundled(path) => path,
         }
     }
-    candidates.dedup();
-    let Some(found) = candidates.iter().find(|path| path.is_file()) else {
-        return Err(missing(given, &candidates));
-    };
-    std::fs::File::open(found)
-        .context(Kind::Usage, || format!("cannot read {}", found.display()))
-        .map_err(|error| error.hint("make the playbook readable for this user"))?;
-    Ok(found.clone())
+}
+
+/// Where the playbook of this name may be, in a folder that has playbooks.
+fn names(given: &Path) -> Vec<PathBuf> {
+    let path = Path::new(bundle::PLAYBOOKS).join(given);
+    match given.extension() {
+        Some(_) => vec![path],
+        None => vec![path.clone(), path.with_extension("yml")],
+    }
 }
 
 fn missing(given: &Path, candidates: &[PathBuf]) -> Error {
@@ -39,7 +72,9 @@ fn missing(given: &Path, candidates: &[PathBuf]) -> Error {
         given.display(),
         places.join(", ")
     ))
-    .hint("give the playbook's path, or the name of one in ./playbooks")
+    .hint(
+        "give the playbook's path, or the name of one in ./playbooks; bootstrap-ubuntu-image.yml comes with pichroot",
+    )
 }
 
 #[cfg(test)]
@@ -48,28 +83,50 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn path_then_own_then_installed() {
+    fn path_then_own_then_bundled() {
         let folder = tempfile::tempdir().unwrap();
         let (cwd, data) = (folder.path().join("cwd"), folder.path().join("data"));
         let write = |path: PathBuf| {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
+            fs::write(&path, "").unwrap();
+            Playbook::File(path)
         };
-        write(data.join("playbooks/a.yml"));
-        write(cwd.join("playbooks/b.yml"));
-        let find = |name: &str| find(Path::new(name), &cwd, Some(&data));
-        assert_eq!(find("a.yml").unwrap(), data.join("playbooks/a.yml"));
-        assert_eq!(find("b").unwrap(), cwd.join("playbooks/b.yml"));
-        write(cwd.join("playbooks/a.yml"));
-        assert_eq!(find("a.yml").unwrap(), cwd.join("playbooks/a.yml"));
-        write(cwd.join("a.yml"));
-        assert_eq!(find("a.yml").unwrap(), cwd.join("a.yml"));
+        let name = "bootstrap-ubuntu-image";
+        let find = |given: &str, data| Playbook::find(Path::new(given), &cwd, data);
+        let from_data = write(data.join("playbooks/a.yml"));
+        let own = write(cwd.join("playbooks/b.yml"));
+        assert_eq!(find("a.yml", Some(&*data)).unwrap(), from_data);
+        assert_eq!(find("b", Some(&*data)).unwrap(), own);
+        assert!(find(name, Some(&*data)).is_err());
+
+        let bundled = find(name, None).unwrap();
+        assert_eq!(
+            bundled.path(Path::new("/run/x")),
+            Path::new("/run/x/playbooks/bootstrap-ubuntu-image.yml")
+        );
+        assert!(find("README", None).is_err());
+        let own = write(cwd.join(format!("playbooks/{name}.yml")));
+        assert_eq!(find(&format!("{name}.yml"), None).unwrap(), own);
+        let own = write(cwd.join(format!("{name}.yml")));
+        assert_eq!(find(&format!("{name}.yml"), None).unwrap(), own);
+        assert_eq!(own.path(Path::new("/run/x")), own.name());
+    }
+
+    #[test]
+    fn what_is_missing_was_looked_for() {
+        let find = |given| {
+            Playbook::find(
+                Path::new(given),
+                Path::new("/cwd"),
+                Some(Path::new("/data")),
+            )
+        };
         let error = find("x/c.yml").unwrap_err().to_string();
         assert!(
-            error.contains("cwd/x/c.yml") && !error.contains("playbooks"),
+            error.contains("/cwd/x/c.yml") && !error.contains("playbooks"),
             "{error}"
         );
         let error = find("c.yml").unwrap_err().to_string();
-        assert!(error.contains("data/playbooks/c.yml"), "{error}");
+        assert!(error.contains("/data/playbooks/c.yml"), "{error}");
     }
 }

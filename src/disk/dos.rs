@@ -7,7 +7,7 @@ use std::{
     io::{Read, Seek},
 };
 
-use super::{Partition, PartitionType, Table, TableKind};
+use super::partition::{Partition, PartitionType, Table, TableKind};
 use crate::{
     bytes::{Fields, read_array},
     error::{Context, Error, Kind, Result},

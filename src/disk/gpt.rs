@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Seek};
 
-use super::{Partition, PartitionType, Table, TableKind};
+use super::partition::{Partition, PartitionType, Table, TableKind};
 use crate::{
     bytes::{Fields, read_vec},
     error::{Context, Error, Kind, Result},

@@ -13,29 +13,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FileSystem, FsKind, Partition, PartitionType,
     fstab::{self, Entry, Spec},
+    partition::PartitionType,
+    probe::FsKind,
+    volume::Volume,
 };
 use crate::error::{Error, Result};
-
-/// A partition and what it holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Volume {
-    /// The partition.
-    pub partition: Partition,
-    /// What was recognised on it.
-    pub fs: Option<FileSystem>,
-}
-
-impl Volume {
-    /// The kind of its file system, where it can be mounted.
-    fn mountable(&self) -> Option<FsKind> {
-        self.fs
-            .as_ref()
-            .map(|fs| fs.kind)
-            .filter(|kind| kind.mount_type().is_some())
-    }
-}
 
 /// One mount of the layout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -254,14 +237,57 @@ fn normal(path: &Path) -> Option<PathBuf> {
     Some(clean)
 }
 
-/// The layout that pichroot.yml gives: partition number to mount point, exactly one of them `/`.
+/// A layout that the user gives: mount points by partition number, one of them `/`. They are absolute,
+/// without `..`, and each is there once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given(BTreeMap<u32, PathBuf>);
+
+/// The highest partition number a table can hold.
+const HIGHEST: u32 = 128;
+
+impl Given {
+    /// Checks what pichroot.yml says as `image.layout`.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](crate::error::Kind::Usage), with the partition's number.
+    pub fn check(layout: &BTreeMap<u32, String>) -> Result<Self> {
+        let hint = "write it like {1: /boot/firmware, 2: /}";
+        let mut checked: BTreeMap<u32, PathBuf> = BTreeMap::new();
+        for (&number, path) in layout {
+            let wrong =
+                |what: &str| Error::usage(format!("image.layout: {number}: {what}")).hint(hint);
+            if !(1..=HIGHEST).contains(&number) {
+                return Err(wrong("partitions are numbered from 1 to 128"));
+            }
+            let Some(at) = normal(Path::new(path)) else {
+                return Err(wrong(&format!("{path} is not an absolute path without ..")));
+            };
+            if checked.values().any(|other| *other == at) {
+                return Err(wrong(&format!("{path} is there twice")));
+            }
+            checked.insert(number, at);
+        }
+        if !checked.values().any(|path| path == Path::new("/")) {
+            return Err(Error::usage("image.layout has no partition for /").hint(hint));
+        }
+        Ok(Given(checked))
+    }
+
+    /// The mount point of a partition.
+    #[cfg(test)]
+    pub fn get(&self, number: u32) -> Option<&Path> {
+        self.0.get(&number).map(PathBuf::as_path)
+    }
+}
+
+/// The layout that the user gives, for an image with these `volumes`.
 ///
 /// # Errors
 ///
 /// [`Kind::Usage`](crate::error::Kind::Usage) with what is wrong and what there is.
-pub fn explicit(volumes: &[Volume], layout: &BTreeMap<u32, PathBuf>) -> Result<Layout> {
+pub fn explicit(volumes: &[Volume], given: &Given) -> Result<Layout> {
     let mut mounts: Vec<Mount> = Vec::new();
-    for (&number, path) in layout {
+    for (&number, at) in &given.0 {
         let volume = volumes
             .iter()
             .find(|volume| volume.partition.number == number);
@@ -269,40 +295,25 @@ pub fn explicit(volumes: &[Volume], layout: &BTreeMap<u32, PathBuf>) -> Result<L
             let there = volumes
                 .iter()
                 .map(|volume| volume.partition.number.to_string());
-            Error::usage(format!("layout: the image has no partition {number}")).hint(format!(
-                "its partitions are {}",
-                there.collect::<Vec<_>>().join(", ")
-            ))
+            Error::usage(format!("image.layout: the image has no partition {number}")).hint(
+                format!(
+                    "its partitions are {}",
+                    there.collect::<Vec<_>>().join(", ")
+                ),
+            )
         })?;
         let kind = volume.mountable().ok_or_else(|| {
             Error::usage(format!(
-                "layout: partition {number} holds no file system to mount"
+                "image.layout: partition {number} holds no file system to mount"
             ))
             .hint("`blkid -p` on a loop device of it tells what the partition holds")
         })?;
-        let at = normal(path).ok_or_else(|| {
-            Error::usage(format!(
-                "layout: {} is no absolute path without ..",
-                path.display()
-            ))
-            .hint("write the mount point as the booted system sees it, such as /boot/firmware")
-        })?;
-        if mounts.iter().any(|mount| mount.at == at) {
-            return Err(
-                Error::usage(format!("layout: two partitions on {}", at.display()))
-                    .hint("give each partition its own mount point"),
-            );
-        }
         mounts.push(Mount {
             partition: number,
-            at,
+            at: at.clone(),
             kind,
             options: Vec::new(),
         });
-    }
-    if !mounts.iter().any(|mount| mount.at == Path::new("/")) {
-        return Err(Error::usage("layout: no partition is mounted on /")
-            .hint("add the root's partition, such as `2: /`"));
     }
     mounts.sort_by_key(|mount| mount.at.components().count());
     Ok(Layout {

@@ -7,11 +7,15 @@ pub mod dos;
 pub mod fstab;
 pub mod gpt;
 pub mod layout;
+pub mod partition;
 pub mod probe;
 pub mod slice;
 pub mod table;
+pub mod volume;
 
-pub use layout::{Layout, Mount, Skipped, Volume};
-pub use probe::{FileSystem, FsKind, probe};
+pub use layout::{Layout, Mount};
+pub use partition::Partition;
+pub use probe::{FsKind, probe};
 pub use slice::Slice;
-pub use table::{Partition, PartitionType, Table, TableKind, read_table};
+pub use table::read_table;
+pub use volume::Volume;

@@ -22,16 +22,6 @@ impl<R: Read + Seek> Slice<R> {
             at: 0,
         }
     }
-
-    /// The length of the window in bytes.
-    pub fn len(&self) -> u64 {
-        self.len
-    }
-
-    /// Whether the window is empty.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
 }
 
 impl<R: Read + Seek> Read for Slice<R> {

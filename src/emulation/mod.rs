@@ -6,11 +6,11 @@ pub mod qemu;
 
 use std::path::PathBuf;
 
+use arch::Arch;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use arch::Arch;
 
 /// How programs of the image are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]

@@ -9,11 +9,12 @@ use super::arch::Arch;
 use crate::{
     elf::read_elf,
     error::{Error, Result},
+    sys::command,
 };
 
 /// The directories to look in: `$PATH`, then where distributions put it although it is not there.
 pub fn search_path() -> Vec<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = command::search_path();
     let usual = [
         "/usr/bin",
         "/usr/local/bin",

@@ -15,7 +15,6 @@ use super::{
     entry::{DIRECTORY, Entry},
     name,
     table::Table,
-    writeback,
 };
 use crate::disk::{FsKind, probe::fat::Geometry};
 
@@ -83,7 +82,7 @@ impl Volume {
         root.set_attribute(DIRECTORY, true);
         root.set_first(geometry.root_cluster);
         let mut volume = Volume {
-            was_clean: boot[writeback::state_byte(&geometry)] & 1 == 0,
+            was_clean: boot[geometry.state_byte()] & 1 == 0,
             device,
             geometry,
             table,

@@ -3,7 +3,6 @@
 use nix::errno::Errno;
 
 use super::{Outcome, volume::Volume};
-use crate::disk::{FsKind, probe::fat::Geometry};
 
 impl Volume {
     /// Before the first change: marks the file system as in use, as Linux does.
@@ -20,7 +19,7 @@ impl Volume {
         if !self.was_clean {
             return Ok(());
         }
-        let at = state_byte(&self.geometry);
+        let at = self.geometry.state_byte();
         let mut byte = [0];
         self.device.read(at as u64, &mut byte)?;
         byte[0] = byte[0] & !1 | u8::from(in_use);
@@ -100,14 +99,5 @@ impl Volume {
         self.zero_free()?;
         self.set_state(false)?;
         self.device.sync()
-    }
-}
-
-/// Where Linux and Windows keep the mark "in use" in the boot sector.
-pub(super) fn state_byte(geometry: &Geometry) -> usize {
-    if geometry.kind == FsKind::Fat32 {
-        65
-    } else {
-        37
     }
 }

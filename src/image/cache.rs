@@ -17,8 +17,6 @@ mod tests;
 pub use bases::BaseImage;
 
 use std::{
-    env,
-    ffi::OsString,
     fs::{self, DirBuilder},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -31,7 +29,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, Kind, Result},
-    report::Report,
+    event::{Event, Report},
     sys::newfile,
 };
 
@@ -55,15 +53,6 @@ pub struct OutputLock {
 }
 
 impl Cache {
-    /// Where the cache is unless the user says otherwise: `PICHROOT_CACHE_DIR`, else for root
-    /// /var/cache/pichroot, else `XDG_CACHE_HOME`/pichroot or ~/.cache/pichroot.
-    ///
-    /// # Errors
-    /// A usage error when none of these variables is set.
-    pub fn default_dir() -> Result<PathBuf> {
-        default_dir(|name| env::var_os(name), nix::unistd::geteuid().is_root())
-    }
-
     /// Opens the cache in `root`, making it where it is missing, and sweeps what killed runs left.
     ///
     /// # Errors
@@ -132,7 +121,7 @@ impl Cache {
     /// Waits until no other run fetches `what`.
     pub(super) fn lock_fetch(&self, what: &str, shown: &str, report: &dyn Report) -> Result<Lock> {
         let path = self.lock_path("fetch", what);
-        let waiting = |_| report.step(&format!("waiting for another run that fetches {shown}"));
+        let waiting = |_| report.tell(Event::WaitingFor(shown.to_owned()));
         lock::wait(&path, waiting).context(Kind::Host, || format!("cannot lock {}", path.display()))
     }
 
@@ -162,22 +151,4 @@ impl Cache {
             .join("locks")
             .join(format!("{kind}-{}", name_for(what)))
     }
-}
-
-fn default_dir(var: impl Fn(&str) -> Option<OsString>, root: bool) -> Result<PathBuf> {
-    let dir = |name| {
-        var(name)
-            .map(PathBuf::from)
-            .filter(|dir: &PathBuf| dir.is_absolute())
-    };
-    if let Some(dir) = var("PICHROOT_CACHE_DIR").filter(|dir| !dir.is_empty()) {
-        return Ok(dir.into());
-    }
-    if root {
-        return Ok("/var/cache/pichroot".into());
-    }
-    dir("XDG_CACHE_HOME")
-        .or_else(|| dir("HOME").map(|home| home.join(".cache")))
-        .map(|cache| cache.join("pichroot"))
-        .ok_or_else(|| Error::usage("no place for the cache: HOME is not set").hint(HINT))
 }

@@ -5,12 +5,12 @@ use std::{fs::File, io::Read, str::FromStr};
 use super::{
     digest::{Algorithm, Digest, Digests},
     http::Client,
-    source::Location,
+    location::Location,
     sums,
 };
 use crate::{
     error::{Context, Error, Kind, Result},
-    report::Report,
+    event::{Event, Report},
 };
 
 /// The forms of a checksum, for hints.
@@ -96,14 +96,19 @@ impl Checksum {
                 Ok(Some(digest))
             }
             Checksum::None => {
-                report.warning(&format!("{source} is used without checking it"));
+                let source = source.to_string();
+                report.tell(Event::Unchecked {
+                    source,
+                    meant: true,
+                });
                 Ok(None)
             }
             Checksum::Unspecified => {
-                report.warning(&format!(
-                    "no checksum is given for {source}, so it is used without checking it; \
-                     give --checksum sha256:HEX or file:URL, or none to say that this is meant"
-                ));
+                let source = source.to_string();
+                report.tell(Event::Unchecked {
+                    source,
+                    meant: false,
+                });
                 Ok(None)
             }
         }

@@ -2,26 +2,14 @@
 
 use std::{fs::File, io, ops::Range, os::unix::fs::FileExt};
 
-use crate::sys;
-
 use super::sparse;
+use crate::{event::Copied, sys};
 
 /// How much is copied between two reports of progress, in bytes.
 const STEP: u64 = 64 << 20;
 
 /// The buffer for copying by hand, in bytes.
 const BUFFER: usize = 1 << 20;
-
-/// How an image was copied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// The copy shares the original's blocks until they are written (a reflink).
-    Shared,
-    /// Its data was copied inside the kernel, holes left out.
-    Extents,
-    /// Its data was read and written, holes and zeros left out.
-    ReadWrite,
-}
 
 /// Makes the empty file `to` a copy of the `size` bytes of `from`. Moves `from`'s offset.
 ///
@@ -31,13 +19,13 @@ pub fn copy(
     to: &File,
     size: u64,
     progress: &mut dyn FnMut(u64),
-) -> io::Result<Method> {
+) -> io::Result<Copied> {
     if sys::file::clone_file(from, to).is_ok() {
         progress(size);
-        return Ok(Method::Shared);
+        return Ok(Copied::Shared);
     }
     to.set_len(size)?;
-    let mut method = Method::Extents;
+    let mut method = Copied::Extents;
     let mut at = 0;
     while at < size {
         let Some(data) = sys::file::next_data(from, at)? else {
@@ -56,21 +44,21 @@ fn copy_data(
     from: &File,
     to: &File,
     range: Range<u64>,
-    method: &mut Method,
+    method: &mut Copied,
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<()> {
     let mut at = range.start;
     while at < range.end {
         let step = (range.end - at).min(STEP);
         let copied = match *method {
-            Method::ReadWrite => copy_by_hand(from, to, at, step)?,
+            Copied::ReadWrite => copy_by_hand(from, to, at, step)?,
             _ => match sys::file::copy_range(from, to, at, step) {
                 Ok(copied) if copied > 0 => copied,
                 Err(error) if is_disk_full(&error) => return Err(error),
                 // Another file system, or one of the many that fail here in their own ways; if it
                 // was a real error, reading or writing meets it again.
                 _ => {
-                    *method = Method::ReadWrite;
+                    *method = Copied::ReadWrite;
                     continue;
                 }
             },
@@ -138,7 +126,7 @@ mod tests {
         let (from, bytes) = sparse_file(5);
         let to = tempfile::tempfile().unwrap();
         let all = 0..bytes.len() as u64;
-        copy_data(&from, &to, all, &mut Method::ReadWrite, &mut |_| {}).unwrap();
+        copy_data(&from, &to, all, &mut Copied::ReadWrite, &mut |_| {}).unwrap();
         to.set_len(bytes.len() as u64).unwrap();
         assert!(read(&to, bytes.len()) == bytes);
     }

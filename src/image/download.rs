@@ -11,17 +11,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use transfer::{State, Transfer};
+
 use super::{
     digest::name_for,
     http::Client,
     record::{self, Validators},
-    source::Location,
 };
 use crate::{
+    address::Address,
     error::{Context, Kind, Result},
-    report::Report,
+    event::Report,
 };
-use transfer::{State, Transfer};
 
 /// What came of asking a server for a file.
 pub enum Answer {
@@ -55,7 +56,7 @@ pub fn download(
     verified: bool,
     report: &dyn Report,
 ) -> Result<Answer> {
-    let shown = Location::Url(url.to_owned()).to_string();
+    let shown = Address::of(url).to_string();
     let part = dir.join(format!("{}.part", name_for(url)));
     let meta = part.with_extension("json");
     let mut state: State = record::read(&meta).unwrap_or_default();

@@ -8,8 +8,9 @@ use ureq::{
 };
 
 use crate::{
+    address::Address,
     error::{Context, Error, Kind, Result},
-    report::Report,
+    event::{Event, Report},
 };
 
 /// How patient the client is.
@@ -107,11 +108,7 @@ impl Client {
         }
         let response = request.call().map_err(|error| failed(shown, error))?;
         let secure = |scheme: Option<&str>| scheme.is_some_and(|s| s.eq_ignore_ascii_case("https"));
-        if url
-            .get(..6)
-            .is_some_and(|s| s.eq_ignore_ascii_case("https:"))
-            && !secure(response.get_uri().scheme_str())
-        {
+        if secure(Address::of(url).scheme) && !secure(response.get_uri().scheme_str()) {
             return Err(Fault::fatal(
                 Error::host(format!("{shown} redirects to an address without https"))
                     .hint("name another address; the http:// one needs a checksum to be safe"),
@@ -122,8 +119,8 @@ impl Client {
 
     /// The text at `url`, at most `limit` bytes of it.
     pub fn text(&self, url: &str, limit: u64, report: &dyn Report) -> Result<String> {
-        let shown = super::source::Location::Url(url.to_owned()).to_string();
-        report.detail(&format!("reading {shown}"));
+        let shown = Address::of(url).to_string();
+        report.tell(Event::Reading(shown.clone()));
         self.patiently(&shown, report, &mut || 0, &mut || {
             let response = self.get(url, &shown, &[])?;
             let mut text = Vec::new();
@@ -163,10 +160,11 @@ impl Client {
                 return Err(failure.error.hint(hint));
             }
             let pause = self.patience.pause * 2_u32.pow(failures.saturating_sub(1));
-            report.detail(&format!(
-                "{}; trying {shown} again in {:.0?}",
-                failure.error, pause
-            ));
+            report.tell(Event::Retrying {
+                source: shown.to_owned(),
+                failure: (&failure.error).into(),
+                pause,
+            });
             thread::sleep(pause);
         }
     }

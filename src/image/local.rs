@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, Kind, Result},
-    report::Report,
+    event::Report,
 };
 
 /// The base image for the file at `path`; a file that is not packed is its own base image.

@@ -16,6 +16,7 @@ mod digest;
 mod download;
 mod http;
 mod local;
+mod location;
 mod lock;
 mod pass;
 mod record;
@@ -25,18 +26,18 @@ mod sparse;
 mod sums;
 mod work;
 
-pub use cache::{BaseImage, Cache, OutputLock};
+pub use cache::{BaseImage, Cache};
 pub use checksum::Checksum;
-pub use digest::{Algorithm, Digest, Digests};
-pub use record::BaseRecord;
-pub use source::{Location, Source};
-pub use work::{WorkImage, check_output};
+pub use location::Location;
+pub use source::Source;
+pub use work::{WorkImage, check_may_write, check_output};
+
+use http::{Client, Patience};
 
 use crate::{
     error::{Error, Result},
-    report::Report,
+    event::{Event, Report},
 };
-use http::{Client, Patience};
 
 /// Verifies the source and gives its base image: from the cache where it is there, else made now. A
 /// local file that is not packed is its own base image.
@@ -86,7 +87,7 @@ fn fetch_with(
         Location::Path(path) => local::fetch(cache, path, wanted.as_ref(), report),
         Location::Url(url) => remote::fetch(cache, client, url, wanted.as_ref(), report),
     }?;
-    report.detail(&format!("the base image is {}", base.path().display()));
+    report.tell(Event::BaseImage(base.path().to_owned()));
     Ok(base)
 }
 

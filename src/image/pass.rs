@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, Kind, Result},
-    report::{Progress, Report},
+    event::{Progress, Report, Task},
     sys::newfile::NewFile,
 };
 
@@ -57,7 +57,7 @@ pub fn detect(file: &File, name: &str) -> Result<Format> {
 pub fn hash(input: &Input, wanted: Option<&Digest>, report: &dyn Report) -> Result<Digests> {
     let read_error = || format!("cannot read {}", input.name);
     let size = input.file.metadata().context(Kind::Host, read_error)?.len();
-    let progress = report.progress(&format!("verifying {}", input.name), Some(size));
+    let progress = report.begin(Task::Verifying(input.name.to_owned()), Some(size));
     let mut bytes = Bytes::new(
         input.file,
         Some((Hasher::new(wanted.map(|w| w.algorithm)), progress)),
@@ -80,13 +80,13 @@ pub fn decode(
     wanted: Option<&Digest>,
     report: &dyn Report,
 ) -> Result<(u64, Digests)> {
-    let text = format!("decompressing {}", input.name);
+    let task = Task::Decompressing(input.name.to_owned());
     if input.format == Format::Zip {
         // Not a stream: its directory is at the end.
         let digests = hash(input, wanted, report)?;
         let bad = |error| read_error(input, error);
         let size = decode::zip::with_image(input.file, bad, |_, size, reader| {
-            let progress = report.progress(&text, Some(size));
+            let progress = report.begin(task.clone(), Some(size));
             write(input, reader, new, &mut |at| progress.at(at))
         })?;
         return Ok((size, digests));
@@ -95,7 +95,7 @@ pub fn decode(
         .file
         .metadata()
         .context(Kind::Host, || format!("cannot read {}", input.name))?;
-    let progress = report.progress(&text, Some(size.len()));
+    let progress = report.begin(task, Some(size.len()));
     let hasher = Hasher::new(wanted.map(|w| w.algorithm));
     let mut source =
         BufReader::with_capacity(BUFFER, Bytes::new(input.file, Some((hasher, progress))));

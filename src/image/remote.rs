@@ -7,11 +7,11 @@ use super::{
     http::Client,
     pass::{self, Input},
     record::{BaseRecord, PlaceRecord},
-    source::Location,
 };
 use crate::{
+    address::Address,
     error::{Context, Error, Kind, Result},
-    report::Report,
+    event::Report,
 };
 
 /// The base image for the file at `url`.
@@ -25,7 +25,7 @@ pub fn fetch(
     wanted: Option<&Digest>,
     report: &dyn Report,
 ) -> Result<BaseImage> {
-    let name = Location::Url(url.to_owned()).to_string();
+    let name = Address::of(url).to_string();
     let place = format!("url {url}");
     let cached = || wanted.map_or(Ok(None), |wanted| cache.base_with(wanted));
     if let Some(base) = cached()? {
@@ -65,7 +65,7 @@ pub fn fetch(
             "{name}: the server answers 304 to a plain request"
         ))
         .hint("try another address")),
-        (Err(error), Some(_)) => Err(error.hint(
+        (Err(error), Some(_)) => Err(error.better_hint(
             "an older copy is in the cache: with a --checksum it is used without asking the server",
         )),
         (Err(error), None) => Err(error),

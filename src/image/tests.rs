@@ -8,10 +8,10 @@ use std::{
     },
 };
 
-use super::{decode::testing::image, *};
+use super::{decode::testing::image, digest::Algorithm, *};
 use crate::{
     error::Kind,
-    report::{Progress, Report, Silent},
+    event::{Event, Level, Progress, Report, Silent, Task},
 };
 
 /// Counts how often something was decompressed or hashed, and keeps warnings.
@@ -19,19 +19,19 @@ use crate::{
 struct Seen {
     decompressed: AtomicUsize,
     verified: AtomicUsize,
-    warnings: Mutex<Vec<String>>,
+    warnings: Mutex<Vec<Event>>,
 }
 
 impl Report for Seen {
-    fn step(&self, _: &str) {}
-    fn warning(&self, text: &str) {
-        self.warnings.lock().unwrap().push(text.into());
+    fn tell(&self, event: Event) {
+        if event.level() == Level::Warning {
+            self.warnings.lock().unwrap().push(event);
+        }
     }
-    fn detail(&self, _: &str) {}
-    fn progress(&self, text: &str, _: Option<u64>) -> Box<dyn Progress> {
-        let count = match text.split(' ').next() {
-            Some("decompressing") => Some(&self.decompressed),
-            Some("verifying") => Some(&self.verified),
+    fn begin(&self, task: Task, _: Option<u64>) -> Box<dyn Progress> {
+        let count = match task {
+            Task::Decompressing(_) => Some(&self.decompressed),
+            Task::Verifying(_) => Some(&self.verified),
             _ => None,
         };
         count.map(|count| count.fetch_add(1, Ordering::SeqCst));
@@ -232,10 +232,8 @@ fn using_an_image_unchecked_is_said() {
     fetch(&setup.cache, &source, &setup.seen).unwrap();
     let warnings = setup.seen.warnings.lock().unwrap();
     assert_eq!(warnings.len(), 2);
-    assert!(
-        warnings[1].contains("--checksum sha256:HEX"),
-        "{warnings:?}"
-    );
+    let meant = |event: &Event| matches!(event, Event::Unchecked { meant: true, .. });
+    assert!(meant(&warnings[0]) && !meant(&warnings[1]), "{warnings:?}");
 }
 
 #[test]

@@ -1,24 +1,19 @@
 //! The work image: a copy of the base image beside the output, which it becomes in one step.
 
 use std::{
-    env,
     ffi::OsString,
     fs::{self, File},
     io,
-    os::unix::fs::{FileTypeExt, MetadataExt, fchown},
+    os::unix::fs::{MetadataExt, fchown},
     path::{Path, PathBuf},
 };
 
-use nix::unistd::{AccessFlags, access, geteuid};
+use nix::unistd::{AccessFlags, access};
 
-use super::{
-    cache::BaseImage,
-    copy::{self, Method},
-    source::{Location, Source},
-};
+use super::{cache::BaseImage, copy, location::Location, source::Source};
 use crate::{
     error::{Context, Error, Kind, Result},
-    report::Report,
+    event::{Event, Report, Task},
     sys::newfile::{self, NewFile},
 };
 
@@ -30,60 +25,60 @@ const MODE: u32 = 0o600;
 ///
 /// # Errors
 /// [`Kind::Usage`] for a path that exists (without `force`), is the source, or is not a plain
-/// file in a directory that exists; [`Kind::Host`] for a directory that cannot be written.
+/// file in a folder that exists.
 pub fn check_output(output: &Path, force: bool, source: &Source) -> Result<()> {
-    let shown = output.display();
-    let Some(_) = output
-        .file_name()
-        .filter(|_| !output.as_os_str().as_encoded_bytes().ends_with(b"/"))
-    else {
-        return Err(Error::usage(format!("output {shown} is not a file name"))
-            .hint("name a file, such as mypi.img"));
+    let wrong = |what: &str, hint: &str| {
+        Err(Error::usage(format!("the output {} {what}", output.display())).hint(hint))
     };
-    let dir = directory(output);
-    let meta = fs::metadata(dir)
-        .context(Kind::Usage, || {
-            format!("cannot use the output directory {}", dir.display())
-        })
-        .map_err(|error| error.hint(format!("make it with mkdir -p {}", dir.display())))?;
-    if !meta.is_dir() {
-        return Err(
-            Error::usage(format!("{} is not a directory", dir.display()))
-                .hint("name an --output in a directory"),
+    let ends_in_slash = output.as_os_str().as_encoded_bytes().ends_with(b"/");
+    if output.file_name().is_none() || ends_in_slash || output.is_dir() {
+        return wrong(
+            "is a folder",
+            "give the file's name too: -o FOLDER/NAME.img",
         );
     }
-    if let Ok(existing) = fs::metadata(output) {
-        let kind = existing.file_type();
-        if kind.is_dir() {
-            return Err(Error::usage(format!("output {shown} is a directory"))
-                .hint("name a file in it, such as mypi.img"));
-        }
-        if kind.is_block_device() || kind.is_char_device() {
-            return Err(Error::usage(format!("output {shown} is a device"))
-                .hint("make an image file, then write it with dd or bmaptool"));
-        }
-        if !kind.is_file() {
-            return Err(Error::usage(format!("output {shown} is not a plain file"))
-                .hint("name another --output"));
-        }
-        if let Location::Path(path) = &source.location
-            && let Ok(source) = fs::metadata(path)
-            && (source.dev(), source.ino()) == (existing.dev(), existing.ino())
-        {
-            return Err(
-                Error::usage(format!("output {shown} is the source image itself"))
-                    .hint("name another --output; a source is never changed"),
-            );
-        }
+    let dir = directory(output);
+    if !dir.is_dir() {
+        return wrong(
+            "is in a folder that does not exist",
+            &format!("mkdir -p {}", dir.display()),
+        );
     }
-    if !force && output.symlink_metadata().is_ok() {
-        return Err(exists(output));
+    if let (Ok(existing), Location::Path(path)) = (fs::metadata(output), &source.location)
+        && let Ok(source) = fs::metadata(path)
+        && (source.dev(), source.ino()) == (existing.dev(), existing.ino())
+    {
+        return wrong(
+            "is the source image",
+            "name another file by -o; a source is never changed",
+        );
     }
+    let Ok(existing) = fs::symlink_metadata(output) else {
+        return Ok(());
+    };
+    if !existing.is_file() {
+        return wrong(
+            "exists and is not a regular file",
+            "write to a file, then copy that to the device or link",
+        );
+    }
+    if !force {
+        return wrong("exists", "use --force to replace it, or name another by -o");
+    }
+    Ok(())
+}
+
+/// Refuses an output in a folder that this process may not write to.
+///
+/// # Errors
+/// [`Kind::Host`], with the folder.
+pub fn check_may_write(output: &Path) -> Result<()> {
+    let dir = directory(output);
     access(dir, AccessFlags::W_OK | AccessFlags::X_OK)
         .context(Kind::Host, || {
-            format!("cannot write in the output directory {}", dir.display())
+            format!("cannot write to the output's folder {}", dir.display())
         })
-        .map_err(|error| error.hint("name an --output in a directory that you may write to"))
+        .map_err(|error| error.hint("name an output in a folder that you may write to, by -o"))
 }
 
 /// The image being provisioned. Dropped without [`WorkImage::publish`] or [`WorkImage::keep`] it is
@@ -92,11 +87,14 @@ pub struct WorkImage {
     new: NewFile,
     output: PathBuf,
     force: bool,
+    /// Whom the file is given to, by user and group; as it is where `None`.
+    owner: Option<(u32, u32)>,
 }
 
 impl WorkImage {
     /// Copies `base` to a new file in the directory of `output`, which is not touched yet; `force`
-    /// says whether it may be replaced in the end.
+    /// says whether it may be replaced in the end, `owner` whom the result belongs to, by user and group,
+    /// where that is not this process's user.
     ///
     /// # Errors
     /// [`Kind::Host`] when the copy cannot be made, with the disk full for instance.
@@ -104,6 +102,7 @@ impl WorkImage {
         base: &BaseImage,
         output: &Path,
         force: bool,
+        owner: Option<(u32, u32)>,
         report: &dyn Report,
     ) -> Result<WorkImage> {
         let failed = || format!("cannot make the work image beside {}", output.display());
@@ -113,32 +112,24 @@ impl WorkImage {
         prefix.push(".pichroot-");
         newfile::sweep(dir, &prefix);
         let new = NewFile::create(dir, &prefix, MODE).context(Kind::Host, failed)?;
-        let text = format!("copying {}", base.path().display());
-        let progress = report.progress(&text, Some(base.size()));
+        let task = Task::Copying(base.path().to_owned());
+        let progress = report.begin(task, Some(base.size()));
         let method = copy::copy(base.file(), new.file(), base.size(), &mut |at| {
             progress.at(at)
         })
         .context(Kind::Host, failed)?;
-        report.detail(match method {
-            Method::Shared => "the work image shares its blocks with the base image",
-            Method::Extents => "the work image is a copy of the base image's data",
-            Method::ReadWrite => "the work image is a copy, made by reading and writing",
-        });
+        report.tell(Event::Copied(method));
         Ok(WorkImage {
             new,
             output: output.into(),
             force,
+            owner,
         })
     }
 
     /// The image, open for reading and writing.
     pub fn file(&self) -> &File {
         self.new.file()
-    }
-
-    /// The output that it will become.
-    pub fn output(&self) -> &Path {
-        &self.output
     }
 
     /// Makes it the output, complete and durable, in one step.
@@ -148,7 +139,7 @@ impl WorkImage {
     /// under another name, which the hint tells. [`Kind::Host`] when the disk fails.
     pub fn publish(mut self) -> Result<()> {
         let failed = || format!("cannot write {}", self.output.display());
-        give_to_caller(self.file()).context(Kind::Host, failed)?;
+        self.give_to_owner().context(Kind::Host, failed)?;
         self.file().sync_all().context(Kind::Host, failed)?;
         let name = self.output.file_name().unwrap_or_default();
         match self.new.publish(name, self.force) {
@@ -172,10 +163,17 @@ impl WorkImage {
     /// # Errors
     /// [`Kind::Host`] when it cannot be given a name.
     pub fn keep(mut self) -> Result<PathBuf> {
-        give_to_caller(self.file()).context(Kind::Host, || {
+        self.give_to_owner().context(Kind::Host, || {
             format!("cannot keep the image of {}", self.output.display())
         })?;
         self.name_uniquely("failed")
+    }
+
+    fn give_to_owner(&self) -> io::Result<()> {
+        match self.owner {
+            Some((user, group)) => fchown(self.file(), Some(user), Some(group)),
+            None => Ok(()),
+        }
     }
 
     /// Gives it a name in the output's directory that nothing has.
@@ -200,27 +198,11 @@ impl WorkImage {
     }
 }
 
-fn exists(output: &Path) -> Error {
-    Error::usage(format!("output {} exists", output.display()))
-        .hint("name another --output, or replace it with --force")
-}
-
 fn directory(output: &Path) -> &Path {
     match output.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
     }
-}
-
-/// Gives the file to the user who called sudo, where that is how this runs.
-fn give_to_caller(file: &File) -> io::Result<()> {
-    let id = |name| env::var(name).ok()?.parse::<u32>().ok();
-    if geteuid().is_root()
-        && let (Some(user), Some(group)) = (id("SUDO_UID"), id("SUDO_GID"))
-    {
-        fchown(file, Some(user), Some(group))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,26 +1,23 @@
 //! A user and password in the address that apt asks for, as sources.list may have them.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use percent_encoding::percent_decode_str;
 
-use crate::hex::percent_decode;
+use crate::address::Address;
 
 /// `target` without them, so that no message can tell them; and for a server that wants them, the value of
 /// Authorization that says the same (RFC 7617).
 pub fn split(target: &str) -> (String, Option<String>) {
-    let start = target.find("://").map_or(0, |at| at + 3);
-    let (scheme, rest) = target.split_at(start);
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let (login, host) = authority.rsplit_once('@').unwrap_or_default();
-    if host.is_empty() {
+    let address = Address::of(target);
+    let Some(login) = address.login.filter(|_| !address.host.is_empty()) else {
         return (target.to_owned(), None);
-    }
+    };
     let (user, password) = login.split_once(':').unwrap_or((login, ""));
-    let pair = [percent_decode(user), percent_decode(password)];
+    let pair = [user, password].map(|part| percent_decode_str(part).collect::<Vec<_>>());
     // As apt does.
     let header = pair.iter().any(|part| !part.is_empty());
     let header = header.then(|| format!("Basic {}", STANDARD.encode(pair.join(&b':'))));
-    (format!("{scheme}{host}{path}"), header)
+    (address.without_login(), header)
 }
 
 #[cfg(test)]

@@ -2,7 +2,11 @@
 
 use std::fmt::Write;
 
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use percent_encoding::utf8_percent_encode;
 use secrecy::zeroize::Zeroizing;
+
+use super::percent;
 
 /// Shortest line of a multi-line secret that is looked for by itself, in bytes.
 const SHORTEST_LINE: usize = 8;
@@ -48,8 +52,8 @@ fn of_text(text: &str) -> Vec<Form> {
         text.replace('\'', r#"'"'"'"#),
         escape(text, Style::Shell),
     ];
-    for safe in ["", "/"] {
-        let upper = percent(text, safe);
+    for encoded in [percent::ALL, percent::PATH] {
+        let upper = utf8_percent_encode(text, encoded).to_string();
         forms.push(lower_hex(&upper));
         forms.push(upper.replace("%20", "+"));
         forms.push(upper);
@@ -110,20 +114,6 @@ fn escape(text: &str, style: Style) -> String {
     out
 }
 
-/// Percent-encoded, all but letters, digits, `-._~` and `safe`.
-fn percent(text: &str, safe: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    for byte in text.bytes() {
-        let c = char::from(byte);
-        if byte.is_ascii_alphanumeric() || "-._~".contains(c) || safe.contains(c) {
-            out.push(c);
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
-}
-
 /// `%2F` as `%2f`.
 fn lower_hex(percent: &str) -> String {
     let mut left = 0;
@@ -143,30 +133,17 @@ fn lower_hex(percent: &str) -> String {
 /// The base64 of `bytes` without padding, and for each of the three positions at which they can
 /// stand in a longer text, the characters that they alone decide.
 fn base64(bytes: &[u8]) -> Vec<String> {
-    let mut forms = vec![base64_of(bytes)];
+    let mut forms = vec![STANDARD_NO_PAD.encode(bytes)];
     for before in 0..3usize {
         let mut padded = Zeroizing::new(vec![0; before]);
         padded.extend_from_slice(bytes);
-        let text = base64_of(&padded);
+        let text = STANDARD_NO_PAD.encode(&*padded);
         let first = (before * 8).div_ceil(6);
         let last = padded.len() * 8 / 6;
         forms.extend(text.get(first..last).map(str::to_owned));
     }
     forms.retain(|form| form.len() >= SHORTEST_BASE64);
     forms
-}
-
-fn base64_of(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for at in 0..=group.len() {
-            out.push(char::from(ALPHABET[(bits >> (18 - 6 * at) & 63) as usize]));
-        }
-    }
-    out
 }
 
 #[cfg(test)]

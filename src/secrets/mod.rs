@@ -4,12 +4,12 @@
 //! needed; a [`Redactor`] takes them out of Ansible's output.
 
 pub mod encodings;
+mod percent;
 pub mod prompt;
 pub mod redact;
 pub mod resolve;
 pub mod source;
 pub mod vault;
 
-pub use redact::Redactor;
 pub use resolve::{Secret, resolve};
 pub use source::Source;

@@ -11,6 +11,7 @@ use super::directory::nodes;
 use crate::{
     disk::{FsKind, Volume},
     error::{Error, Kind, Result},
+    event::Event,
     sys::{
         command,
         loopdev::{LoopDevice, Window},
@@ -36,16 +37,14 @@ fn checker(kind: FsKind) -> Option<(&'static str, &'static [&'static str])> {
 /// # Errors
 /// [`Kind::Image`] when it cannot be repaired without a person's decisions; [`Kind::Host`] when the
 /// checker is missing, or was killed.
-pub fn at_boot(device: &Path, kind: FsKind, number: u32) -> Result<Option<String>> {
+pub fn at_boot(device: &Path, kind: FsKind, number: u32) -> Result<Option<Event>> {
     let Some((name, _)) = checker(kind) else {
         return Ok(None);
     };
     let repair = if kind.is_fat() { "-a" } else { "-p" };
     match look(name, &[repair], device)? {
         Found::Nothing => Ok(None),
-        Found::Repaired => Ok(Some(format!(
-            "the file system of partition {number} was not clean and has been repaired"
-        ))),
+        Found::Repaired => Ok(Some(Event::Repaired(number))),
         Found::Damage(error) => Err(error.hint(format!(
             "partition {number} is damaged or too new for this {name}; repair a copy of the image"
         ))),
@@ -114,7 +113,7 @@ fn look(name: &str, options: &[&str], device: &Path) -> Result<Found> {
 /// # Errors
 /// [`Kind::Host`] when it is not installed.
 pub fn find(name: &str) -> Result<PathBuf> {
-    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    let mut path = command::search_path();
     path.push(":/usr/sbin:/sbin");
     which::which_in(name, Some(path), "/").map_err(|_| {
         Error::host(format!("{name} is not installed")).hint("install e2fsprogs and dosfstools")

@@ -10,6 +10,7 @@ use crate::{
         plan::{ChrootPlan, Order, Report},
     },
     error::{Context, Error, Kind, Result},
+    event::Event,
     sys::{
         frame,
         process::{self, own_executable, sealed_copy},
@@ -55,7 +56,7 @@ pub struct Use {
 }
 
 /// Starts the executor for `plan` and waits until it serves. Returns its warnings, too.
-pub fn start(plan: ChrootPlan) -> Result<(Executor, Vec<String>)> {
+pub fn start(plan: ChrootPlan) -> Result<(Executor, Vec<Event>)> {
     let (ours, theirs) =
         UnixStream::pair().context(Kind::Host, || "cannot make a socket".into())?;
     // A copy in memory: see sealed_copy.
@@ -69,7 +70,7 @@ pub fn start(plan: ChrootPlan) -> Result<(Executor, Vec<String>)> {
     )?;
     drop(theirs);
     send(&ours, &Order::Prepare(Box::new(plan)))?;
-    let mut warnings = Vec::new();
+    let mut told = Vec::new();
     loop {
         let gone = || "the executor ended while it was starting".to_owned();
         match frame::receive(&ours)
@@ -80,10 +81,10 @@ pub fn start(plan: ChrootPlan) -> Result<(Executor, Vec<String>)> {
                 process::map_every_id(pid)?;
                 send(&ours, &Order::Mapped)?;
             }
-            Some(Report::Warning(text)) => warnings.push(text),
+            Some(Report::Told(event)) => told.push(event),
             // No client knows of the socket yet.
             Some(Report::Used | Report::Left(_)) => {}
-            Some(Report::Ready) => return Ok((Executor { pid, orders: ours }, warnings)),
+            Some(Report::Ready) => return Ok((Executor { pid, orders: ours }, told)),
             Some(Report::Failed(failure)) => return Err(failure.into()),
             None => return Err(Error::host(gone())),
         }

@@ -9,6 +9,7 @@ use crate::{
     elf::read_elf,
     emulation::arch::Arch,
     error::{Context, Error, Kind, Result},
+    event::Opened,
     sys::inroot::{Root, path_of},
 };
 
@@ -27,6 +28,18 @@ pub struct Facts {
     pub python: Option<PathBuf>,
     /// Where the partitions are mounted, by number.
     pub mounts: Vec<(u32, PathBuf)>,
+}
+
+impl Facts {
+    /// As the user is told.
+    pub fn opened(&self) -> Opened {
+        Opened {
+            os: self.os.clone(),
+            architecture: self.arch.to_string(),
+            emulator: self.emulator.clone(),
+            partitions: self.mounts.clone(),
+        }
+    }
 }
 
 /// The longest os-release or fstab that is read, in bytes; they are some hundreds.

@@ -17,4 +17,5 @@ pub mod partition;
 pub mod process;
 pub mod protocol;
 mod serve;
+mod supervisor;
 pub mod warm;

@@ -1,7 +1,6 @@
 //! The image's file systems: attached, mounted, and taken apart again in reverse.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
     os::{fd::OwnedFd, unix::fs::DirBuilderExt},
     path::{Path, PathBuf},
@@ -13,6 +12,7 @@ use super::{directory, facts, partition::Mounted};
 use crate::{
     disk::{Layout, Mount, Volume, layout},
     error::{Context, Error, Kind, Result},
+    event::Event,
     sys::{
         inroot::{Root, path_of},
         mount,
@@ -35,7 +35,7 @@ pub struct Mounts {
     volumes: Vec<Volume>,
     mounted: Vec<Mounted>,
     /// What the user should know of the file systems.
-    notes: Vec<String>,
+    notes: Vec<Event>,
 }
 
 impl Mounts {
@@ -49,8 +49,8 @@ impl Mounts {
         dir: &Path,
         image: &File,
         volumes: &[Volume],
-        layout: Option<&BTreeMap<u32, PathBuf>>,
-    ) -> Result<(Self, Vec<String>)> {
+        layout: Option<&layout::Given>,
+    ) -> Result<(Self, Vec<Event>)> {
         mount::virtual_fs("tmpfs", dir, MsFlags::MS_NOSUID, TMPFS)?;
         let root = dir.join("root");
         for directory in [&root, &directory::nodes(dir)] {
@@ -83,11 +83,11 @@ impl Mounts {
             mounts.mount(entry)?;
         }
         let skipped = layout.skipped.iter().filter(|s| s.warn);
-        let skipped = skipped.map(|s| {
-            format!(
-                "the image's fstab line {}, {} on {}, is not mounted: {}",
-                s.line, s.source, s.at, s.reason
-            )
+        let skipped = skipped.map(|s| Event::NotMounted {
+            line: s.line,
+            source: s.source.clone(),
+            at: s.at.clone(),
+            why: s.reason.clone(),
         });
         mounts.notes.extend(skipped);
         let warnings = std::mem::take(&mut mounts.notes);
@@ -193,7 +193,7 @@ impl Mounts {
     /// [`Kind::Host`] when something that was written did not get into the image: the kernel takes
     /// data before it knows of room for them. [`Kind::Teardown`] when something cannot be unmounted;
     /// what could be is.
-    pub fn close(mut self) -> Result<Vec<String>> {
+    pub fn close(mut self) -> Result<Vec<Event>> {
         let mut warnings = Vec::new();
         let mut first_error = None;
         while let Some(last) = self.mounted.pop() {

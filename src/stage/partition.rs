@@ -12,6 +12,7 @@ use super::check;
 use crate::{
     disk::{FsKind, Mount, Volume},
     error::{Context, Error, Kind, Result},
+    event::Event,
     fat::{self, FatMount},
     sys::{
         command, kernel,
@@ -58,7 +59,7 @@ impl Mounted {
         entry: &Mount,
         at: &Path,
         nodes: &Path,
-    ) -> Result<(Self, Option<String>)> {
+    ) -> Result<(Self, Option<Event>)> {
         let window = Window {
             start: volume.partition.start,
             size: volume.partition.size,
@@ -97,15 +98,18 @@ impl Mounted {
     /// # Errors
     /// [`Kind::Host`] when something that was written did not get into the image: the kernel takes
     /// data before it knows of room for them.
-    pub fn write_out(&self, image: &File) -> Result<Option<String>> {
+    pub fn write_out(&self, image: &File) -> Result<Option<Event>> {
         let By::Kernel { watch, .. } = &self.by else {
             return Ok(None);
         };
         syncfs(watch).map_err(|errno| lost(self.number, image, errno.into()))?;
         let number = self.number;
-        Ok(trim::free_blocks(watch).err().map(|error| {
-            format!("the free blocks of partition {number} may still hold deleted data: {error}")
-        }))
+        Ok(trim::free_blocks(watch)
+            .err()
+            .map(|error| Event::NotTrimmed {
+                partition: number,
+                why: error.to_string(),
+            }))
     }
 
     /// Unmounts it.

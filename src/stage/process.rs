@@ -26,6 +26,7 @@ use super::{
     mounts::Mounts,
     protocol::{Event, Order, StagePlan},
     serve,
+    supervisor::Supervisor,
 };
 use crate::{
     chroot::{
@@ -33,9 +34,9 @@ use crate::{
     },
     emulation::{self, Mode, arch::Arch},
     error::{Context, Error, Kind, Result},
-    packages,
+    event, packages,
     sys::{frame, inroot::Root, mount, process},
-    twins::place::{self, Said, Twinning, starts::Starts},
+    twins::place::{self, Twinning, starts},
 };
 
 /// The name the process is started by.
@@ -66,29 +67,6 @@ pub fn main() -> u8 {
     }
 }
 
-/// The socket to the supervisor.
-pub(super) struct Supervisor(pub(super) UnixStream);
-
-impl Supervisor {
-    pub(super) fn tell(&self, event: &Event) -> Result<()> {
-        frame::send(&self.0, event, &[]).context(Kind::Other, || "pichroot itself is gone".into())
-    }
-
-    pub(super) fn pass_on(&self, said: Said) -> Result<()> {
-        match said {
-            Said::Detail(text) => self.tell(&Event::Detail(text)),
-            Said::Warning(text) => self.tell(&Event::Warning(text)),
-            Said::Settled(_) => Ok(()),
-        }
-    }
-
-    fn warn(&self, warnings: impl IntoIterator<Item = String>) -> Result<()> {
-        warnings
-            .into_iter()
-            .try_for_each(|text| self.tell(&Event::Warning(text)))
-    }
-}
-
 fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
     mount::make_all_private()?;
     mount::fresh_proc()?;
@@ -96,8 +74,13 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
     let Some((Order::Open(plan), _)) = first else {
         return Err(Error::other("no orders"));
     };
-    let (mounts, warnings) = Mounts::open(&plan.dir, image, &plan.volumes, plan.layout.as_ref())?;
-    supervisor.warn(warnings)?;
+    let (mounts, warnings) = Mounts::open(
+        &plan.dir,
+        image,
+        &plan.volumes,
+        plan.settings.layout.as_ref(),
+    )?;
+    supervisor.report(warnings)?;
     let numbers = mounts
         .places()
         .into_iter()
@@ -110,27 +93,28 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         (Err(_), Err(lost)) if lost.kind() == Kind::Host => return Err(lost),
         (used, closed) => {
             let used = used?;
-            supervisor.warn(closed?)?;
+            supervisor.report(closed?)?;
             used
         }
     };
     check::at_end(&plan.dir, image, &plan.volumes, &numbers)?;
-    let starts = Starts::read(&plan.dir.join(place::FOLDER));
+    let starts = starts::read(&plan.dir.join(place::FOLDER));
     supervisor.tell(&Event::Closed { used, starts })
 }
 
 /// From mounted to ready to be unmounted; whether any program was run in the image.
 fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Result<bool> {
     let root = Root::open(mounts.root())?;
-    let (possible, mut reasons) = plan.shortcuts.possible_in(&root);
-    let mut keeps = plan.packages.is_some();
+    let (possible, mut told) = plan.settings.shortcuts.possible_in(&root);
+    let mut keeps = plan.settings.packages.is_some();
     if keeps && packages::image_has_proxy(&root) {
-        reasons.push("the shortcut packages is not taken: the image's apt has a proxy".into());
+        told.push(event::Event::NoShortcut {
+            name: "packages".into(),
+            why: "the image's apt has a proxy".into(),
+        });
         keeps = false;
     }
-    for text in reasons {
-        supervisor.tell(&Event::Detail(text))?;
-    }
+    supervisor.report(told)?;
     let shortcuts = Shortcuts {
         packages: keeps,
         ..possible
@@ -142,10 +126,8 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Resu
         serve::until_close(supervisor, place, shortcuts, &executor, twinning)?;
         let until_now = executor.use_until_now();
         if !until_now.left.is_empty() {
-            let names = Vec::from_iter(until_now.left).join(", ");
-            let text =
-                format!("commands left programs running in the image: {names}; they end now");
-            supervisor.tell(&Event::Detail(text))?;
+            let names = Vec::from_iter(until_now.left);
+            supervisor.report([event::Event::LeftRunning(names)])?;
         }
         Ok(until_now.used)
     });
@@ -167,7 +149,12 @@ fn start(
 ) -> Result<(Executor, Option<Twinning>)> {
     let arch = facts::arch(root)?;
     let host = Arch::host().ok_or_else(|| Error::host("this host's architecture is unknown"))?;
-    let emulator = emulation::choose(plan.emulation, arch, host, plan.cpu.as_deref())?;
+    let emulator = emulation::choose(
+        plan.settings.emulation,
+        arch,
+        host,
+        plan.settings.cpu.as_deref(),
+    )?;
     let facts = Facts {
         root: mounts.root().to_owned(),
         arch,
@@ -178,36 +165,45 @@ fn start(
     };
     let kernel = facts::kernel(root);
     let place = (mounts.root(), kernel.as_deref());
-    let (twinning, none) = place::begin(plan.twins.as_ref(), &plan.dir, emulator.as_ref(), place)?;
-    supervisor.warn(none)?;
-    let packages = plan.packages.as_deref().filter(|_| shortcuts.packages);
+    let (twinning, none) = place::begin(
+        plan.settings.twins.as_ref(),
+        &plan.dir,
+        emulator.as_ref(),
+        place,
+    )?;
+    supervisor.report(none)?;
+    let packages = plan
+        .settings
+        .packages
+        .as_deref()
+        .filter(|_| shortcuts.packages);
     let packages = packages.map(packages::Proxy::start);
     let packages = match packages.transpose() {
         Ok(proxy) => proxy,
         // Without it each run downloads for itself.
         Err(error) => {
-            supervisor.warn([error.to_string()])?;
+            supervisor.report([event::Event::NoPackageCache((&error).into())])?;
             None
         }
     };
     let (executor, warnings) = executor::start(ChrootPlan {
         dir: plan.dir.clone(),
         root: mounts.root().to_owned(),
-        hostname: plan.hostname.clone(),
+        hostname: plan.settings.hostname.clone(),
         emulator,
         kernel,
         twins: twinning.is_some().then(|| plan.dir.join(place::FOLDER)),
-        network: plan.network,
-        term: plan.term.clone(),
+        network: plan.settings.network,
+        term: plan.settings.term.clone(),
         shortcuts,
         apt: packages.as_ref().map(packages::Proxy::apt_lines),
     })?;
-    supervisor.warn(warnings)?;
+    supervisor.report(warnings)?;
     // By its name: whoever runs the link is another program, with another /proc/self/exe.
     std::env::current_exe()
         .and_then(|own| symlink(own, plan.dir.join(client::NAME)))
         .context(Kind::Host, || "cannot make the link to the client".into())?;
-    if plan.emulation == Mode::Twin {
+    if plan.settings.emulation == Mode::Twin {
         let count = match &twinning {
             Some(twinning) => twinning.settled(&supervisor.0, |said| supervisor.pass_on(said))?,
             None => 0,

@@ -1,6 +1,6 @@
 //! What the supervisor and the stage say to each other, in frames ([`crate::sys::frame`]).
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,11 +10,12 @@ use crate::{
         plan::Network,
         shortcuts::{Shortcuts, initramfs::Outstanding},
     },
-    disk::Volume,
+    disk::{Volume, layout},
     emulation::Mode,
     error::Failure,
+    event::{self, Starts},
     sys::{children::Ending, private_files::PrivateFiles},
-    twins::place::{TwinSettings, starts::Starts},
+    twins::place::TwinSettings,
 };
 
 /// What to mount and how; comes with the open image file.
@@ -24,8 +25,15 @@ pub struct StagePlan {
     pub dir: PathBuf,
     /// The image's partitions and their file systems.
     pub volumes: Vec<Volume>,
+    /// How it is mounted and its programs are run.
+    pub settings: Settings,
+}
+
+/// How an image is mounted and its programs are run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Settings {
     /// Mount points by partition number, where the user gave them.
-    pub layout: Option<BTreeMap<u32, PathBuf>>,
+    pub layout: Option<layout::Given>,
     /// The host name that programs in the chroot see.
     pub hostname: String,
     /// How the image's programs are run.
@@ -34,7 +42,7 @@ pub struct StagePlan {
     pub cpu: Option<String>,
     /// Where twins come from; `None` if there are to be none.
     pub twins: Option<TwinSettings>,
-    /// Which network they see.
+    /// Which network programs in the chroot see.
     pub network: Network,
     /// The `TERM` of the user's terminal.
     pub term: String,
@@ -93,10 +101,8 @@ pub enum Event {
         /// How programs of the image were started; nothing without twins.
         starts: Starts,
     },
-    /// Something the user should know.
-    Warning(String),
-    /// Something for `-v`.
-    Detail(String),
+    /// Something happened.
+    Told(event::Event),
     /// It cannot go on.
     Failed(Failure),
 }

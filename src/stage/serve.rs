@@ -9,8 +9,8 @@ use super::{
     executor::Executor,
     job::Running,
     outstanding,
-    process::Supervisor,
     protocol::{Event, Order},
+    supervisor::Supervisor,
 };
 use crate::{
     chroot::shortcuts::{Shortcuts, initramfs::Outstanding},
@@ -105,7 +105,7 @@ fn still_wanted(
     for outstanding in all {
         match outstanding.now(root) {
             Ok(outstanding) => wanted.push(outstanding),
-            Err(why) => supervisor.tell(&Event::Detail(why))?,
+            Err(event) => supervisor.report([event])?,
         }
     }
     Ok(wanted)

@@ -10,6 +10,11 @@ use crate::error::{Context, Error, Kind, Result};
 /// How much of a failed program's output goes into the error, in bytes.
 const TAIL: usize = 1024;
 
+/// `PATH`: all of the environment that our own processes are given.
+pub fn search_path() -> OsString {
+    std::env::var_os("PATH").unwrap_or_default()
+}
+
 /// Runs `program` with `args` and no standard input; returns its exit and output, whatever it was.
 ///
 /// # Errors
@@ -66,15 +71,6 @@ pub fn output_in(around: &Surroundings, program: &Path, args: &[OsString]) -> Re
     )))
 }
 
-/// As [`output`], but an exit other than 0 is an error of `kind` with the end of its output.
-pub fn run(kind: Kind, program: &Path, args: &[OsString]) -> Result<Vec<u8>> {
-    let output = output(program, args)?;
-    if output.status.success() {
-        return Ok(output.stdout);
-    }
-    Err(failure(kind, program, args, &output))
-}
-
 /// The error for a helper that ended badly: its command line, exit and last words.
 pub fn failure(kind: Kind, program: &Path, args: &[OsString], output: &Output) -> Error {
     let said = if output.stderr.is_empty() {
@@ -120,7 +116,8 @@ mod tests {
     #[test]
     fn a_failure_carries_the_command_line_and_its_last_words() {
         let args = ["-c".into(), "echo 'it broke' >&2; exit 3".into()];
-        let error = run(Kind::Image, Path::new("sh"), &args).unwrap_err();
+        let output = output(Path::new("sh"), &args).unwrap();
+        let error = failure(Kind::Image, Path::new("sh"), &args, &output);
         let text = error.to_string();
         assert!(
             text.contains("it broke") && text.contains("sh -c"),
@@ -146,11 +143,8 @@ mod tests {
     #[test]
     fn quoting_survives_a_shell() {
         let line = quote("a'b \"$c\"");
-        let echoed = run(
-            Kind::Other,
-            Path::new("sh"),
-            &["-c".into(), format!("printf %s {line}").into()],
-        );
-        assert_eq!(echoed.unwrap(), b"a'b \"$c\"");
+        let args = ["-c".into(), format!("printf %s {line}").into()];
+        let echoed = output(Path::new("sh"), &args).unwrap();
+        assert_eq!(echoed.stdout, b"a'b \"$c\"");
     }
 }

@@ -3,9 +3,11 @@
 //! Frame: the length of the JSON in bytes as u32, little-endian, then the JSON. Descriptors travel
 //! with the frame's first byte. The supervisor and the stage talk like this, and so do the
 //! executor and its clients.
+//!
+//! A frame may carry secrets, so its bytes are zeroed wherever they were: [`Bytes`].
 
 use std::{
-    io::{self, IoSlice, IoSliceMut},
+    io::{self, IoSlice, IoSliceMut, Write},
     os::{
         fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd},
         unix::net::UnixStream,
@@ -16,6 +18,7 @@ use nix::{
     cmsg_space,
     sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, UnixAddr, recvmsg, sendmsg},
 };
+use secrecy::zeroize::{Zeroize, Zeroizing};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The longest message accepted, in bytes: what the kernel allows for arguments, and some room.
@@ -53,17 +56,51 @@ pub fn send<T: Serialize>(socket: &impl AsFd, message: &T, fds: &[RawFd]) -> io:
 }
 
 /// The bytes of one frame.
-fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
-    let json = serde_json::to_vec(message)?;
-    if json.len() > MAX_FRAME {
+fn encode<T: Serialize>(message: &T) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Bytes::default();
+    bytes.write_all(&[0; 4])?;
+    serde_json::to_writer(&mut bytes, message)?;
+    let mut frame = bytes.0;
+    let length = frame.len() - 4;
+    if length > MAX_FRAME {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "the message is too long",
         ));
     }
-    let mut frame = (json.len() as u32).to_le_bytes().to_vec();
-    frame.extend(json);
+    frame[..4].copy_from_slice(&(length as u32).to_le_bytes());
     Ok(frame)
+}
+
+/// Bytes that are zeroed when they are dropped, and when they move because they grow.
+#[derive(Debug, Default)]
+struct Bytes(Zeroizing<Vec<u8>>);
+
+impl Bytes {
+    /// Takes the first `count` away.
+    fn remove(&mut self, count: usize) {
+        let left = self.0.len() - count;
+        self.0.copy_within(count.., 0);
+        self.0[left..].zeroize();
+        self.0.truncate(left);
+    }
+}
+
+impl Write for Bytes {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        let needed = self.0.len() + more.len();
+        if needed > self.0.capacity() {
+            let mut larger = Vec::with_capacity(needed.max(2 * self.0.capacity()));
+            larger.extend_from_slice(&self.0);
+            self.0 = Zeroizing::new(larger);
+        }
+        self.0.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn wait_writable(socket: &impl AsFd) -> io::Result<()> {
@@ -115,7 +152,7 @@ pub async fn receive_async<T: DeserializeOwned>(
 /// Collects what a socket delivers until a whole message is there.
 #[derive(Debug, Default)]
 pub struct Incoming {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     fds: Vec<OwnedFd>,
 }
 
@@ -127,15 +164,15 @@ impl Incoming {
 
     /// How many bytes at least are missing until the next message is whole.
     fn missing(&self) -> usize {
-        let whole = match self.bytes.first_chunk::<4>() {
+        let whole = match self.bytes.0.first_chunk::<4>() {
             Some(head) => 4 + u32::from_le_bytes(*head) as usize,
             None => 4,
         };
-        whole - self.bytes.len()
+        whole - self.bytes.0.len()
     }
 
     fn fill_up_to(&mut self, socket: &impl AsFd, most: usize) -> io::Result<usize> {
-        let mut chunk = [0; 16 << 10];
+        let mut chunk = Zeroizing::new([0; 16 << 10]);
         let size = chunk.len().min(most);
         let mut data = [IoSliceMut::new(&mut chunk[..size])];
         let mut control = cmsg_space!([RawFd; MAX_FDS]);
@@ -157,19 +194,19 @@ impl Incoming {
             }
         }
         let count = message.bytes;
-        if self.bytes.len() + count > MAX_FRAME + 4 || self.fds.len() > MAX_FDS {
+        if self.bytes.0.len() + count > MAX_FRAME + 4 || self.fds.len() > MAX_FDS {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "the message is too long",
             ));
         }
-        self.bytes.extend_from_slice(&chunk[..count]);
+        self.bytes.write_all(&chunk[..count])?;
         Ok(count)
     }
 
     /// The next whole message with its descriptors, if all of it is here.
     pub fn take<T: DeserializeOwned>(&mut self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
-        let Some(head) = self.bytes.first_chunk::<4>() else {
+        let Some(head) = self.bytes.0.first_chunk::<4>() else {
             return Ok(None);
         };
         let length = u32::from_le_bytes(*head) as usize;
@@ -179,20 +216,33 @@ impl Incoming {
                 "the message is too long",
             ));
         }
-        if self.bytes.len() < 4 + length {
+        if self.bytes.0.len() < 4 + length {
             return Ok(None);
         }
-        let message = serde_json::from_slice(&self.bytes[4..4 + length])?;
-        self.bytes.drain(..4 + length);
+        let message = serde_json::from_slice(&self.bytes.0[4..4 + length])?;
+        self.bytes.remove(4 + length);
         Ok(Some((message, std::mem::take(&mut self.fds))))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
+    use std::io::Read;
 
     use super::*;
+
+    #[test]
+    fn no_byte_stays_behind_what_is_taken() {
+        let mut bytes = Bytes::default();
+        bytes.write_all(b"secret and more").unwrap();
+        bytes.remove(7);
+        assert_eq!(&**bytes.0, b"and more");
+        let whole = bytes.0.spare_capacity_mut();
+        // SAFETY: these bytes were written before they were taken away.
+        #[allow(unsafe_code)]
+        let behind = whole[..7].iter().map(|b| unsafe { b.assume_init() });
+        assert!(behind.eq([0; 7]));
+    }
 
     #[test]
     fn messages_and_descriptors_arrive_whole_and_in_order() {

@@ -21,7 +21,6 @@ use crate::error::{Context, Kind, Result};
 #[derive(Debug)]
 pub struct Root {
     fd: OwnedFd,
-    path: PathBuf,
 }
 
 impl Root {
@@ -30,15 +29,7 @@ impl Root {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let fd = open(path, flags, Mode::empty())
             .context(Kind::Other, || format!("cannot open {}", path.display()))?;
-        Ok(Root {
-            fd,
-            path: path.to_owned(),
-        })
-    }
-
-    /// Where this root is on the host; for messages and mounts, not for joining paths to.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Root { fd })
     }
 
     /// Opens `path` inside the root with `flags` (and `mode` with O_CREAT).

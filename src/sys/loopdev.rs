@@ -90,11 +90,6 @@ impl LoopDevice {
         &self.node
     }
 
-    /// The open device.
-    pub fn file(&self) -> &File {
-        &self.device
-    }
-
     /// Writes out what the device still buffers: what a file system wrote of itself.
     ///
     /// # Errors

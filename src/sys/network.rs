@@ -1,10 +1,11 @@
 //! The network of this process' namespace.
 
+use std::os::fd::AsRawFd;
+
 use nix::{
     libc,
     sys::socket::{AddressFamily, SockFlag, SockType, socket},
 };
-use std::os::fd::AsRawFd;
 
 use crate::error::{Context, Kind, Result};
 

@@ -19,7 +19,7 @@ use nix::{
     unistd::Pid,
 };
 
-use super::memory;
+use super::{command, memory};
 use crate::error::{Context, Kind, Result};
 
 /// The program to start, all prepared before the clone, after which nothing may allocate.
@@ -52,10 +52,8 @@ pub fn spawn(program: &Program<'_>) -> Result<Pid> {
     let refused = || format!("cannot start {} in namespaces of its own", program.name);
     let name = CString::new(program.name).expect("names are constants without NUL");
     let argv = [name.as_ptr(), std::ptr::null()];
-    let path = std::env::var_os("PATH").and_then(|path| {
-        let pair = [b"PATH=", path.as_encoded_bytes()].concat();
-        CString::new(pair).ok()
-    });
+    let pair = [b"PATH=", command::search_path().as_encoded_bytes()].concat();
+    let path = CString::new(pair).ok();
     let envp = [
         path.as_ref().map_or(std::ptr::null(), |p| p.as_ptr()),
         std::ptr::null(),

@@ -5,6 +5,7 @@
 
 mod relay;
 mod table;
+pub mod words;
 
 pub use relay::relay;
 pub use table::{Tone, table};
@@ -22,15 +23,16 @@ use secrecy::SecretString;
 
 use crate::{
     error::Error,
-    report::{Progress, Report},
+    event::{Event, Level, Progress, Report, Silent, Task},
     secrets::redact::Redactor,
 };
 
-const BOLD: &str = "\x1b[1m";
-const RED: &str = "\x1b[1;31m";
-const YELLOW: &str = "\x1b[1;33m";
-const GREEN: &str = "\x1b[1;32m";
-const PLAIN: &str = "\x1b[0m";
+// What lines begin with: bold red, bold, bold green and bold yellow.
+const ERROR: &str = "\x1b[1;31merror:\x1b[0m ";
+const HINT: &str = "\x1b[1mhint:\x1b[0m ";
+const STEP: &str = "\x1b[1;32m==>\x1b[0m ";
+const WARNING: &str = "\x1b[1;33mwarning:\x1b[0m ";
+const DETAIL: &str = "    ";
 
 /// Shows what happens. One for the whole process.
 #[derive(Clone)]
@@ -65,9 +67,9 @@ impl Ui {
 
     /// The end of a run that failed: what happened, and what to do.
     pub fn error(&self, error: &Error) {
-        self.line(&format!("{RED}error:{PLAIN} "), &error.to_string());
+        self.line(ERROR, &error.to_string());
         if let Some(hint) = error.hint_text() {
-            self.line(&format!("{BOLD}hint:{PLAIN} "), hint);
+            self.line(HINT, hint);
         }
     }
 
@@ -86,24 +88,22 @@ impl Ui {
 }
 
 impl Report for Ui {
-    fn step(&self, text: &str) {
-        self.line(&format!("{GREEN}==>{PLAIN} "), text);
-    }
-
-    fn warning(&self, text: &str) {
-        self.line(&format!("{YELLOW}warning:{PLAIN} "), text);
-    }
-
-    fn detail(&self, text: &str) {
-        if self.verbose {
-            self.line("    ", text);
+    fn tell(&self, event: Event) {
+        let prefix = match event.level() {
+            Level::Step => STEP,
+            Level::Warning => WARNING,
+            Level::Detail if self.verbose => DETAIL,
+            Level::Detail => return,
+        };
+        if let Some(text) = words::of(&event, self.verbose) {
+            self.line(prefix, &text);
         }
     }
 
-    fn progress(&self, text: &str, total: Option<u64>) -> Box<dyn Progress> {
-        self.step(text);
+    fn begin(&self, task: Task, total: Option<u64>) -> Box<dyn Progress> {
+        self.line(STEP, &words::of_task(&task));
         if !io::stderr().is_terminal() {
-            return Box::new(crate::report::Silent);
+            return Box::new(Silent);
         }
         let bar = match total {
             Some(total) => ProgressBar::new(total),

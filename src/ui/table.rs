@@ -2,7 +2,11 @@
 
 use std::io::{self, Write};
 
-use super::{GREEN, PLAIN, RED, YELLOW};
+// Bold colours (ECMA-48), and none.
+const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[1;33m";
+const GREEN: &str = "\x1b[1;32m";
+const PLAIN: &str = "\x1b[0m";
 
 /// What a line of a table means, shown as the colour of its first cell; words tell it as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

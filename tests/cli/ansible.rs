@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use crate::{
     case::{Case, play},
-    images,
+    images::{self, MIB},
 };
 
 const RUN: [&str; 6] = ["--image", "x.img", "--checksum", "none", "-o", "out.img"];
@@ -34,16 +34,41 @@ fn an_ansible_that_is_configured_and_not_there() {
 }
 
 #[test]
+fn a_data_folder_wins_over_what_the_program_carries() {
+    let case = case();
+    let run = || {
+        let mut run = case.ansible(&RUN);
+        run.env("PICHROOT_DATA_DIR", case.path("data"));
+        run
+    };
+    let plugin = "data/ansible_plugins/plugins/connection/chroot.py";
+    case.refused(&mut run(), 3, &[plugin], "PICHROOT_DATA_DIR");
+
+    case.file(plugin, "raise Exception('it is this plugin')\n");
+    let playbook = case.file("data/playbooks/data.yml", play("echo done > /done"));
+    let mut named = case.pichroot(["ansible", "data", "-v"]);
+    named
+        .args(RUN)
+        .env("PICHROOT_DATA_DIR", case.path("data"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    let ended = case.refused(&mut named, 5, &["ansible-playbook ended"], "above");
+    let said = ended.stdout + &ended.stderr;
+    let playbook = format!(" {}\n", playbook.display());
+    for part in ["it is this plugin", &playbook] {
+        assert!(said.contains(part), "no {part}: {said}");
+    }
+
+    let mut carried = case.pichroot(["ansible", "bootstrap-ubuntu-image.yml"]);
+    carried
+        .args(RUN)
+        .env("PICHROOT_DATA_DIR", case.path("data"));
+    let error = ["data/playbooks/bootstrap-ubuntu-image.yml"];
+    case.refused(&mut carried, 2, &error, "give the playbook's path");
+}
+
+#[test]
 fn an_ansible_without_the_connection_plugin() {
     let case = case();
-    let mut run = case.ansible(&RUN);
-    let hint = "--executor plain does without";
-    case.refused(
-        run.env("PICHROOT_DATA_DIR", "/none"),
-        3,
-        &["chroot.py"],
-        hint,
-    );
     let mut run = case.ansible(&RUN);
     run.args(["--executor", "plain"])
         .env("ANSIBLE_COLLECTIONS_PATH", "/none")
@@ -120,4 +145,44 @@ fn a_playbook_for_another_host() {
     let warning = "warning: the playbook ran nothing in the image; does a play of it match out?";
     assert!(ended.stderr.contains(warning), "{ended:#?}");
     case.unchanged();
+}
+
+#[test]
+fn a_machine_is_named_by_its_setting_or_variable_or_inventory() {
+    let case = case();
+    case.file("hosts", "[pis]\npi1\npi2\n[pis:vars]\nbox=kitchen\n");
+    case.file(
+        "play.yml",
+        play("echo $(uname -n) {{ inventory_hostname }} {{ box }} > /name"),
+    );
+    let setting = "image: {source: x.img, checksum: none}\nansible: {host_name: 'pi-{box}'}\n";
+    for (config, arguments, name) in [
+        ("", &["-i", "hosts", "-l", "pi2"][..], "pi2 pi2 kitchen"),
+        ("", &["-i", "pi3,", "-e", "box=bed"], "pi3 pi3 bed"),
+        (
+            setting,
+            &["-i", "hosts", "-e", "box=attic"],
+            "pi-attic pi-attic attic",
+        ),
+    ] {
+        case.file("pichroot.yml", config);
+        let mut run = case.ansible(arguments);
+        if config.is_empty() {
+            run.args(["--image", "x.img", "--checksum", "none"]);
+        }
+        case.works(&mut run);
+        let output = case.path(&format!("{}.img", name.split(' ').next().unwrap()));
+        assert_eq!(images::read_file(&output, MIB, "/name").trim(), name);
+    }
+
+    case.file("pichroot.yml", "");
+    case.file("hosts", "pi_1\n");
+    let mut run = case.ansible(&RUN[..4]);
+    run.args(["-i", "hosts"]);
+    let error = ["name in the inventory", "not a host name"];
+    case.refused(&mut run, 2, &error, "hn_hostname");
+    case.file("hosts", "[pis\n");
+    let mut run = case.ansible(&RUN[..4]);
+    run.args(["-i", "hosts", "-l", "none"]);
+    case.refused(&mut run, 2, &["--list-hosts"], "hn_hostname");
 }

@@ -8,8 +8,11 @@ use crate::case::Case;
 fn the_version() {
     let case = Case::new();
     let version = concat!("pichroot ", env!("CARGO_PKG_VERSION"), "\n");
-    for flag in ["--version", "-V"] {
-        assert_eq!(case.works(&mut case.pichroot([flag])), version);
+    assert_eq!(case.works(&mut case.pichroot(["-V"])), version);
+    let long = case.works(&mut case.pichroot(["--version"]));
+    assert!(long.starts_with(version), "{long}");
+    for licence in ["MIT OR Apache-2.0", "GPL-3.0-or-later"] {
+        assert!(long.contains(licence), "{long}");
     }
 }
 
@@ -17,7 +20,7 @@ fn the_version() {
 fn help_names_every_subcommand_and_gives_examples() {
     let case = Case::new();
     let top = case.works(&mut case.pichroot(["--help"]));
-    for command in pichroot::cli::args::Cli::command().get_subcommands() {
+    for command in pichroot::inside::Cli::command().get_subcommands() {
         let name = command.get_name();
         assert!(
             top.contains(&format!("  {name}  ")),
@@ -51,7 +54,7 @@ fn every_option_and_argument_has_help_of_its_own() {
         }
         command.get_subcommands().for_each(check);
     }
-    check(&pichroot::cli::args::Cli::command());
+    check(&pichroot::inside::Cli::command());
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod in_use;
 mod kinds;
 mod network;
 mod output;
+mod package;
 mod packed;
 mod partitions;
 mod secrets;

@@ -38,7 +38,7 @@ fn outputs_that_cannot_be_made() {
         ("old.img/out.img", true, "does not exist", "mkdir -p"),
         ("x.img", true, "is the source image", "-o"),
         ("x.img", false, "is the source image", "-o"),
-        ("same.img", true, "is the source image", "--output"),
+        ("same.img", true, "is the source image", "-o"),
         ("link-to-source.img", true, "is the source image", "-o"),
         ("broken-link.img", true, "not a regular file", ""),
         ("fifo.img", true, "not a regular file", ""),
@@ -46,8 +46,8 @@ fn outputs_that_cannot_be_made() {
         (
             "/proc/1/out.img",
             true,
-            "cannot write in the output directory /proc/1",
-            "--output",
+            "cannot write to the output's folder /proc/1",
+            "-o",
         ),
     ] {
         let mut run = case.ansible(&SOURCE);
@@ -78,7 +78,7 @@ fn a_read_only_file_system() {
         &mut in_private_mounts(&setup, &inner),
         3,
         &error,
-        "--output",
+        "-o",
     );
 }
 

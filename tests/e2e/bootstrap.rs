@@ -7,17 +7,16 @@ use crate::{
     image::{Image, Inode},
     live::Live,
     scene::Scene,
-    support::{base_image, checkout, pichroot, raw_image, run},
+    support::{base_image, pichroot, raw_image, run},
 };
 
 pub const PASSWORD: &str = "pa$$w0rd {{ not a template }}";
 
-/// `pichroot ansible bootstrap-ubuntu-image.yml`, found as one of those that come along.
+/// `pichroot ansible bootstrap-ubuntu-image.yml`: the one that the program carries.
 pub fn bootstrap(scene: &Scene, image: &Path, checksum: &str, more: &[&str]) -> Ended {
     let mut command = pichroot(scene.dir());
     command
-        .arg("ansible")
-        .arg(checkout().join("playbooks/bootstrap-ubuntu-image.yml"))
+        .args(["ansible", "bootstrap-ubuntu-image.yml"])
         .arg("--image")
         .arg(image)
         .args(["--checksum", checksum, "-e", "hn_hostname=mypi"])

@@ -1,23 +1,26 @@
-//! The README's command, as a plain user types it: through sudo with its stock settings.
+//! The README's command, as a plain user types it: through sudo with its stock settings, and with nothing of pichroot's
+//! but the program.
 
 use std::{path::Path, process::Command};
 
 use crate::{
     image::Image,
     scene::Scene,
-    support::{raw_image, text},
+    support::{checkout, raw_image, text},
 };
 
-/// `sudo ARGUMENTS...` by `nobody`, in mounts of its own: there the user may use sudo, and pichroot is where
-/// `make install` puts it. Else sudo is as the distribution configures it: its limits, its PATH, its environment.
+/// `sudo ARGUMENTS...` by `nobody`, in mounts of its own: there the user may use sudo, and the program is copied to
+/// where `make install` puts it, alone but for a link to Ansible. Else sudo is as the distribution configures it: its
+/// limits, its PATH, its environment.
 fn by_a_plain_user(dir: &Path, arguments: &[&str]) -> Command {
     const SET_UP: &str = r#"set -e
         mount -t tmpfs -o mode=755 tmpfs /etc/sudoers.d
         echo 'nobody ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/nobody
         mount -t tmpfs -o mode=755 tmpfs /usr/local/bin
-        ln -s "$1" /usr/local/bin/pichroot
+        cp "$1" /usr/local/bin/pichroot
+        ln -s "$2" /usr/local/bin/ansible-playbook
         mount -t tmpfs -o mode=700 tmpfs /root/.cache
-        shift
+        shift 2
         exec setpriv --reuid=nobody --regid=nogroup --clear-groups sudo -n "$@""#;
     std::fs::create_dir_all("/root/.cache").expect("root's home");
     let mut command = Command::new("unshare");
@@ -25,8 +28,10 @@ fn by_a_plain_user(dir: &Path, arguments: &[&str]) -> Command {
         .current_dir(dir)
         .args(["--mount", "sh", "-c", SET_UP, "sh"])
         .arg(env!("CARGO_BIN_EXE_pichroot"))
+        .arg(checkout().join(".venv/bin/ansible-playbook"))
         .args(arguments)
-        .env("HOME", "/nonexistent");
+        .env("HOME", "/nonexistent")
+        .env_remove("PICHROOT_DATA_DIR");
     command
 }
 
@@ -47,7 +52,7 @@ fn the_command_of_the_readme_makes_an_image() {
         source.display()
     );
     std::fs::write(scene.path("pichroot.yml"), config).expect("the configuration");
-    let line = "pichroot ansible bootstrap-ubuntu-image.yml -e hn_hostname=mypi";
+    let line = "pichroot ansible bootstrap-ubuntu-image.yml -e hn_hostname=mypi -v";
     let arguments: Vec<_> = line.split(' ').collect();
     let output = by_a_plain_user(scene.dir(), &arguments).output();
     let output = output.expect("unshare");
@@ -57,6 +62,9 @@ fn the_command_of_the_readme_makes_an_image() {
         "{:?}",
         text(&output)
     );
+    // The playbook is the program's own, on the stage's tmpfs, and so is the connection plugin.
+    let bundled = "/job/bundle/playbooks/bootstrap-ubuntu-image.yml\n";
+    assert!(text(&output).1.contains(bundled), "{:?}", text(&output));
     let image = Image::new(&scene.path("mypi.img"));
     assert_eq!(image.cat("/etc/hostname"), "mypi\n");
     // It is the caller's.

@@ -123,3 +123,17 @@ timed "make demo" as_user make -C /checkout demo
 say "mypi.img has $(stat -c %s /checkout/mypi.img) bytes"
 [ "$suite" = bookworm ] || [ ! -e /checkout/target ] || fail "CARGO_TARGET_DIR is not heeded"
 timed "make test, of which the doctor's" as_user make -C /checkout test TEST_ARGS="doctor"
+
+# The program by itself, as cargo installs it, with the PATH that sudo gives it; and the demo's link, which finds the
+# checkout's Ansible.
+bare() { (cd / && env -i HOME=/nonexistent PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"); }
+timed "the demo's link" bare /usr/local/bin/pichroot doctor
+if [ "$suite" = trixie ]; then
+    # make finds the toolchain by itself.
+    timed "cargo install" env PATH="$HOME/.cargo/bin:$PATH" \
+        cargo install --quiet --locked --path /checkout --root /installed
+    printf 'ansible: {command: /checkout/.venv/bin/ansible-playbook}\n' >/tmp/ansible.yml
+    timed "an installed program" bare /installed/bin/pichroot ansible bootstrap-ubuntu-image.yml --config /tmp/ansible.yml \
+        --image "$(readlink -f /checkout/.cache/base)"/*.img.xz --checksum none -e hn_hostname=alone -o /tmp/alone.img
+    [ -s /tmp/alone.img ] || fail "there is no alone.img"
+fi

@@ -25,8 +25,9 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "conformance"))
 
-from run import TARGET, copied, run, unpacked, with_packages
 from twinned import twinned
+
+from run import TARGET, copied, run, unpacked, with_packages
 
 PLACE = TARGET / "twins"
 # What a minimal image lacks of the programs that have twins, and two locales for them to speak.

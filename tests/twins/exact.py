@@ -25,6 +25,7 @@ sys.path.insert(0, str(HERE.parent / "conformance"))
 import differential
 from grown import grown
 from initramfs import entries
+
 from run import TARGET, unpacked
 
 PLACE = TARGET / "twins"

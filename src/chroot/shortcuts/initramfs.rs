@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     chroot::placeholders::{self, Is},
     error::{Error, Result},
+    event::Event,
     sys::inroot::Root,
 };
 
@@ -58,12 +59,12 @@ impl Outstanding {
     ///
     /// # Errors
     /// Says what is gone since, where there is nothing to be done.
-    pub fn now(mut self, root: &Root) -> std::result::Result<Self, String> {
-        let gone = |what| {
-            Err(format!(
-                "the initramfs of {} is not made: {what} is gone",
-                self.kernel
-            ))
+    pub fn now(mut self, root: &Root) -> std::result::Result<Self, Event> {
+        let gone = |what: &str| {
+            Err(Event::NoInitramfs {
+                kernel: self.kernel.clone(),
+                gone: what.to_owned(),
+            })
         };
         if !root.is_file(REAL.as_ref()) {
             return gone("update-initramfs");

@@ -230,11 +230,13 @@ fn at_the_end_it_is_done_as_the_image_is_then() {
     fs::rename(place.at("boot/vmlinuz-1-pi"), place.at("boot/vmlinux-1-pi")).unwrap();
     assert!(now("u 1-pi").is_ok());
     fs::remove_file(place.at("boot/vmlinux-1-pi")).unwrap();
-    let why = "the initramfs of 1-pi is not made: its kernel is gone";
-    assert_eq!(now("u 1-pi"), Err(why.into()));
+    let gone = |kernel: &str, gone: &str| {
+        let (kernel, gone) = (kernel.into(), gone.into());
+        Err(Event::NoInitramfs { kernel, gone })
+    };
+    assert_eq!(now("u 1-pi"), gone("1-pi", "its kernel"));
     fs::remove_file(place.at(REAL)).unwrap();
-    let why = "the initramfs of 2-pi is not made: update-initramfs is gone";
-    assert_eq!(now("c 2-pi"), Err(why.into()));
+    assert_eq!(now("c 2-pi"), gone("2-pi", "update-initramfs"));
 }
 
 #[test]

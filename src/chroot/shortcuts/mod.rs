@@ -3,9 +3,10 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::{event::Event, sys::inroot::Root};
+
 pub mod apt_hooks;
 pub mod initramfs;
-use crate::sys::inroot::Root;
 
 /// Which shortcuts are taken; as in pichroot.yml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +64,7 @@ impl Shortcuts {
 
     /// Those of them that there is a use for in the image at `root`, and a place; of the others, why not.
     /// Looked at before anything of ours is put there.
-    pub fn possible_in(mut self, root: &Root) -> (Self, Vec<String>) {
+    pub fn possible_in(mut self, root: &Root) -> (Self, Vec<Event>) {
         let looks = [
             (
                 "apt-hooks",
@@ -72,14 +73,17 @@ impl Shortcuts {
             ),
             ("initramfs", &mut self.initramfs, initramfs::possible_in),
         ];
-        let mut reasons = Vec::new();
+        let mut told = Vec::new();
         for (name, taken, possible_in) in looks {
             if *taken && let Err(why) = possible_in(root) {
-                reasons.push(format!("the shortcut {name} is not taken: {why}"));
+                told.push(Event::NoShortcut {
+                    name: name.to_owned(),
+                    why,
+                });
                 *taken = false;
             }
         }
-        (self, reasons)
+        (self, told)
     }
 }
 

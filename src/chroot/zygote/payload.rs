@@ -13,8 +13,6 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use zip::{ZipArchive, ZipWriter};
 
-use super::library::Library;
-
 /// Where the wrapper's own code ends and the call with this module's values begins.
 const CALL: &str = "\nif __name__ == \"__main__\":\n    _ansiballz_main(\n";
 /// The longest text of one member that is looked at; Ansible's own longest has 100 KiB.
@@ -116,15 +114,15 @@ impl Payload {
             .collect()
     }
 
-    /// The payload without what a zygote with `library` has already; reading a zip directory
+    /// The payload without the members that a zygote `has` already; reading a zip directory
     /// takes an emulated Python long. A module that may start another interpreter on the archive
     /// (Ansible's `respawn`) gets all of it.
-    pub fn lean(&self, library: &Library) -> Option<Lean> {
+    pub fn lean(&self, has: impl Fn(&str) -> bool) -> Option<Lean> {
         let respawns = self.members.iter().any(|m| m.name.contains("respawn"));
         let encoded = if respawns {
             None
         } else {
-            Some(STANDARD.encode(self.without(library)?))
+            Some(STANDARD.encode(self.without(has)?))
         };
         let original = &self.text[self.encoded.clone()];
         let encoded = encoded.as_deref().map_or(original, str::as_bytes);
@@ -139,9 +137,9 @@ impl Payload {
         Some(Lean { text, parts })
     }
 
-    fn without(&self, library: &Library) -> Option<Vec<u8>> {
+    fn without(&self, has: impl Fn(&str) -> bool) -> Option<Vec<u8>> {
         let mut archive = ZipArchive::new(Cursor::new(&self.archive)).ok()?;
-        let left_out = self.members.iter().filter(|m| library.has(&m.name));
+        let left_out = self.members.iter().filter(|m| has(&m.name));
         let left_out = left_out.map(|m| m.index).collect::<BTreeSet<_>>();
         let mut lean = ZipWriter::new(Cursor::new(Vec::new()));
         for index in (0..archive.len()).filter(|index| !left_out.contains(index)) {
@@ -175,7 +173,7 @@ fn members(archive: &[u8]) -> Option<Vec<Member>> {
 mod tests {
     use std::{collections::BTreeSet, io::Write};
 
-    use super::*;
+    use super::{super::library::Library, *};
 
     const MEMBERS: [&str; 4] = [
         "ansible/__init__.py",
@@ -216,10 +214,14 @@ mod tests {
         library
     }
 
+    fn lean_for(library: &Library, payload: &Payload) -> Lean {
+        payload.lean(|name| library.has(name)).unwrap()
+    }
+
     #[test]
     fn what_is_known_is_left_out_and_the_rest_is_as_it_was() {
         let payload = usual();
-        let lean = payload.lean(&knowing(&payload, 0)).unwrap();
+        let lean = lean_for(&knowing(&payload, 0), &payload);
         let [start, first, last, end] = lean.parts;
         assert!(lean.text[start..].starts_with(&CALL.as_bytes()[1..]));
         assert_eq!(&lean.text[last..end], b",\n)\n");
@@ -242,7 +244,7 @@ mod tests {
     fn a_module_that_may_respawn_gets_its_whole_archive() {
         let names = [&MEMBERS[..], &["ansible/module_utils/common/respawn.py"]].concat();
         let payload = Payload::recognise(text(&names, "{}", "{}")).unwrap();
-        let lean = payload.lean(&knowing(&payload, 0)).unwrap();
+        let lean = lean_for(&knowing(&payload, 0), &payload);
         assert_eq!(lean.text, payload.text);
     }
 

@@ -153,7 +153,7 @@ impl Zygote {
     ) -> Option<Running> {
         let library = self.library.lock().await;
         let absent = library.absent(payload)?;
-        let lean = payload.lean(&library)?;
+        let lean = payload.lean(|name| library.has(name))?;
         let text = memory::sealed("module", &lean.text).ok()?;
         let (sender, mut receiver) = oneshot::channel();
         let id = self.shared.waiting(|waiting| {

@@ -4,8 +4,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{ArgAction, Args};
 
-use super::playbook::PlaybookArgs;
-use crate::config::{Emulation, Executor, Given, Network, OnError, Shortcut};
+use super::{open::OpenArgs, playbook::PlaybookArgs};
+use crate::config::{Executor, Given, OnError};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,13 +34,11 @@ pub struct AnsibleArgs {
     #[arg(long, value_name = "SOURCE")]
     pub image: Option<String>,
 
-    /// Checksum of the source: sha256:HEX, sha512:, sha1:, md5:, file:URL-OR-PATH, or none
-    ///
-    /// Default: image.checksum of the configuration file, unless --image is given.
-    #[arg(long, value_name = "SUM")]
-    pub checksum: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub open: OpenArgs,
 
-    /// Where the result goes [default: image.output, else {hn_hostname}.img, else the playbook's
+    /// Where the result goes [default: image.output, else the machine's name, else the playbook's
     /// name with .img]
     #[arg(short, long, value_name = "PATH")]
     pub output: Option<PathBuf>,
@@ -48,10 +46,6 @@ pub struct AnsibleArgs {
     /// Replace an output that exists
     #[arg(long)]
     pub force: bool,
-
-    /// The configuration file [default: ./pichroot.yml where it exists]
-    #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
 
     /// Variables: k=v words, a JSON or YAML object, or @FILE; repeatable, later ones win
     #[arg(short, long, value_name = "VARS")]
@@ -87,21 +81,9 @@ pub struct AnsibleArgs {
     #[arg(long, value_name = "WHAT")]
     pub on_error: Option<OnError>,
 
-    /// How programs of the image are run [default: auto]
-    #[arg(long, value_name = "HOW")]
-    pub emulation: Option<Emulation>,
-
-    /// The network that programs of the image see [default: host]
-    #[arg(long, value_name = "NETWORK")]
-    pub network: Option<Network>,
-
     /// How Ansible reaches the image [default: fast]
     #[arg(long, value_name = "HOW")]
     pub executor: Option<Executor>,
-
-    /// A shortcut not to take; repeatable
-    #[arg(long = "no-shortcut", value_name = "NAME")]
-    pub no_shortcuts: Vec<Shortcut>,
 
     /// Say more, and have Ansible say more; up to -vvvvvv
     #[arg(short, action = ArgAction::Count)]
@@ -116,10 +98,9 @@ impl From<AnsibleArgs> for Given {
     fn from(args: AnsibleArgs) -> Self {
         Given {
             playbook: args.playbook,
-            image: args.image,
-            checksum: args.checksum,
+            source: args.image,
+            image: args.open.into(),
             output: args.output,
-            config: args.config,
             extra_vars: args.extra_vars,
             var_files: args.var_files,
             secrets: args.secrets,
@@ -130,10 +111,7 @@ impl From<AnsibleArgs> for Given {
             options: args.options.arguments(),
             rest: args.rest,
             on_error: args.on_error,
-            emulation: args.emulation,
-            network: args.network,
             executor: args.executor,
-            no_shortcuts: args.no_shortcuts,
             force: args.force,
         }
     }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-use crate::config::{Emulation, Network, Shortcut, Shortcuts};
+use super::open::OpenArgs;
 
 const EXEC_EXAMPLES: &str = "\
 Examples:
@@ -53,33 +53,13 @@ pub struct ImageArgs {
     #[arg(long)]
     pub write: bool,
 
-    /// Checksum of the image: sha256:HEX, sha512:, sha1:, md5:, file:URL-OR-PATH, or none
-    #[arg(long, value_name = "SUM")]
-    pub checksum: Option<String>,
-
-    /// How programs of the image are run
-    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
-    pub emulation: Emulation,
-
-    /// The network that programs of the image see
-    #[arg(long, value_name = "NETWORK", value_enum, default_value_t)]
-    pub network: Network,
-
-    /// A shortcut not to take; repeatable
-    #[arg(long = "no-shortcut", value_name = "NAME")]
-    pub no_shortcuts: Vec<Shortcut>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub open: OpenArgs,
 
     /// Say more, such as how programs of the image were run
     #[arg(short)]
     pub verbose: bool,
-}
-
-impl ImageArgs {
-    /// All but those.
-    pub fn shortcuts(&self) -> Shortcuts {
-        let given = self.no_shortcuts.iter().copied();
-        given.fold(Shortcuts::default(), Shortcuts::without)
-    }
 }
 
 /// Options of `pichroot exec`.

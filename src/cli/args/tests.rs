@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 
 use super::*;
-use crate::config::{Emulation, Given, Network, OnError, Shortcut, Shortcuts};
+use crate::config::{Emulation, Given, Network, OnError, Shortcut};
 
 fn parse(line: &[&str]) -> Result<Command, String> {
     Cli::try_parse_from(std::iter::once(&"pichroot").chain(line))
@@ -54,8 +54,8 @@ fn options_may_stand_before_and_after_the_playbook() {
     assert_eq!(given.options, ["--check", "--diff", "--tags=x", "--tags=y"]);
     assert_eq!(given.rest, ["--foo", "-v"]);
     assert_eq!(given.on_error, Some(OnError::Keep));
-    assert_eq!(given.emulation, Some(Emulation::Qemu));
-    assert_eq!(given.network, Some(Network::None));
+    assert_eq!(given.image.emulation, Some(Emulation::Qemu));
+    assert_eq!(given.image.network, Some(Network::None));
 }
 
 #[test]
@@ -67,12 +67,14 @@ fn shortcuts_are_named_one_by_one() {
         "--no-shortcut=apt-hooks",
     ];
     let given = given(&[&["ansible"], &line[..]].concat());
-    assert_eq!(given.no_shortcuts, [Shortcut::Sync, Shortcut::AptHooks]);
+    assert_eq!(
+        given.image.no_shortcuts,
+        [Shortcut::Sync, Shortcut::AptHooks]
+    );
     let Ok(Command::Shell(args)) = parse(&["shell", "--no-shortcut", "all", "a.img"]) else {
         panic!("shell expected")
     };
-    let none = Shortcuts::default().without(Shortcut::All);
-    assert_eq!(args.image.shortcuts(), none);
+    assert_eq!(args.image.open.no_shortcuts, [Shortcut::All]);
     let error = parse(&["ansible", "site.yml", "--no-shortcut", "snyc"]);
     assert!(error.err().unwrap().contains("sync"));
 }

@@ -25,18 +25,20 @@ struct About {
 /// ansible-playbook itself, our connection plugin, and community.general's for `--executor plain`.
 pub fn checks(around: &Surroundings, distribution: &Distribution) -> Vec<Check> {
     const ID: &str = "ansible";
-    let install = || match &around.data_dir {
-        Some(folder) if folder.join("scripts/ansible-venv.sh").is_file() => {
-            format!("{}/scripts/ansible-venv.sh run", folder.display())
-        }
+    let script = around
+        .venv
+        .as_ref()
+        .map(|venv| venv.with_file_name("scripts/ansible-venv.sh"));
+    let install = || match &script {
+        Some(script) if script.is_file() => format!("{} run", script.display()),
         _ => distribution.install_ansible(),
     };
-    let configured = configured(&around.cwd);
+    let configured = configured(around);
     let found = find::ansible_playbook(
         configured.as_deref(),
         &around.env,
         &around.cwd,
-        around.data_dir.as_deref(),
+        around.venv.as_deref(),
     );
     let path = match found {
         Ok(path) => path,
@@ -63,19 +65,24 @@ pub fn checks(around: &Surroundings, distribution: &Distribution) -> Vec<Check> 
         ),
         _ => Check::ok(ID, format!("{shown}, core {}", about.core)),
     };
-    let ours = match around.connection_plugins() {
-        Ok(folder) => Check::ok("connection-plugin", folder.display().to_string()),
-        Err(error) => Check::missing("connection-plugin", error.to_string()),
+    let ours = match (around.has_connection_plugin(), &around.data_dir) {
+        (Err(error), _) => Check::missing("connection-plugin", error.to_string()),
+        (Ok(()), Some(folder)) => {
+            Check::ok("connection-plugin", format!("in {}", folder.display()))
+        }
+        (Ok(()), None) => Check::ok("connection-plugin", "in pichroot itself"),
     };
     vec![ansible, ours, peer(&path, &about)]
 }
 
 /// `ansible.command` of ./pichroot.yml. A file that cannot be read is for a run to complain about.
-fn configured(cwd: &Path) -> Option<PathBuf> {
-    let command = File::read(&cwd.join(file::NAME)).ok()?.ansible.command?;
-    let home = std::env::var_os("HOME");
+fn configured(around: &Surroundings) -> Option<PathBuf> {
+    let command = File::read(&around.cwd.join(file::NAME))
+        .ok()?
+        .ansible
+        .command?;
     Some(if command.contains('/') {
-        locations::absolute(&command, cwd, home.as_deref().map(Path::new))
+        locations::absolute(&command, &around.cwd, around.home())
     } else {
         command.into()
     })

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{check::Check, exists};
+use super::check::Check;
 use crate::{
     chroot::filesystems::OWN_PROCESS_LIMIT,
     emulation::{arch::Arch, binfmt},
@@ -170,6 +170,11 @@ pub fn fat() -> Check {
         );
     }
     Check::missing(ID, "this kernel has neither vfat nor /dev/fuse").run("modprobe fuse".to_owned())
+}
+
+/// Whether `path` is there, for devices and kernel switches.
+fn exists(path: &str) -> bool {
+    Path::new(path).exists()
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ mod space;
 mod trial;
 mod twins;
 
-use std::path::Path;
-
+use check::{Check, Status};
+use distribution::Distribution;
 use serde::Serialize;
 
 use super::args::DoctorArgs;
@@ -20,8 +20,6 @@ use crate::{
     error::{Context, Error, Kind, Result},
     ui::{self, Tone},
 };
-use check::{Check, Status};
-use distribution::Distribution;
 
 /// Raised when a field changes its meaning; new fields and new checks do not raise it.
 const SCHEMA: u32 = 1;
@@ -90,7 +88,7 @@ fn examine(around: &Surroundings) -> Vec<Check> {
         programs::checker("fsck.vfat", &distribution),
     ];
     checks.extend(ansible::checks(around, &distribution));
-    checks.push(space::cache());
+    checks.push(space::cache(around));
     checks.push(space::output(&around.cwd));
     checks.push(trial::all_together(root, host));
     checks
@@ -113,9 +111,4 @@ fn lines(check: &Check) -> Vec<(Tone, Vec<String>)> {
         (Tone::Plain, cells)
     });
     std::iter::once((tone, first)).chain(run).collect()
-}
-
-/// Whether `path` is there, for devices and kernel switches.
-fn exists(path: &str) -> bool {
-    Path::new(path).exists()
 }

@@ -8,16 +8,16 @@ use nix::{
 };
 
 use super::check::Check;
-use crate::image::Cache;
+use crate::config::Surroundings;
 
 /// Room for a base image and a work image of some GiB each, in GiB.
 const COMFORTABLE: f64 = 8.0;
 
 /// The cache: where it is, whether it can be written, and how much fits.
-pub fn cache() -> Check {
+pub fn cache(around: &Surroundings) -> Check {
     const ID: &str = "cache";
     let elsewhere = "export PICHROOT_CACHE_DIR=/a/larger/place";
-    match Cache::default_dir() {
+    match around.cache_dir() {
         Ok(dir) => place(ID, &dir, elsewhere),
         Err(error) => Check::missing(ID, error.to_string()).run(elsewhere.to_owned()),
     }

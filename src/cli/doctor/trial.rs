@@ -4,6 +4,7 @@ use super::check::Check;
 use crate::{
     chroot::trial,
     emulation::{self, Mode, arch::Arch},
+    ui::words,
 };
 
 /// Tries it, as root.
@@ -23,8 +24,14 @@ pub fn all_together(is_root: bool, host: Option<Arch>) -> Check {
         None => "namespaces and a loop device",
     };
     match trial::run(emulator.as_ref()) {
-        Ok(warnings) if warnings.is_empty() => Check::ok(ID, tried),
-        Ok(warnings) => Check::warning(ID, format!("{tried}; {}", warnings.join("; "))),
+        Ok(told) => {
+            let told = told.iter().filter_map(|event| words::of(event, true));
+            let told = told.collect::<Vec<_>>().join("; ");
+            match told.is_empty() {
+                true => Check::ok(ID, tried),
+                false => Check::warning(ID, format!("{tried}; {told}")),
+            }
+        }
         Err(error) => {
             let hint = error.hint_text().map(|hint| format!("; {hint}"));
             Check::missing(ID, format!("{error}{}", hint.unwrap_or_default()))

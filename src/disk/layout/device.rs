@@ -1,6 +1,6 @@
 //! Which partition an entry of the fstab means.
 
-use super::{Spec, Volume};
+use crate::disk::{fstab::Spec, volume::Volume};
 
 /// The disks a board or a machine boots from.
 const BOOT_DISKS: [&str; 8] = [

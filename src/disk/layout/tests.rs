@@ -1,4 +1,5 @@
 use super::*;
+use crate::disk::{Partition, probe::FileSystem};
 
 /// Number, MiB, gpt type (empty: dos 0x83), kind, label.
 fn volume(number: u32, mib: u64, type_: &str, kind: Option<FsKind>, label: &str) -> Volume {
@@ -166,10 +167,8 @@ fn candidates_for_the_root() {
 #[test]
 fn an_explicit_layout_is_checked() {
     let given = |pairs: &[(u32, &str)]| {
-        explicit(
-            &pi(),
-            &pairs.iter().map(|&(n, path)| (n, path.into())).collect(),
-        )
+        let pairs = pairs.iter().map(|&(n, path)| (n, path.to_owned()));
+        explicit(&pi(), &Given::check(&pairs.collect())?)
     };
     assert_eq!(
         places(&given(&[(1, "/boot/"), (2, "/")]).unwrap()),
@@ -177,7 +176,9 @@ fn an_explicit_layout_is_checked() {
     );
     for (wrong, word) in [
         (&[(2, "/boot")][..], "/"),
-        (&[(1, "/"), (2, "/")], "two"),
+        (&[(1, "/"), (2, "/")], "twice"),
+        (&[(0, "/")], "1 to 128"),
+        (&[(129, "/")], "1 to 128"),
         (&[(3, "/")], "partition 3"),
         (&[(1, "boot"), (2, "/")], "boot"),
         (&[(1, "/a/../b"), (2, "/")], "absolute"),

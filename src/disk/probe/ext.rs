@@ -2,7 +2,10 @@
 
 use std::io::{Read, Seek};
 
-use super::{FileSystem, FsKind, text, uuid};
+use super::{
+    kind::{FileSystem, FsKind},
+    text::{text, uuid},
+};
 use crate::bytes::{Fields, read_array};
 
 /// Features that ext3 knows; any other makes it ext4. Incompatible: filetype, recover, meta_bg.

@@ -6,7 +6,10 @@ use std::io::{Read, Seek};
 
 use serde::{Deserialize, Serialize};
 
-use super::{FileSystem, FsKind, text};
+use super::{
+    kind::{FileSystem, FsKind},
+    text::text,
+};
 use crate::bytes::{Fields, read_array, read_vec};
 
 /// The directory entry attribute of a volume label, and the mask of a long name's entry.
@@ -136,6 +139,14 @@ impl Geometry {
             .checked_sub(2)
             .filter(|&index| index < self.clusters)?;
         Some(self.data_start + u64::from(index) * u64::from(self.cluster))
+    }
+
+    /// Where Linux and Windows keep the mark "in use" in the boot sector.
+    pub fn state_byte(&self) -> usize {
+        match self.kind {
+            FsKind::Fat32 => 65,
+            _ => 37,
+        }
     }
 }
 

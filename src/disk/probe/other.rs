@@ -3,7 +3,10 @@
 
 use std::io::{Read, Seek};
 
-use super::{FileSystem, FsKind, text, uuid};
+use super::{
+    kind::{FileSystem, FsKind},
+    text::{text, utf16, uuid},
+};
 use crate::bytes::{Fields, read_array, read_vec};
 
 fn found(kind: FsKind, label: Option<String>, uuid: Option<String>) -> Option<FileSystem> {
@@ -109,12 +112,4 @@ fn exfat_label(reader: &mut (impl Read + Seek), boot: &[u8; 512]) -> Option<Stri
     let entries = read_vec(reader, root, 512).ok()??;
     let label = entries.chunks_exact(32).find(|entry| entry[0] == 0x83)?;
     utf16(&label[2..2 + 2 * usize::from(label[1].min(11))])
-}
-
-fn utf16(bytes: &[u8]) -> Option<String> {
-    let units = bytes
-        .chunks_exact(2)
-        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-    let units: Vec<u16> = units.take_while(|&unit| unit != 0).collect();
-    (!units.is_empty()).then(|| String::from_utf16_lossy(&units))
 }

@@ -1,6 +1,6 @@
 use std::os::unix::fs::{FileExt, PermissionsExt};
 
-use std::{ffi::OsString, fs};
+use std::fs;
 
 use super::{
     super::{
@@ -24,27 +24,6 @@ fn insert(cache: &Cache, record: BaseRecord) -> BaseImage {
     let new = cache.new_base().unwrap();
     new.file().write_all_at(b"data", 0).unwrap();
     cache.insert(new, record).unwrap()
-}
-
-#[test]
-fn the_default_directory() {
-    let at = |vars: &[(&str, &str)], root| {
-        let var = |name: &str| {
-            let found = vars.iter().find(|(key, _)| *key == name);
-            found.map(|(_, value)| OsString::from(value))
-        };
-        default_dir(var, root).map(|dir| dir.display().to_string())
-    };
-    let own = [("PICHROOT_CACHE_DIR", "/c"), ("HOME", "/h")];
-    assert_eq!(at(&own, true).unwrap(), "/c");
-    assert_eq!(at(&[("HOME", "/h")], true).unwrap(), "/var/cache/pichroot");
-    assert_eq!(at(&[("HOME", "/h")], false).unwrap(), "/h/.cache/pichroot");
-    let xdg = [("XDG_CACHE_HOME", "/x"), ("HOME", "/h")];
-    assert_eq!(at(&xdg, false).unwrap(), "/x/pichroot");
-    // The XDG base directory specification: a relative path is to be ignored.
-    let relative = [("XDG_CACHE_HOME", "x"), ("HOME", "/h")];
-    assert_eq!(at(&relative, false).unwrap(), "/h/.cache/pichroot");
-    assert_eq!(at(&[], false).unwrap_err().kind(), Kind::Usage);
 }
 
 #[test]

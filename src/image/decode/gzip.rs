@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use super::SameErrors;
+use super::errors::SameErrors;
 
 /// Decodes every member; the simpler decoder of the same crate would end after the first.
 pub fn decoder(input: impl BufRead) -> impl Read {

@@ -4,6 +4,8 @@
 //! image, a missing end is [`io::ErrorKind::UnexpectedEof`], and anything else behind the data is
 //! [`io::ErrorKind::InvalidData`]. None ever ends early without an error.
 
+mod errors;
+mod format;
 mod gzip;
 mod xz;
 pub(super) mod zip;
@@ -11,120 +13,7 @@ mod zstd;
 
 use std::io::{self, BufRead, Read};
 
-/// How an image is packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Not packed.
-    Raw,
-    /// .xz, of one or more streams and blocks.
-    Xz,
-    /// gzip, of one or more members.
-    Gzip,
-    /// Zstandard, of one or more frames.
-    Zstd,
-    /// A zip archive that holds one image.
-    Zip,
-    /// Something else with a known signature: its name, and how to make an image of it.
-    Foreign(&'static str, &'static str),
-}
-
-/// How many bytes [`Format::detect`] wants to see.
-pub const HEAD: usize = 262 + 6;
-
-/// Signatures: offset, bytes, format. From the formats' specifications (.xz file format 1.2.1,
-/// RFC 1952, RFC 8878, APPNOTE 6.3) and, for foreign ones, file(1)'s list.
-const SIGNATURES: &[(usize, &[u8], Format)] = &[
-    (0, b"\xFD7zXZ\0", Format::Xz),
-    (0, b"\x1F\x8B", Format::Gzip),
-    (0, b"\x28\xB5\x2F\xFD", Format::Zstd),
-    (0, b"PK\x03\x04", Format::Zip),
-    (0, b"PK\x05\x06", Format::Zip),
-    (
-        0,
-        b"BZh",
-        Format::Foreign("bzip2", "unpack it with bunzip2 first"),
-    ),
-    (
-        0,
-        b"7z\xBC\xAF\x27\x1C",
-        Format::Foreign("7-Zip", "unpack it with 7z x first"),
-    ),
-    (
-        0,
-        b"\x04\x22\x4D\x18",
-        Format::Foreign("lz4", "unpack it with lz4 -d first"),
-    ),
-    (
-        0,
-        b"LZIP",
-        Format::Foreign("lzip", "unpack it with lzip -d first"),
-    ),
-    (
-        0,
-        b"\x5D\0\0",
-        Format::Foreign("lzma", "unpack it with xz -d first"),
-    ),
-    (
-        0,
-        b"Rar!",
-        Format::Foreign("RAR", "unpack it with unrar first"),
-    ),
-    (
-        0,
-        b"QFI\xFB",
-        Format::Foreign("qcow2", "convert it with qemu-img convert -O raw first"),
-    ),
-    (
-        0,
-        b"KDMV",
-        Format::Foreign("VMDK", "convert it with qemu-img convert -O raw first"),
-    ),
-    (
-        0,
-        b"conectix",
-        Format::Foreign("VHD", "convert it with qemu-img convert -O raw first"),
-    ),
-    (
-        0,
-        b"vhdxfile",
-        Format::Foreign("VHDX", "convert it with qemu-img convert -O raw first"),
-    ),
-    (
-        257,
-        b"ustar",
-        Format::Foreign("tar", "unpack it with tar -x first"),
-    ),
-    (
-        0,
-        b"hsqs",
-        Format::Foreign("squashfs", "name a disk image, with a partition table"),
-    ),
-];
-
-impl Format {
-    /// The format of a file that begins with `head`; what nothing matches is raw.
-    pub fn detect(head: &[u8]) -> Format {
-        let found = SIGNATURES.iter().find(|(offset, bytes, _)| {
-            head.get(*offset..)
-                .is_some_and(|rest| rest.starts_with(bytes))
-        });
-        // A compressed file may itself be empty of data, but no disk image begins like one:
-        // boot code begins with a jump, or the sector is zero up to its table.
-        found.map_or(Format::Raw, |(_, _, format)| *format)
-    }
-
-    /// The name shown to the user.
-    pub fn name(self) -> &'static str {
-        match self {
-            Format::Raw => "raw",
-            Format::Xz => "xz",
-            Format::Gzip => "gzip",
-            Format::Zstd => "zstd",
-            Format::Zip => "zip",
-            Format::Foreign(name, _) => name,
-        }
-    }
-}
+pub use format::{Format, HEAD};
 
 /// The decoded bytes of the stream `input` of the given format; zip needs [`zip::with_image`].
 pub fn open<'a>(format: Format, input: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
@@ -140,22 +29,6 @@ pub fn open<'a>(format: Format, input: impl BufRead + 'a) -> io::Result<Box<dyn 
             )));
         }
     })
-}
-
-/// Gives a library's errors about damaged data the kind promised above.
-struct SameErrors<R>(R);
-
-impl<R: Read> Read for SameErrors<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.0.read(out).map_err(|error| match error.kind() {
-            io::ErrorKind::Other | io::ErrorKind::InvalidInput
-                if error.raw_os_error().is_none() =>
-            {
-                io::Error::new(io::ErrorKind::InvalidData, error)
-            }
-            _ => error,
-        })
-    }
 }
 
 /// Inputs that every stream decoder must take or refuse in the same way.
@@ -225,20 +98,5 @@ pub(super) mod testing {
         let mut broken = packed.clone();
         broken[whole / 2] ^= 0x10;
         assert!(decode(format, &broken).is_err());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kinds_are_told_by_their_first_bytes() {
-        assert_eq!(Format::detect(b""), Format::Raw);
-        assert_eq!(Format::detect(&[0; HEAD]), Format::Raw);
-        assert_eq!(Format::detect(b"\xEB\x3C\x90MSDOS5.0"), Format::Raw);
-        let mut tar = [0; HEAD];
-        tar[257..262].copy_from_slice(b"ustar");
-        assert_eq!(Format::detect(&tar).name(), "tar");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::SameErrors;
+use super::errors::SameErrors;
 
 /// The largest window that is decoded, as a power of two: `zstd --ultra --long=31`, the most there
 /// is. The memory is used only by files that ask for it.

@@ -10,7 +10,7 @@ use super::{
     server::{Files, Reply, Server},
     *,
 };
-use crate::{error::Kind, image::decode::testing::image, report::Silent};
+use crate::{error::Kind, event::Silent, image::decode::testing::image};
 
 fn client() -> Client {
     let patience = Patience {

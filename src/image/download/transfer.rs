@@ -19,7 +19,7 @@ use super::super::{
 };
 use crate::{
     error::{Context, Error, Kind, Result},
-    report::Report,
+    event::{Report, Task},
 };
 
 /// How much is read at once, in bytes.
@@ -147,7 +147,7 @@ impl Transfer<'_> {
         };
         let progress = self
             .report
-            .progress(&format!("downloading {}", self.shown), total);
+            .begin(Task::Downloading(self.shown.to_owned()), total);
         let mut body = response.into_body().into_reader();
         let mut buffer = vec![0; BUFFER];
         loop {

@@ -1,7 +1,7 @@
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 
 use super::*;
-use crate::report::Silent;
+use crate::event::Silent;
 
 fn base(dir: &Path) -> BaseImage {
     let path = dir.join("base.img");
@@ -27,7 +27,7 @@ fn the_output_appears_when_it_is_published_and_belongs_to_its_owner_alone() {
     let dir = tempfile::tempdir().unwrap();
     let base = base(dir.path());
     let output = dir.path().join("out.img");
-    let work = WorkImage::create(&base, &output, false, &Silent).unwrap();
+    let work = WorkImage::create(&base, &output, false, None, &Silent).unwrap();
     work.file().write_all_at(b"work", 0).unwrap();
     assert!(!output.exists());
     work.publish().unwrap();
@@ -44,7 +44,7 @@ fn the_output_appears_when_it_is_published_and_belongs_to_its_owner_alone() {
 fn dropped_it_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let base = base(dir.path());
-    drop(WorkImage::create(&base, &dir.path().join("out.img"), false, &Silent).unwrap());
+    drop(WorkImage::create(&base, &dir.path().join("out.img"), false, None, &Silent).unwrap());
     assert_eq!(names(dir.path()), ["base.img"]);
 }
 
@@ -53,7 +53,7 @@ fn an_output_that_appeared_meanwhile_is_not_replaced_and_the_work_is_not_lost() 
     let dir = tempfile::tempdir().unwrap();
     let base = base(dir.path());
     let output = dir.path().join("out.img");
-    let work = WorkImage::create(&base, &output, false, &Silent).unwrap();
+    let work = WorkImage::create(&base, &output, false, None, &Silent).unwrap();
     fs::write(&output, "theirs").unwrap();
     let error = work.publish().unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
@@ -61,7 +61,7 @@ fn an_output_that_appeared_meanwhile_is_not_replaced_and_the_work_is_not_lost() 
     assert_eq!(fs::read(&output).unwrap(), b"theirs");
     assert_eq!(fs::read(dir.path().join("out.img.new")).unwrap(), b"base");
 
-    let work = WorkImage::create(&base, &output, true, &Silent).unwrap();
+    let work = WorkImage::create(&base, &output, true, None, &Silent).unwrap();
     work.publish().unwrap();
     assert_eq!(fs::read(&output).unwrap(), b"base");
 }
@@ -72,7 +72,7 @@ fn a_failed_image_is_kept_under_a_name_of_its_own() {
     let base = base(dir.path());
     let output = dir.path().join("out.img");
     for name in ["out.img.failed", "out.img.failed.2", "out.img.failed.3"] {
-        let work = WorkImage::create(&base, &output, false, &Silent).unwrap();
+        let work = WorkImage::create(&base, &output, false, None, &Silent).unwrap();
         assert_eq!(work.keep().unwrap(), dir.path().join(name));
     }
     assert!(!output.exists());
@@ -85,7 +85,7 @@ fn leftovers_of_a_killed_run_are_swept() {
     fs::write(dir.path().join(".out.img.pichroot-1"), "").unwrap();
     fs::write(dir.path().join(".other.img.pichroot-1"), "").unwrap();
     let output = dir.path().join("out.img");
-    WorkImage::create(&base, &output, false, &Silent)
+    WorkImage::create(&base, &output, false, None, &Silent)
         .unwrap()
         .publish()
         .unwrap();
@@ -111,15 +111,15 @@ fn outputs_that_cannot_be_are_refused_before_any_work() {
         error.to_string()
     };
     assert!(refused(&dir.path().join("there.img"), false).ends_with("exists"));
-    assert!(refused(&dir.path().join("dangling.img"), false).ends_with("exists"));
-    assert!(refused(dir.path(), true).contains("is a directory"));
-    assert!(refused(Path::new("/dev/null"), true).contains("is a device"));
-    assert!(refused(&dir.path().join("no/such.img"), true).contains("directory"));
-    assert!(refused(&image.join("x.img"), true).contains("directory"));
-    assert!(refused(&image, true).contains("source image itself"));
-    assert!(refused(&dir.path().join("link.img"), true).contains("source image itself"));
-    assert!(refused(&dir.path().join("new/"), true).contains("not a file name"));
-    assert!(refused(Path::new(""), true).contains("not a file name"));
+    assert!(refused(&dir.path().join("dangling.img"), false).contains("not a regular file"));
+    assert!(refused(dir.path(), true).contains("is a folder"));
+    assert!(refused(Path::new("/dev/null"), true).contains("not a regular file"));
+    assert!(refused(&dir.path().join("no/such.img"), true).contains("does not exist"));
+    assert!(refused(&image.join("x.img"), true).contains("does not exist"));
+    assert!(refused(&image, true).contains("the source image"));
+    assert!(refused(&dir.path().join("link.img"), true).contains("the source image"));
+    assert!(refused(&dir.path().join("new/"), true).contains("is a folder"));
+    assert!(refused(Path::new(""), true).contains("is a folder"));
 
     check_output(&dir.path().join("there.img"), true, &source).unwrap();
     check_output(&dir.path().join("new.img"), false, &source).unwrap();

@@ -2,12 +2,17 @@
 
 use std::{io::ErrorKind, time::Duration};
 
+use percent_encoding::utf8_percent_encode;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use ureq::{Agent, tls::TlsConfig};
 
 use super::{Settings, authorities};
-use crate::error::{Kind, Result};
+use crate::{
+    address::Address,
+    error::{Kind, Result},
+    secrets::percent::PATH,
+};
 
 /// The longest reply that is read, in bytes.
 const LIMIT: u64 = 4 << 20;
@@ -83,7 +88,7 @@ impl Http {
 
     /// Gets `/v1/PATH`.
     pub fn get(&self, path: &str) -> Result<Reply, Problem> {
-        let mut url = format!("{}/v1/{}", self.address, encode(path));
+        let mut url = format!("{}/v1/{}", self.address, utf8_percent_encode(path, PATH));
         for _ in 0..=REDIRECTS {
             let mut request = self
                 .agent
@@ -195,21 +200,8 @@ fn said(body: &Value) -> String {
 
 /// Whether the server is on this machine, where no proxy is asked.
 fn is_loopback(address: &str) -> bool {
-    let host = address.split("://").nth(1).unwrap_or_default();
+    let host = Address::of(address).host;
     ["127.", "localhost", "[::1]"]
         .iter()
         .any(|name| host.starts_with(name))
-}
-
-/// Percent-encodes all but what a path may hold.
-fn encode(path: &str) -> String {
-    path.bytes()
-        .map(|byte| {
-            if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
-        .collect()
 }

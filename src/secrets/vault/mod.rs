@@ -11,11 +11,11 @@ mod tests;
 
 pub use settings::Settings;
 
+use http::{Http, Reply};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use http::{Http, Reply};
 
 /// A connection to one Vault server.
 #[derive(Debug)]

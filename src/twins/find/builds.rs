@@ -9,14 +9,17 @@ use std::{
 };
 
 use super::{
-    Search,
     apt::Apt,
     installed::Installed,
     port::{Port, same_version},
+    search::Search,
     sources::Sources,
     store::{Index, Store},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    event::Event,
+};
 
 /// For how long the sources are not asked again for what they did not have, in seconds.
 const PAUSE: u64 = 3600;
@@ -162,7 +165,7 @@ impl<'a> Builds<'a> {
     ///
     /// # Errors
     /// When the sources could not be asked.
-    pub fn fetch(&mut self, apt: &mut Option<Apt>, report: &dyn Fn(&str)) -> Result<bool> {
+    pub fn fetch(&mut self, apt: &mut Option<Apt>, report: &dyn Fn(Event)) -> Result<bool> {
         let mut wanted = self.wanted.take();
         wanted.retain(|of| !self.tried.contains(of));
         self.tried.extend(wanted.iter().cloned());
@@ -188,11 +191,11 @@ impl<'a> Builds<'a> {
 
     /// An apt for the sources; for a while none when they could not be reached, so that a run
     /// without a network does not wait for it each time.
-    fn open(&mut self, report: &dyn Fn(&str)) -> Result<Apt> {
+    fn open(&mut self, report: &dyn Fn(Event)) -> Result<Apt> {
         if now().saturating_sub(self.index.failed) < PAUSE_AFTER_FAILURE {
             return Err(Error::host("the sources could not be reached a moment ago"));
         }
-        report("asking the image's sources for twins");
+        report(Event::AskingForTwins);
         let apt = Apt::new(&self.sources, self.port.name, &self.scratch);
         let complete = apt.as_ref().is_ok_and(|apt| apt.complete);
         self.index.failed = if complete { 0 } else { now() };
@@ -200,7 +203,7 @@ impl<'a> Builds<'a> {
         apt
     }
 
-    fn ask(&mut self, apt: &Apt, wanted: &BTreeSet<Wanted>, report: &dyn Fn(&str)) -> Result<()> {
+    fn ask(&mut self, apt: &Apt, wanted: &BTreeSet<Wanted>, report: &dyn Fn(Event)) -> Result<()> {
         let names = wanted.iter().map(|(package, _)| package.clone()).collect();
         let offers = apt.offers(&names)?;
         let mut chosen = Vec::new();
@@ -220,7 +223,10 @@ impl<'a> Builds<'a> {
         }
         if !chosen.is_empty() {
             let (count, arch) = (chosen.len(), self.port.name);
-            report(&format!("fetching {count} packages for {arch}"));
+            report(Event::FetchingTwins {
+                packages: count,
+                architecture: arch.to_string(),
+            });
             let files = apt.download(&chosen)?;
             let sums = chosen.iter().map(|offer| offer.sha256.as_str()).collect();
             self.store.add(&files, &sums, self.port.triplet, report)?;

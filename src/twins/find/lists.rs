@@ -1,6 +1,7 @@
 //! Lists of package sources in both forms of sources.list(5).
 
 use super::installed::{field, paragraphs};
+use crate::address::Address;
 
 /// One repository.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,17 +80,17 @@ pub fn deb822(text: &str) -> Vec<Source> {
 
 /// The source as it is for the architectures of PCs; `None` where it cannot be used.
 pub fn primary(mut source: Source) -> Option<Source> {
-    let (scheme, rest) = source.uri.split_once("://")?;
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let address = Address::of(&source.uri);
     // Neither passwords nor anything that a list would read as more than a word.
     let usual = |b: u8| b.is_ascii_alphanumeric() || b"+-._~/:%".contains(&b);
     let plain = |word: &String| word.bytes().all(usual);
     let words = plain(&source.uri) && plain(&source.suite) && source.components.iter().all(plain);
-    if !words || !matches!(scheme, "http" | "https") {
+    if !words || !matches!(address.scheme, Some("http" | "https")) {
         return None;
     }
     // Ubuntu keeps all but amd64 and i386 apart.
-    if host.ends_with("ports.ubuntu.com") || path.trim_end_matches('/').ends_with("ubuntu-ports") {
+    let path = address.path.trim_end_matches('/');
+    if address.host.ends_with("ports.ubuntu.com") || path.ends_with("ubuntu-ports") {
         let security = source.suite.ends_with("-security");
         let host = if security { "security" } else { "archive" };
         source.uri = format!("http://{host}.ubuntu.com/ubuntu");

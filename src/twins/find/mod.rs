@@ -8,12 +8,14 @@ mod apt;
 mod builds;
 pub mod catalogue;
 mod deb;
+mod found;
 mod installed;
 mod libraries;
 mod lists;
 mod pairing;
 pub mod perl;
 mod port;
+mod search;
 mod sources;
 pub mod stamp;
 mod store;
@@ -21,109 +23,23 @@ mod store;
 mod testing;
 mod verified;
 
-use std::path::{Path, PathBuf};
-
 pub use catalogue::Rule;
-pub use installed::FileId;
+pub use found::Found;
+pub use search::Search;
 
 use self::{
     builds::Builds,
     installed::Installed,
     libraries::Libraries,
     pairing::{candidates, pair},
-    perl::Perl,
     port::ports,
-    stamp::Stamp,
     store::Store,
     verified::Verified,
 };
-use crate::{emulation::arch::Arch, error::Result, sys::inroot::Root};
+use crate::{error::Result, event::Event, sys::inroot::Root};
 
 /// How often more can be asked for: programs, their libraries, those of the libraries.
 const MAX_ROUNDS: usize = 8;
-
-/// Where and for what to look.
-pub struct Search<'a> {
-    /// The image's root.
-    pub root: &'a Root,
-    /// What the image is for.
-    pub image: Arch,
-    /// What twins are for.
-    pub host: Arch,
-    /// The kernel's release that programs of the image see, if it is not this machine's.
-    pub kernel: Option<&'a str>,
-    /// A private folder of ours; made when missing.
-    pub cache: &'a Path,
-    /// A folder for apt's own files while it fetches; nobody sweeps it. Other users have to get through.
-    pub scratch: &'a Path,
-    /// Whether to use the network; else only the host's packages and what is cached.
-    pub fetch: bool,
-    /// Takes details, for -v.
-    pub report: &'a dyn Fn(&str),
-}
-
-/// What there is.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// The programs that have twins, by path.
-    pub programs: Vec<Program>,
-    /// The twins' own dynamic loader, of the image's libc version; none where there is no twin.
-    pub loader: PathBuf,
-    /// What twins are for, as dpkg names it.
-    pub host: &'static str,
-    /// What the image is for, as dpkg names it.
-    pub image: &'static str,
-    /// Their libraries: host files, each named as programs ask for it, each name once.
-    pub libraries: Vec<PathBuf>,
-    /// Packages of the catalogue that the image has and of which a program got no twin.
-    pub missing: Vec<Missing>,
-    /// What perl needs, where it has a twin.
-    pub perl: Option<Perl>,
-    /// The image's nsswitch.conf, of before it was read: by another one programs look up users in another way.
-    pub nsswitch: Option<Stamp>,
-    /// Why there are none at all, where that is of the image.
-    pub none_as: Option<String>,
-    /// Whether a module that the image looks up users with could not be had. Programs that do so
-    /// could then give other answers than the image's own.
-    pub nss_missing: bool,
-}
-
-impl Found {
-    fn none(why: impl Into<String>) -> Self {
-        Found {
-            none_as: Some(why.into()),
-            ..Found::default()
-        }
-    }
-}
-
-/// A program of the image and its twin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Program {
-    /// Where the program is below the image's root, all links resolved.
-    pub path: PathBuf,
-    /// Its package.
-    pub package: String,
-    /// The version of that, in the image.
-    pub version: String,
-    /// The twin: a file of the host.
-    pub twin: PathBuf,
-    /// When it may run.
-    pub rule: Rule,
-    /// The program's file in the image, as it was when its content was found to be the package's.
-    pub file: FileId,
-}
-
-/// A package without twins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
-    /// The package.
-    pub package: String,
-    /// Its version in the image.
-    pub version: String,
-    /// Why, in a few words.
-    pub why: String,
-}
 
 /// Finds the twins for an image.
 ///
@@ -187,7 +103,10 @@ fn search_through(
 
 fn fetch(search: &Search, builds: &mut Builds, apt: &mut Option<apt::Apt>) -> bool {
     builds.fetch(apt, search.report).unwrap_or_else(|error| {
-        (search.report)(&format!("cannot fetch twins: {error}"));
+        (search.report)(Event::TwinsFailed {
+            what: "cannot fetch twins".into(),
+            why: error.to_string(),
+        });
         false
     })
 }

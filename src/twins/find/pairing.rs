@@ -6,15 +6,20 @@ use std::{
 };
 
 use super::{
-    Found, Missing, Program, Search,
     builds::{Builds, Wanted},
     catalogue::{CATALOGUE, Rule},
+    found::{Found, Program},
     installed::{FileId, Installed},
     libraries::{Libraries, name_services},
     perl,
     port::Port,
+    search::Search,
 };
-use crate::{elf::read_elf, emulation::arch::Arch};
+use crate::{
+    elf::read_elf,
+    emulation::arch::Arch,
+    event::{Event, TwinMissing},
+};
 
 /// glibc loads it to end a thread.
 const LIBGCC: &str = "libgcc_s.so.1";
@@ -48,9 +53,10 @@ pub fn candidates(search: &Search, image: &Installed) -> Vec<Candidate> {
             }
             let Some((intact, mut file)) = image.intact(entry.package, listed) else {
                 let package = entry.package;
-                (search.report)(&format!(
-                    "no twin of /{listed}: not as {package} brought it"
-                ));
+                (search.report)(Event::TwinsFailed {
+                    what: format!("no twin of /{listed}"),
+                    why: format!("not as {package} brought it"),
+                });
                 continue;
             };
             // Scripts need none, and a twin has no privileges to give.
@@ -147,7 +153,7 @@ pub fn pair(
     found.programs.dedup_by(|a, b| a.path == b.path);
     let missing = missing
         .into_iter()
-        .map(|((package, version), why)| Missing {
+        .map(|((package, version), why)| TwinMissing {
             package: package.clone(),
             version: version.clone(),
             why,

@@ -21,6 +21,7 @@ use sha2::{Digest, Sha256};
 use super::deb;
 use crate::{
     error::{Context, Kind, Result},
+    event::Event,
     hex::hex,
 };
 
@@ -118,7 +119,7 @@ impl Store {
         files: &[PathBuf],
         sums: &BTreeSet<&str>,
         triplet: &str,
-        report: &dyn Fn(&str),
+        report: &dyn Fn(Event),
     ) -> Result<()> {
         let top = self.folder.join("store");
         let failed = || format!("cannot write to {}", top.display());
@@ -140,7 +141,10 @@ impl Store {
             fs::create_dir(&new).context(Kind::Host, failed)?;
             match deb::unpack(bytes, triplet, &new) {
                 Ok(()) => done.push((new, top.join(sum))),
-                Err(error) => report(&format!("cannot unpack {}: {error}", file.display())),
+                Err(error) => report(Event::TwinsFailed {
+                    what: format!("cannot unpack {}", file.display()),
+                    why: error.to_string(),
+                }),
             }
         }
         // Whole also after a crash: first the content, then the names.

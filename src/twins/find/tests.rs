@@ -9,6 +9,7 @@ use super::{
     testing::{Tree, elf},
     *,
 };
+use crate::emulation::arch::Arch;
 
 const ARM: u16 = 183;
 const PC: u16 = 62;

@@ -4,7 +4,7 @@ use std::{fs, io, os::unix::fs::symlink, path::Path};
 
 use sha2::{Digest, Sha256};
 
-use super::table::{copy, identity, write};
+use super::copies::{copy, identity, write};
 use crate::{
     hex::hex,
     twins::{

@@ -7,10 +7,14 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Order, Said, table};
+use super::{
+    protocol::{Order, Said},
+    table,
+};
 use crate::{
     emulation::arch::Arch,
     error::{Context, Error, Kind, Result},
+    event::{Event, NoTwins},
     sys::{frame, inroot::Root, process},
     twins::find::{self, Found, Search},
 };
@@ -34,9 +38,8 @@ pub fn main() -> u8 {
     let stage = UnixStream::from(stage);
     if let Err(error) = run(&stage) {
         // Without twins all works the same, only slower.
-        let hint = error.hint_text().map(|hint| format!("; {hint}"));
-        let text = format!("no twins: {error}{}", hint.unwrap_or_default());
-        let _ = say(&stage, &Said::Warning(text));
+        let event = Event::NoTwins(NoTwins::Failed((&error).into()));
+        let _ = say(&stage, &Said::Told(event));
         let _ = say(&stage, &Said::Settled(0));
     }
     0
@@ -48,8 +51,8 @@ fn run(stage: &UnixStream) -> Result<()> {
         .ok_or_else(|| Error::other(gone()))?;
     let root = Root::open(&order.root)?;
     let host = Arch::host().ok_or_else(|| Error::host("this host's architecture is unknown"))?;
-    let detail = |text: &str| {
-        let _ = say(stage, &Said::Detail(text.to_owned()));
+    let tell = |event| {
+        let _ = say(stage, &Said::Told(event));
     };
     let search = |fetch| {
         let found = find::find(&Search {
@@ -60,7 +63,7 @@ fn run(stage: &UnixStream) -> Result<()> {
             cache: &order.settings.cache,
             scratch: &order.scratch,
             fetch,
-            report: &detail,
+            report: &tell,
         })?;
         // Without the module, programs that ask who is who would get another answer.
         let count = match found.nss_missing {
@@ -79,12 +82,12 @@ fn run(stage: &UnixStream) -> Result<()> {
             "the image looks up users by a module that there is no build of for this host",
         ));
     }
-    detail(&describe(&found, count));
+    tell(Event::Twins {
+        programs: count,
+        missing: found.missing.clone(),
+    });
     if count == 0 {
-        let why = found.none_as.as_deref();
-        let why = why.unwrap_or("neither this machine nor the image's archives have its versions");
-        let text = format!("no twins, so every program of the image is emulated: {why}");
-        say(stage, &Said::Warning(text))?;
+        tell(Event::NoTwins(NoTwins::NoneFound(found.none_as)));
     }
     say(stage, &Said::Settled(count))?;
     loop {
@@ -105,21 +108,11 @@ fn run(stage: &UnixStream) -> Result<()> {
         }
         seen = last;
         if let Err(error) = search(order.settings.fetch) {
-            detail(&format!(
-                "no twins of what was installed meanwhile: {error}"
-            ));
+            tell(Event::TwinsFailed {
+                what: "no twins of what was installed meanwhile".into(),
+                why: error.to_string(),
+            });
         }
-    }
-}
-
-/// What of the image's packages has no twin, and why.
-fn describe(found: &Found, count: usize) -> String {
-    let missing = found.missing.iter();
-    let missing = missing.map(|m| format!("{} {} ({})", m.package, m.version, m.why));
-    let missing = missing.collect::<Vec<_>>().join(", ");
-    match missing.is_empty() {
-        true => format!("{count} programs have twins"),
-        false => format!("{count} programs have twins; none: {missing}"),
     }
 }
 

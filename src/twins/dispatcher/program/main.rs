@@ -25,13 +25,14 @@ mod gawk;
 mod openssl;
 mod perl;
 mod stack;
+mod table;
 mod text;
 mod twin;
 
 use core::arch::global_asm;
 
 use format::Settings;
-use stack::Stack;
+use stack::{Next, Stack};
 
 /// Filled in by pichroot; ends where [`format::ENTRY`] says.
 #[unsafe(link_section = ".settings")]
@@ -58,14 +59,6 @@ global_asm!(
     "jmp rax",
     decide = sym decide,
 );
-
-/// Where to go on: an address, and the stack for it. Returned in rax and rdx.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct Next {
-    entry: usize,
-    stack: Stack,
-}
 
 unsafe extern "C" fn decide(stack: Stack) -> Next {
     // What the compiler sees is not what will be there.

@@ -5,8 +5,8 @@ use crate::{
     file,
     format::PERL_OPTIONS,
     stack::Stack,
+    table::Table,
     text::{Bytes, Text},
-    twin::Table,
 };
 
 /// Whether nothing leads perl to other modules, by options, environment or a change of the image.

@@ -31,6 +31,14 @@ pub struct Program {
     pub header_count: usize,
 }
 
+/// Where to go on: an address, and the stack for it. Returned in rax and rdx.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Next {
+    pub entry: usize,
+    pub stack: Stack,
+}
+
 impl Stack {
     unsafe fn word(self, index: usize) -> usize {
         unsafe { *self.0.add(index) }

@@ -1,17 +1,18 @@
 //! Whether a program has a twin, and its start.
 
 use crate::{
-    Next, bash,
+    bash,
     calls::{
-        Descriptor, MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, O_RDONLY, PROT_NONE, PROT_READ,
-        PROT_WRITE, Stat, exists, map, stat, unmap,
+        Descriptor, MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, O_RDONLY, PROT_NONE, PROT_WRITE, exists,
+        map, unmap,
     },
     format::{
-        Entry, Guard, Header, MAGIC, PAGE, PERL_OPTIONS, RULE_ALWAYS, RULE_BASH, RULE_GAWK,
-        RULE_NAMES_RELEASE, RULE_OPENSSL, RULE_PERL, SEGMENTS, Segment,
+        Entry, Header, PAGE, PERL_OPTIONS, RULE_ALWAYS, RULE_BASH, RULE_GAWK, RULE_NAMES_RELEASE,
+        RULE_OPENSSL, RULE_PERL, SEGMENTS, Segment,
     },
     gawk, openssl, perl,
-    stack::{Program, Stack},
+    stack::{Next, Program, Stack},
+    table::Table,
     text::Text,
 };
 
@@ -30,7 +31,7 @@ pub unsafe fn find(stack: Stack, device: u64) -> Option<Next> {
         .entry(&stat)
         .filter(|_| unsafe { table.holds(&table.header().nsswitch) })
         .filter(|entry| unsafe { rule_allows(&table, entry.rule, stack) })
-        .and_then(|entry| unsafe { table.start(entry, stack) });
+        .and_then(|entry| unsafe { start(&table, entry, stack) });
     match next {
         // The entry's path is on the new stack, so the table stays.
         Some(_) => program.close(),
@@ -97,129 +98,44 @@ fn names_release(stack: Stack) -> bool {
     })
 }
 
-/// The table of twins, mapped.
-pub struct Table {
-    header: *const Header,
-    size: usize,
-}
-
-impl Table {
-    unsafe fn open(device: u64) -> Option<Table> {
-        unsafe {
-            let file = Descriptor::open(c"/run/twins/table".as_ptr().cast(), O_RDONLY)?;
-            let stat = file.stat();
-            let size = stat
-                .filter(|stat| stat.device == device)
-                .map_or(0, |stat| stat.size as usize);
-            let at = match size >= size_of::<Header>() {
-                true => map(0, size, PROT_READ, MAP_PRIVATE, file, 0),
-                false => core::ptr::null_mut(),
-            };
-            file.close();
-            let header = at as *const Header;
-            if header.is_null() || (*header).magic != MAGIC {
-                return None;
-            }
-            Some(Table { header, size })
+/// Maps the twins' ld.so, with arguments to run the twin of `entry`.
+unsafe fn start(table: &Table, entry: &Entry, stack: Stack) -> Option<Next> {
+    unsafe {
+        let path = table.text(entry.path);
+        if !exists(path) {
+            return None;
         }
-    }
-
-    fn close(self) {
-        unsafe { unmap(self.header.cast(), self.size) };
-    }
-
-    /// The entry of the file with `stat`.
-    fn entry(&self, stat: &Stat) -> Option<&Entry> {
-        unsafe {
-            let entries = self.header.add(1).cast::<Entry>();
-            let (mut low, mut high) = (0, (*self.header).count as usize);
-            while low < high {
-                let middle = low + (high - low) / 2;
-                let entry = &*entries.add(middle);
-                if entry.inode < stat.inode {
-                    low = middle + 1;
-                } else if entry.inode > stat.inode {
-                    high = middle;
-                } else {
-                    let same = entry.device == stat.device
-                        && entry.size == stat.size as u64
-                        && entry.changed[0] == stat.changed[0]
-                        && entry.changed[1] == stat.changed[1];
-                    return same.then_some(entry);
-                }
-            }
+        let header = table.header();
+        let base = load(header, table.text(header.loader_path))?;
+        let program = Program {
+            entry: base + header.loader_entry as usize,
+            headers: base + header.loader_headers[0] as usize,
+            header_count: header.loader_headers[1] as usize,
+        };
+        let entry_point = program.entry;
+        let argv0 = stack.argument(2).0;
+        let mut first = [core::ptr::null(); 7 + PERL_OPTIONS];
+        let ours = [
+            argv0,
+            // The image's own is of other libraries.
+            c"--inhibit-cache".as_ptr().cast(),
+            c"--library-path".as_ptr().cast(),
+            table.text(header.library_path),
+            c"--argv0".as_ptr().cast(),
+            argv0,
+            path,
+        ];
+        let (start, rest) = first.split_at_mut_unchecked(ours.len());
+        for (place, argument) in start.iter_mut().zip(ours) {
+            *place = argument;
         }
-        None
-    }
-
-    pub fn header(&self) -> &Header {
-        unsafe { &*self.header }
-    }
-
-    /// Comes after the entries.
-    pub fn guards(&self) -> *const Guard {
-        unsafe {
-            let entries = self.header.add(1).cast::<Entry>();
-            entries.add(self.header().count as usize).cast()
+        if entry.rule == RULE_PERL {
+            perl::options(table, rest);
         }
-    }
-
-    /// Whether a file or folder is as it was.
-    pub unsafe fn holds(&self, guard: &Guard) -> bool {
-        match unsafe { stat(self.text(guard.path as u32)) } {
-            None => guard.inode == 0,
-            Some(now) => {
-                now.inode == guard.inode
-                    && now.device == guard.device
-                    && now.modified[0] == guard.modified[0]
-                    && now.modified[1] == guard.modified[1]
-            }
-        }
-    }
-
-    pub unsafe fn text(&self, at: u32) -> *const u8 {
-        unsafe { self.header.cast::<u8>().add(at as usize) }
-    }
-
-    /// Maps the twins' ld.so, with arguments to run the twin of `entry`.
-    unsafe fn start(&self, entry: &Entry, stack: Stack) -> Option<Next> {
-        unsafe {
-            let path = self.text(entry.path);
-            if !exists(path) {
-                return None;
-            }
-            let header = self.header();
-            let base = load(header, self.text(header.loader_path))?;
-            let program = Program {
-                entry: base + header.loader_entry as usize,
-                headers: base + header.loader_headers[0] as usize,
-                header_count: header.loader_headers[1] as usize,
-            };
-            let entry_point = program.entry;
-            let argv0 = stack.argument(2).0;
-            let mut first = [core::ptr::null(); 7 + PERL_OPTIONS];
-            let ours = [
-                argv0,
-                // The image's own is of other libraries.
-                c"--inhibit-cache".as_ptr().cast(),
-                c"--library-path".as_ptr().cast(),
-                self.text(header.library_path),
-                c"--argv0".as_ptr().cast(),
-                argv0,
-                path,
-            ];
-            let (start, rest) = first.split_at_mut_unchecked(ours.len());
-            for (place, argument) in start.iter_mut().zip(ours) {
-                *place = argument;
-            }
-            if entry.rule == RULE_PERL {
-                perl::options(self, rest);
-            }
-            Some(Next {
-                entry: entry_point,
-                stack: stack.with_arguments(&first, 3, Some(program)),
-            })
-        }
+        Some(Next {
+            entry: entry_point,
+            stack: stack.with_arguments(&first, 3, Some(program)),
+        })
     }
 }
 

@@ -1,28 +1,20 @@
 //! What programs of the image have put off to the end of the playbook: the initramfs.
 
-use std::path::Path;
-
 use super::session::{self, Session};
 use crate::{
     chroot::shortcuts::initramfs::Outstanding,
     error::{Error, Kind, Result},
-    report::Report,
+    event::{Event, Report},
     stage::facts::Facts,
     ui::Ui,
 };
 
 /// Does what programs of the image have put off to the end of the playbook. Where that fails and who keeps the
 /// image (`kept`) is to know, tells what is not done.
-pub async fn finish(
-    session: &mut Session<'_>,
-    dir: &Path,
-    facts: &Facts,
-    kept: bool,
-    ui: &Ui,
-) -> Result<()> {
+pub async fn finish(session: &mut Session<'_>, facts: &Facts, kept: bool, ui: &Ui) -> Result<()> {
     let all = session.outstanding().await?;
     for (done, next) in all.iter().enumerate() {
-        let made = make(session, dir, facts, next, ui).await;
+        let made = make(session, facts, next, ui).await;
         if made.is_err() && kept {
             tell(&all[done..], ui);
         }
@@ -33,15 +25,14 @@ pub async fn finish(
 
 async fn make(
     session: &mut Session<'_>,
-    dir: &Path,
     facts: &Facts,
     outstanding: &Outstanding,
     ui: &Ui,
 ) -> Result<()> {
-    ui.step(&format!("making the initramfs of {}", outstanding.kernel));
+    ui.tell(Event::MakingInitramfs(outstanding.kernel.clone()));
     let command = outstanding.command();
     let shown = command.join(" ");
-    let job = session::command(dir, facts, command, Vec::new());
+    let job = session::command(session.dir(), facts, command, Vec::new());
     match session.run(job).await?.shell_code() {
         0 => Ok(()),
         code => Err(Error::new(
@@ -60,9 +51,6 @@ pub async fn warn(session: &mut Session<'_>, ui: &Ui) {
 
 fn tell(not_done: &[Outstanding], ui: &Ui) {
     for outstanding in not_done {
-        ui.warning(&format!(
-            "the initramfs was to be made at the end: {}",
-            outstanding.command().join(" ")
-        ));
+        ui.tell(Event::LeftUndone(outstanding.command().to_vec()));
     }
 }

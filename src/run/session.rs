@@ -1,31 +1,21 @@
 //! One image, from opened to closed: what `ansible`, `exec` and `shell` have in common.
 
-use std::{
-    env,
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, path::Path};
 
 use super::signals::{Signals, interrupted};
 use crate::{
-    chroot::{
-        client,
-        plan::Network,
-        shortcuts::{Shortcuts, initramfs::Outstanding},
-    },
+    chroot::{client, shortcuts::initramfs::Outstanding},
     disk::{self, Slice, Volume},
-    emulation::Mode,
     error::{Context, Error, Kind, Result},
-    image::Cache,
-    report::Report,
+    event::Report,
+    event::Starts,
     stage::{
         directory::Directory,
         facts::Facts,
         handle::{Handle, Output},
-        protocol::{Event, Job, Order, StagePlan},
+        protocol::{Event, Job, Order, Settings, StagePlan},
     },
     sys::{children::Ending, private_files::PrivateFiles},
-    twins::place::{TwinSettings, starts::Starts},
 };
 
 /// An image in a running stage.
@@ -35,8 +25,10 @@ pub struct Session<'a> {
     report: &'a dyn Report,
     /// What the user calls the image.
     name: String,
+    /// What is on the image, until that is opened.
+    volumes: Vec<Volume>,
     /// Removed after the stage is gone: fields are dropped in this order.
-    _directory: Directory,
+    directory: Directory,
 }
 
 impl<'a> Session<'a> {
@@ -44,22 +36,33 @@ impl<'a> Session<'a> {
     pub fn start(
         image: &File,
         name: &str,
-        directory: Directory,
         signals: Signals,
         output: Option<&Output>,
         report: &'a dyn Report,
     ) -> Result<Self> {
+        let volumes = volumes(image, name)?;
         Ok(Session {
             handle: Handle::start(image, output)?,
             signals,
             report,
             name: name.to_owned(),
-            _directory: directory,
+            volumes,
+            directory: Directory::make()?,
         })
     }
 
-    /// Mounts the image as `plan` says and makes its programs run.
-    pub async fn open(&mut self, plan: StagePlan) -> Result<Facts> {
+    /// The stage's directory.
+    pub fn dir(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Mounts the image as `settings` say and makes its programs run.
+    pub async fn open(&mut self, settings: &Settings) -> Result<Facts> {
+        let plan = StagePlan {
+            dir: self.dir().to_owned(),
+            volumes: std::mem::take(&mut self.volumes),
+            settings: settings.clone(),
+        };
         self.handle.order(&Order::Open(Box::new(plan)))?;
         match self.event().await? {
             Event::Ready(facts) => Ok(facts),
@@ -143,39 +146,13 @@ impl<'a> Session<'a> {
     /// Shows what is only to be shown.
     fn pass_on(&self, event: Event) -> Option<Event> {
         match event {
-            Event::Warning(text) => self.report.warning(&text),
-            Event::Detail(text) => self.report.detail(&text),
-            event => return Some(event),
+            Event::Told(event) => {
+                self.report.tell(event);
+                None
+            }
+            event => Some(event),
         }
-        None
     }
-}
-
-/// The CPU that the user wants qemu to be, by qemu's own variable.
-pub fn cpu() -> Option<String> {
-    std::env::var("QEMU_CPU").ok().filter(|cpu| !cpu.is_empty())
-}
-
-/// Where twins come from; `None` if `emulation` is without.
-pub fn twins(emulation: Mode, network: Network, cache: &Path) -> Option<TwinSettings> {
-    let proxies = [
-        "http_proxy",
-        "https_proxy",
-        "ftp_proxy",
-        "no_proxy",
-        "all_proxy",
-    ];
-    let proxy = |name: &str| proxies.contains(&name.to_ascii_lowercase().as_str());
-    let path = std::env::var("PATH").map(|path| ("PATH".to_owned(), path));
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| proxy(name));
-    matches!(emulation, Mode::Auto | Mode::Twin).then(|| TwinSettings {
-        cache: cache.join("twins"),
-        // Who wants no network means all of the run.
-        fetch: network == Network::Host,
-        environment: environment.chain(path).collect(),
-    })
 }
 
 /// The job that runs `command` in the image, from the stage in `dir`. `environment` is that of the client.
@@ -198,13 +175,12 @@ pub fn command(
 }
 
 /// The partitions of `image` and what is on them.
-pub fn volumes(image: &File, name: &Path) -> Result<Vec<Volume>> {
-    let name = name.display().to_string();
+fn volumes(image: &File, name: &str) -> Result<Vec<Volume>> {
     let size = image
         .metadata()
         .context(Kind::Image, || format!("cannot read {name}"))?
         .len();
-    let table = disk::read_table(&mut &*image, size, &name)?;
+    let table = disk::read_table(&mut &*image, size, name)?;
     let probed = |partition: disk::Partition| {
         let mut slice = Slice::new(image, partition.start, partition.size);
         Volume {
@@ -213,21 +189,6 @@ pub fn volumes(image: &File, name: &Path) -> Result<Vec<Volume>> {
         }
     };
     Ok(table.partitions.into_iter().map(probed).collect())
-}
-
-/// Where packages are kept for several runs, if they are.
-///
-/// Not without a network. And where this machine has a proxy, only that one reaches the servers,
-/// and the image knows it from its own configuration or the playbook: then apt is left alone.
-pub fn packages(shortcuts: Shortcuts, network: Network, report: &dyn Report) -> Option<PathBuf> {
-    if network == Network::None || !shortcuts.packages {
-        return None;
-    }
-    if env::var_os("http_proxy").is_some_and(|proxy| !proxy.is_empty()) {
-        report.detail("the shortcut packages is not taken: this machine has an http_proxy");
-        return None;
-    }
-    Some(Cache::default_dir().ok()?.join("packages"))
 }
 
 fn out_of_step(event: &Event) -> Error {

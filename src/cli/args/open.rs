@@ -1,0 +1,44 @@
+//! The options of every subcommand that opens an image.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::config::{Emulation, GivenImage, Network, Shortcut};
+
+/// How an image is opened.
+#[derive(Debug, Args)]
+pub struct OpenArgs {
+    /// Checksum of the image: sha256:HEX, sha512:, sha1:, md5:, file:URL-OR-PATH, or none
+    /// [default: image.checksum of the configuration file, for the image that it names]
+    #[arg(long, value_name = "SUM")]
+    pub checksum: Option<String>,
+
+    /// The configuration file [default: ./pichroot.yml where it exists]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// How programs of the image are run [default: auto]
+    #[arg(long, value_name = "HOW")]
+    pub emulation: Option<Emulation>,
+
+    /// The network that programs of the image see [default: host]
+    #[arg(long, value_name = "NETWORK")]
+    pub network: Option<Network>,
+
+    /// A shortcut not to take; repeatable
+    #[arg(long = "no-shortcut", value_name = "NAME")]
+    pub no_shortcuts: Vec<Shortcut>,
+}
+
+impl From<OpenArgs> for GivenImage {
+    fn from(args: OpenArgs) -> Self {
+        GivenImage {
+            config: args.config,
+            checksum: args.checksum,
+            emulation: args.emulation,
+            network: args.network,
+            no_shortcuts: args.no_shortcuts,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! From the arguments of a subcommand to its plan, and over to the run.
+
+use super::args::{AnsibleArgs, ExecArgs, ImageArgs, ShellArgs};
+use crate::{
+    config::{AnsiblePlan, CommandPlan, Surroundings},
+    error::{Error, Result},
+    run::{command, playbook},
+    ui::Ui,
+};
+
+/// `pichroot ansible PLAYBOOK`.
+pub fn ansible(args: AnsibleArgs, ui: &Ui) -> Result<u8> {
+    let around = Surroundings::of_process()?;
+    let plan = AnsiblePlan::new(args.into(), &around)?;
+    playbook::run(plan, around, ui).map(|()| 0)
+}
+
+/// `pichroot exec IMAGE -- COMMAND`: its exit code.
+pub fn exec(args: ExecArgs, ui: &Ui) -> Result<u8> {
+    let words = args.command.into_iter().map(|word| {
+        word.into_string()
+            .map_err(|_| Error::usage("the command is not UTF-8"))
+    });
+    run(args.image, words.collect::<Result<_>>()?, ui)
+}
+
+/// `pichroot shell IMAGE`: the exit code of the shell.
+pub fn shell(args: ShellArgs, ui: &Ui) -> Result<u8> {
+    // bash where the image has it; `sh` is found by the executor either way.
+    let login = "if [ -x /bin/bash ]; then exec /bin/bash -l; else exec /bin/sh -l; fi";
+    run(args.image, vec!["sh".into(), "-c".into(), login.into()], ui)
+}
+
+fn run(args: ImageArgs, words: Vec<String>, ui: &Ui) -> Result<u8> {
+    let around = Surroundings::of_process()?;
+    let plan = CommandPlan::new(&args.image, args.write, args.open.into(), &around)?;
+    command::run(&plan, words, args.verbose, ui)
+}

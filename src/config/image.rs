@@ -1,0 +1,191 @@
+//! The plan of an image: the same for `ansible`, `exec` and `shell`.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    choice::{Emulation, Network, Shortcut, Shortcuts},
+    file::File,
+    given::GivenImage,
+    locations,
+    read::read_config,
+    surroundings::Surroundings,
+};
+use crate::{
+    disk::layout,
+    error::{Error, Result},
+    event::Event,
+    image::{Location, Source},
+    stage::protocol::Settings,
+    twins::place::TwinSettings,
+};
+
+/// The host name that `exec` and `shell` see.
+const HOST_NAME: &str = "pichroot";
+
+/// Which image is opened, and how its programs are run.
+#[derive(Debug)]
+pub struct ImagePlan {
+    /// Where it is, and what it must be.
+    pub source: Source,
+    /// The folder for what is kept between runs.
+    pub cache: PathBuf,
+    /// How the stage mounts it and runs its programs.
+    pub settings: Settings,
+    /// What to say with `-v`.
+    pub notes: Vec<Event>,
+}
+
+/// What `pichroot exec` and `pichroot shell` are going to do with an image.
+#[derive(Debug)]
+pub struct CommandPlan {
+    /// The image.
+    pub image: ImagePlan,
+    /// Whether it is changed in place, in place of a copy that is thrown away.
+    pub write: bool,
+    /// The environment for the command: the caller's.
+    pub environment: Vec<(String, String)>,
+}
+
+impl CommandPlan {
+    /// Makes the plan from the command line and the configuration file, as [`AnsiblePlan::new`]
+    /// does.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`] for whatever is wrong, with its path or name and a hint.
+    ///
+    /// [`AnsiblePlan::new`]: super::AnsiblePlan::new
+    pub fn new(image: &str, write: bool, given: GivenImage, around: &Surroundings) -> Result<Self> {
+        let (file, folder) = read_config(given.config.as_deref(), &around.cwd)?;
+        let source = source(Some(image), &given, (&file, &folder), around)?;
+        if write && matches!(source.location, Location::Url(_)) {
+            return Err(
+                Error::usage(format!("{} is not a local image", source.location))
+                    .hint("download it first, or leave out --write"),
+            );
+        }
+        let mut image = ImagePlan::new(source, HOST_NAME, &given, &file, around)?;
+        let settings = &mut image.settings;
+        settings.term = around.text("TERM").unwrap_or("dumb").to_owned();
+        // Who asks for an initramfs waits for it.
+        settings.shortcuts.initramfs = false;
+        if write && settings.shortcuts.sync {
+            settings.shortcuts.sync = false;
+            image.notes.push(Event::NoShortcut {
+                name: "sync".into(),
+                why: "--write keeps what is changed".into(),
+            });
+        }
+        Ok(CommandPlan {
+            image,
+            write,
+            environment: around.utf8(),
+        })
+    }
+}
+
+impl ImagePlan {
+    /// The plan for `source`, whose programs see `hostname`, from what is given and what the file says.
+    pub(super) fn new(
+        source: Source,
+        hostname: &str,
+        given: &GivenImage,
+        file: &File,
+        around: &Surroundings,
+    ) -> Result<Self> {
+        let cache = around.cache_dir()?;
+        let emulation = given.emulation.or(file.emulation).unwrap_or_default();
+        let network = given.network.or(file.network).unwrap_or_default();
+        let without = given.no_shortcuts.iter().copied();
+        let mut shortcuts = without.fold(file.shortcuts, Shortcuts::without);
+        let mut notes = Vec::new();
+        if let Some(why) = why_no_packages(network, around) {
+            if shortcuts.packages {
+                notes.extend(why);
+            }
+            shortcuts = shortcuts.without(Shortcut::Packages);
+        }
+        let layout = file
+            .image
+            .layout
+            .as_ref()
+            .map(layout::Given::check)
+            .transpose()?;
+        Ok(ImagePlan {
+            settings: Settings {
+                layout,
+                hostname: hostname.to_owned(),
+                emulation,
+                cpu: around.text("QEMU_CPU").map(str::to_owned),
+                twins: twins(emulation, network, &cache, around),
+                network,
+                term: "dumb".into(),
+                packages: shortcuts.packages.then(|| cache.join("packages")),
+                shortcuts,
+            },
+            source,
+            cache,
+            notes,
+        })
+    }
+}
+
+/// The image that is given, else that of the file, with its checksum: the given one, else that of the file
+/// where the image is the file's.
+///
+/// # Errors
+/// [`crate::error::Kind::Usage`] where there is none, or the checksum is none.
+pub(super) fn source(
+    image: Option<&str>,
+    given: &GivenImage,
+    (file, folder): (&File, &Path),
+    around: &Surroundings,
+) -> Result<Source> {
+    let (cwd, home) = (around.cwd.as_path(), around.home());
+    let configured = file.image.source.as_deref();
+    let configured = configured.map(|source| locations::image(source, folder, home));
+    let image = image.map(|image| locations::image(image, cwd, home));
+    let is_configured = image.is_none() || image == configured;
+    let Some(image) = image.or(configured) else {
+        return Err(Error::usage("no image is given")
+            .hint("name one by --image SOURCE, or as image.source in pichroot.yml"));
+    };
+    let checksum = match (&given.checksum, &file.image.checksum) {
+        (Some(sum), _) => Some(locations::checksum(sum, cwd, home)),
+        (None, Some(sum)) if is_configured => Some(locations::checksum(sum, folder, home)),
+        _ => None,
+    };
+    Source::parse(&image, checksum.as_deref())
+}
+
+/// Why packages are not kept for other runs, where they are not, with what there is to say of it.
+///
+/// Not without a network. And where this machine has a proxy, only that one reaches the servers,
+/// and the image knows it from its own configuration or the playbook: then apt is left alone.
+fn why_no_packages(network: Network, around: &Surroundings) -> Option<Option<Event>> {
+    if network == Network::None {
+        return Some(None);
+    }
+    around.variable("http_proxy").map(|_| {
+        Some(Event::NoShortcut {
+            name: "packages".into(),
+            why: "this machine has an http_proxy".into(),
+        })
+    })
+}
+
+/// Where twins come from; `None` if `emulation` is without.
+fn twins(
+    emulation: Emulation,
+    network: Network,
+    cache: &Path,
+    around: &Surroundings,
+) -> Option<TwinSettings> {
+    let path = around.text("PATH").map(|path| ("PATH".into(), path.into()));
+    let environment = around.proxies().into_iter().chain(path);
+    matches!(emulation, Emulation::Auto | Emulation::Twin).then(|| TwinSettings {
+        cache: cache.join("twins"),
+        // Who wants no network means all of the run.
+        fetch: network == Network::Host,
+        environment: environment.collect(),
+    })
+}

@@ -1,0 +1,291 @@
+//! What happens in a run: typed, with its figures and paths, from whichever layer it happens in.
+//!
+//! Lower layers [`Report`] events and print nothing; `ui` makes the words. Events cross sockets, from the
+//! executor and the stage to the supervisor.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Failure;
+
+/// Receives what happens. Shared between threads.
+pub trait Report: Send + Sync {
+    /// Something happened.
+    fn tell(&self, event: Event);
+
+    /// A task begins over `total` bytes (unknown where `None`); it ends when the progress is dropped.
+    fn begin(&self, task: Task, total: Option<u64>) -> Box<dyn Progress>;
+}
+
+/// A task that is running.
+pub trait Progress: Send {
+    /// `bytes` are done, counted from the start.
+    fn at(&self, bytes: u64);
+}
+
+/// Work on many bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// A source comes from a server; named without what may be secret in its address.
+    Downloading(String),
+    /// A source is read for its checksum.
+    Verifying(String),
+    /// A source becomes a base image.
+    Decompressing(String),
+    /// A base image becomes a work image.
+    Copying(PathBuf),
+}
+
+/// How much an event matters to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// The run goes on to its next step.
+    Step,
+    /// Something the user should know, and that does not stop the run.
+    Warning,
+    /// For `-v`.
+    Detail,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Another run fetches this source; it is waited for.
+    WaitingFor(String),
+    /// The image is mounted, and its programs run.
+    Opened(Opened),
+    /// An initramfs is made, for this kernel's release.
+    MakingInitramfs(String),
+    /// How programs of the image were started.
+    Started(Starts),
+    /// The output is there.
+    Made(PathBuf),
+    /// The image of a run that failed is kept under this name.
+    Kept(PathBuf),
+
+    /// A source is used without checking it; whether the user said so.
+    Unchecked {
+        /// The source.
+        source: String,
+        /// `--checksum none`.
+        meant: bool,
+    },
+    /// A secret's value is too short to be kept out of the output. Its name.
+    ShortSecret(String),
+    /// Ansible's log is not written, as it would hold secrets.
+    NoAnsibleLog(String),
+    /// A line of the image's fstab is not followed.
+    NotMounted {
+        /// The number of the line.
+        line: usize,
+        /// What it would mount, as written.
+        source: String,
+        /// Where, as written.
+        at: String,
+        /// Why not.
+        why: String,
+    },
+    /// The file system of this partition was not clean and has been repaired.
+    Repaired(u32),
+    /// The free blocks of a partition may still hold deleted data.
+    NotTrimmed {
+        /// The partition's number.
+        partition: u32,
+        /// What happened.
+        why: String,
+    },
+    /// Something of the host is less closed off than it should be.
+    Open(Opening),
+    /// Every program of the image is emulated.
+    NoTwins(NoTwins),
+    /// Packages are not kept for other runs.
+    NoPackageCache(Failure),
+    /// What was put off to the end has not been done: this command.
+    LeftUndone(Vec<String>),
+    /// The playbook ran nothing in the image, which has this name in the inventory.
+    NothingRun(String),
+    /// Something failed beside what the run fails with.
+    AlsoFailed(Failure),
+
+    /// A file is read from this address.
+    Reading(String),
+    /// A request failed and is made again.
+    Retrying {
+        /// What is asked for.
+        source: String,
+        /// What happened.
+        failure: Failure,
+        /// How long it waits before.
+        pause: Duration,
+    },
+    /// The base image.
+    BaseImage(PathBuf),
+    /// How the work image was made of the base image.
+    Copied(Copied),
+    /// A shortcut is not taken.
+    NoShortcut {
+        /// Its name.
+        name: String,
+        /// Why not.
+        why: String,
+    },
+    /// The program that is run, as a shell would take it.
+    Running(String),
+    /// Programs that commands left running in the image end now.
+    LeftRunning(Vec<String>),
+    /// An initramfs that was put off is no longer wanted.
+    NoInitramfs {
+        /// The kernel's release.
+        kernel: String,
+        /// What is gone: `update-initramfs`, or the kernel.
+        gone: String,
+    },
+    /// The image's package sources are asked for twins.
+    AskingForTwins,
+    /// Packages with twins are fetched.
+    FetchingTwins {
+        /// How many.
+        packages: usize,
+        /// For which Debian architecture.
+        architecture: String,
+    },
+    /// So many programs have twins.
+    Twins {
+        /// How many.
+        programs: usize,
+        /// Packages of the image whose programs have none.
+        missing: Vec<TwinMissing>,
+    },
+    /// Something about twins did not work, and all goes on without them.
+    TwinsFailed {
+        /// What was being done.
+        what: String,
+        /// What happened.
+        why: String,
+    },
+}
+
+/// A mounted image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// What its os-release calls it.
+    pub os: Option<String>,
+    /// Its architecture.
+    pub architecture: String,
+    /// The emulator of its programs; `None` is natively.
+    pub emulator: Option<PathBuf>,
+    /// The numbers of its partitions, and where in the image they are mounted.
+    pub partitions: Vec<(u32, PathBuf)>,
+}
+
+/// How often programs of the image were started, the most frequent first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Starts {
+    /// By a twin.
+    pub twinned: Vec<(String, u32)>,
+    /// By the emulator.
+    pub emulated: Vec<(String, u32)>,
+}
+
+/// A way from the image to the host that cannot be closed here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opening {
+    /// No Landlock scopes (before Linux 6.12): the host's abstract sockets.
+    AbstractSockets,
+    /// No seccomp filters: the keyring, the handler of core dumps, and syncs.
+    SystemCalls,
+    /// The limit of core dumps stays 0: the host's handler of core dumps.
+    CoreDumps,
+}
+
+/// Why there are no twins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoTwins {
+    /// The host's own entry in binfmt_misc runs the programs, as the kernel has no private one.
+    HostEntry {
+        /// The emulator in it.
+        interpreter: PathBuf,
+        /// Whether sudo in the image works for others than root (flag C).
+        credentials: bool,
+    },
+    /// They are for x86_64 hosts.
+    Host,
+    /// They are for 64-bit images.
+    Image,
+    /// None was found; why, where that is known.
+    NoneFound(Option<String>),
+    /// The search failed.
+    Failed(Failure),
+}
+
+/// How a work image was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Copied {
+    /// It shares its blocks with the base image.
+    Shared,
+    /// The base image's data, without its holes.
+    Extents,
+    /// All of it, by reading and writing.
+    ReadWrite,
+}
+
+/// A package of the image without twins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TwinMissing {
+    /// Its name.
+    pub package: String,
+    /// Its version.
+    pub version: String,
+    /// Why there are none.
+    pub why: String,
+}
+
+impl Event {
+    /// How much it matters.
+    pub fn level(&self) -> Level {
+        use Event::{
+            AlsoFailed, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog, NoPackageCache,
+            NoTwins, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired, ShortSecret,
+            Started, Unchecked, WaitingFor,
+        };
+        match self {
+            WaitingFor(_) | Opened(_) | MakingInitramfs(_) | Started(_) | Made(_) | Kept(_) => {
+                Level::Step
+            }
+            Unchecked { .. }
+            | ShortSecret(_)
+            | NoAnsibleLog(_)
+            | NotMounted { .. }
+            | Repaired(_)
+            | NotTrimmed { .. }
+            | Open(_)
+            | NoTwins(_)
+            | NoPackageCache(_)
+            | LeftUndone(_)
+            | NothingRun(_)
+            | AlsoFailed(_) => Level::Warning,
+            _ => Level::Detail,
+        }
+    }
+}
+
+/// Hears nothing; for tests and quiet helpers.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+impl Report for Silent {
+    fn tell(&self, _: Event) {}
+    fn begin(&self, _: Task, _: Option<u64>) -> Box<dyn Progress> {
+        Box::new(Silent)
+    }
+}
+
+impl Progress for Silent {
+    fn at(&self, _: u64) {}
+}

@@ -1,0 +1,70 @@
+//! The file that a command's image is mounted from.
+
+use std::{fs::File, path::Path};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use super::signals::Signals;
+use crate::{
+    config::CommandPlan,
+    error::{Context, Error, Kind, Result},
+    image::{self, Cache, Location, WorkImage},
+    ui::Ui,
+};
+
+/// The file to mount, until it is dropped.
+pub enum Opened {
+    /// The image itself.
+    InPlace(Flock<File>),
+    /// A copy that is thrown away.
+    Copy(WorkImage),
+}
+
+impl Opened {
+    /// Fetches or locks what the plan says.
+    pub async fn open(plan: &CommandPlan, signals: &mut Signals, ui: &Ui) -> Result<Self> {
+        let (source, report) = (plan.image.source.clone(), ui.clone());
+        match &plan.image.source.location {
+            Location::Path(path) if plan.write => {
+                // Locked before it is verified: another run may be changing it.
+                let file = lock(path)?;
+                let verified = move || image::verify_in_place(&source, &report);
+                signals.during(verified).await?;
+                Ok(Opened::InPlace(file))
+            }
+            _ => {
+                let cache = Cache::open(&plan.image.cache)?;
+                let scratch = cache.root().join("scratch.img");
+                let copied = move || {
+                    let base = image::fetch(&cache, &source, &report)?;
+                    WorkImage::create(&base, &scratch, true, None, &report)
+                };
+                Ok(Opened::Copy(signals.during(copied).await?))
+            }
+        }
+    }
+
+    /// It, open for reading and writing.
+    pub fn file(&self) -> &File {
+        match self {
+            Opened::InPlace(file) => file,
+            Opened::Copy(work) => work.file(),
+        }
+    }
+}
+
+/// Opens an image for writing, unless another run does already.
+fn lock(path: &Path) -> Result<Flock<File>> {
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .context(Kind::Usage, || {
+            format!("cannot open {} for writing", path.display())
+        })
+        .map_err(|error| error.hint("name an image file that you may write to"))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
+        Error::host(format!("{} is in use by another pichroot", path.display()))
+            .hint("wait for it to end, or leave out --write to work on a copy")
+    })
+}

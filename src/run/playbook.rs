@@ -1,0 +1,128 @@
+//! `pichroot ansible`: from the plan to the finished image.
+
+use std::io;
+
+use super::{
+    deferred,
+    job::{self, AnsibleCommand},
+    need_root,
+    session::Session,
+    signals::{Signals, block_on},
+};
+use crate::{
+    config::{AnsiblePlan, OnError, Surroundings},
+    error::{Kind, Result},
+    event::{Event, Report, Starts},
+    image::{self, Cache, WorkImage, check_may_write},
+    ui::{Ui, relay},
+};
+
+/// Everything that is decided before any work begins.
+struct Run {
+    plan: AnsiblePlan,
+    /// Whom the output belongs to, by user and group.
+    owner: Option<(u32, u32)>,
+    command: AnsibleCommand,
+}
+
+/// `pichroot ansible PLAYBOOK`.
+///
+/// # Errors
+/// Whatever keeps it from making the output, a failed playbook included.
+pub fn run(plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
+    need_root()?;
+    let owner = around.caller();
+    let command = AnsibleCommand::find(&plan, around)?;
+    if !plan.changes_nothing {
+        check_may_write(&plan.output)?;
+    }
+    let cache = Cache::open(&plan.image.cache)?;
+    let _lock = cache.lock_output(&plan.output)?;
+    let command = command.with_secrets(&plan, ui)?;
+    for note in &plan.image.notes {
+        ui.tell(note.clone());
+    }
+    let run = Run {
+        plan,
+        owner,
+        command,
+    };
+    block_on(run.whole(cache, ui))
+}
+
+impl Run {
+    async fn whole(&self, cache: Cache, ui: &Ui) -> Result<()> {
+        let mut signals = Signals::listen()?;
+        let plan = &self.plan;
+        let source = plan.image.source.clone();
+        let (report, output, owner) = (ui.clone(), plan.output.clone(), self.owner);
+        let force = plan.force || plan.changes_nothing;
+        let work = signals
+            .during(move || {
+                let base = image::fetch(&cache, &source, &report)?;
+                WorkImage::create(&base, &output, force, owner, &report)
+            })
+            .await?;
+        match self.provision(&work, signals, ui).await {
+            Ok(()) if plan.changes_nothing => Ok(()),
+            Ok(()) => {
+                work.publish()?;
+                ui.tell(Event::Made(plan.output.clone()));
+                Ok(())
+            }
+            Err(error) if plan.on_error == OnError::Keep => {
+                ui.tell(Event::Kept(work.keep()?));
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Runs the playbook in the work image; it is unmounted and checked afterwards.
+    async fn provision(&self, work: &WorkImage, signals: Signals, ui: &Ui) -> Result<()> {
+        let plan = &self.plan;
+        // Without what may be secret in a URL.
+        let name = plan.image.source.location.to_string();
+        let (output, streams) = job::streams()?;
+        let mut session = Session::start(work.file(), &name, signals, Some(&output), ui)?;
+        // Only the stage's copies keep the pipes open now.
+        drop(output);
+        let facts = session.open(&plan.image.settings).await?;
+        ui.tell(Event::Opened(facts.opened()));
+        let job = self.command.job(plan, session.dir(), &facts, ui)?;
+        let [stdout, stderr] = streams;
+        let shown = (
+            tokio::spawn(relay(stdout, io::stdout(), ui.redactor())),
+            tokio::spawn(relay(stderr, io::stderr(), ui.redactor())),
+        );
+        let mut ended = session.run(job).await.and_then(job::verdict);
+        let kept = plan.on_error == OnError::Keep;
+        if ended.is_ok() {
+            ended = deferred::finish(&mut session, &facts, kept, ui).await;
+        } else if kept {
+            deferred::warn(&mut session, ui).await;
+        }
+        // Who stopped the run waits for its end, and the image is thrown away: then the kernel takes
+        // everything apart.
+        let stopped = matches!(&ended, Err(error) if matches!(error.kind(), Kind::Signal(_)));
+        let closed = if stopped && plan.on_error == OnError::Cleanup {
+            drop(session);
+            Ok((true, Starts::default()))
+        } else {
+            session.close().await
+        };
+        // The stage is gone, and with it the other end of the pipes.
+        let _ = tokio::join!(shown.0, shown.1);
+        // A task often fails because of what only the unmounting tells, such as a full disk.
+        if let (Err(_), Err(error)) = (&ended, &closed) {
+            ui.tell(Event::AlsoFailed(error.into()));
+        }
+        ended?;
+        let (used, starts) = closed?;
+        ui.tell(Event::Started(starts));
+        if !used && !plan.changes_nothing {
+            ui.tell(Event::NothingRun(plan.host_name.clone()));
+        }
+        Ok(())
+    }
+}

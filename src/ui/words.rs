@@ -1,0 +1,230 @@
+//! What happened, in words.
+
+use std::fmt::Display;
+
+use crate::{
+    error::{Error, Failure},
+    event::{Copied, Event, NoTwins, Opened, Opening, Starts, Task, TwinMissing},
+};
+
+/// How many programs are named where that was not asked for.
+const NAMED: usize = 5;
+
+/// The event in one line; `None` where there is nothing to tell. With `verbose` lists are complete.
+pub fn of(event: &Event, verbose: bool) -> Option<String> {
+    Some(match event {
+        Event::WaitingFor(source) => format!("waiting for another run that fetches {source}"),
+        Event::Opened(image) => opened(image),
+        Event::MakingInitramfs(kernel) => format!("making the initramfs of {kernel}"),
+        Event::Started(starts) => {
+            return started(starts, if verbose { usize::MAX } else { NAMED });
+        }
+        Event::Made(output) => format!("made {}", output.display()),
+        Event::Kept(image) => format!("kept the work image as {}", image.display()),
+
+        Event::Unchecked {
+            source,
+            meant: true,
+        } => format!("{source} is used without checking it"),
+        Event::Unchecked {
+            source,
+            meant: false,
+        } => format!(
+            "no checksum is given for {source}, so it is used without checking it; \
+             give --checksum sha256:HEX or file:URL, or none to say that this is meant"
+        ),
+        Event::ShortSecret(name) => {
+            format!("secret {name} is too short to be kept out of the output")
+        }
+        Event::NoAnsibleLog(log) => {
+            format!("Ansible's log {log} is not written: it would hold the secrets")
+        }
+        Event::NotMounted {
+            line,
+            source,
+            at,
+            why,
+        } => format!("the image's fstab line {line}, {source} on {at}, is not mounted: {why}"),
+        Event::Repaired(partition) => {
+            format!("the file system of partition {partition} was not clean and has been repaired")
+        }
+        Event::NotTrimmed { partition, why } => {
+            format!("the free blocks of partition {partition} may still hold deleted data: {why}")
+        }
+        Event::Open(opening) => open(*opening).into(),
+        Event::NoTwins(why) => no_twins(why),
+        Event::NoPackageCache(failure) | Event::AlsoFailed(failure) => failed(failure),
+        Event::LeftUndone(command) => {
+            format!(
+                "the initramfs was to be made at the end: {}",
+                command.join(" ")
+            )
+        }
+        Event::NothingRun(host_name) => {
+            format!("the playbook ran nothing in the image; does a play of it match {host_name}?")
+        }
+
+        Event::Reading(address) => format!("reading {address}"),
+        Event::Retrying {
+            source,
+            failure,
+            pause,
+        } => format!("{}; trying {source} again in {pause:.0?}", failed(failure)),
+        Event::BaseImage(path) => format!("the base image is {}", path.display()),
+        Event::Copied(how) => match how {
+            Copied::Shared => "the work image shares its blocks with the base image".into(),
+            Copied::Extents => "the work image is a copy of the base image's data".into(),
+            Copied::ReadWrite => "the work image is a copy, made by reading and writing".into(),
+        },
+        Event::NoShortcut { name, why } => format!("the shortcut {name} is not taken: {why}"),
+        Event::Running(line) => line.clone(),
+        Event::LeftRunning(names) => format!(
+            "commands left programs running in the image: {}; they end now",
+            names.join(", ")
+        ),
+        Event::NoInitramfs { kernel, gone } => {
+            format!("the initramfs of {kernel} is not made: {gone} is gone")
+        }
+        Event::AskingForTwins => "asking the image's sources for twins".into(),
+        Event::FetchingTwins {
+            packages,
+            architecture,
+        } => format!("fetching {packages} packages for {architecture}"),
+        Event::Twins { programs, missing } => twins(*programs, missing),
+        Event::TwinsFailed { what, why } => format!("{what}: {why}"),
+    })
+}
+
+/// The task's beginning, in one line.
+pub fn of_task(task: &Task) -> String {
+    match task {
+        Task::Downloading(source) => format!("downloading {source}"),
+        Task::Verifying(source) => format!("verifying {source}"),
+        Task::Decompressing(source) => format!("decompressing {source}"),
+        Task::Copying(path) => format!("copying {}", path.display()),
+    }
+}
+
+fn opened(image: &Opened) -> String {
+    let os = image.os.as_deref().unwrap_or("a Linux");
+    let how = match &image.emulator {
+        Some(program) => format!("by {}", program.display()),
+        None => "natively".into(),
+    };
+    let places = image.partitions.iter();
+    let places = joined(places.map(|(number, at)| format!("{number} on {}", at.display())));
+    let architecture = &image.architecture;
+    format!("{os} for {architecture}, run {how}; partitions {places}")
+}
+
+fn started(starts: &Starts, most: usize) -> Option<String> {
+    let total = |list: &[(String, u32)]| list.iter().map(|(_, n)| u64::from(*n)).sum::<u64>();
+    let names = |list: &[(String, u32)]| {
+        let shown = list.iter().take(most);
+        let more = (list.len() > most).then(|| "...".to_owned());
+        let names = joined(shown.map(|(name, n)| format!("{name} {n}")).chain(more));
+        match names.is_empty() {
+            true => names,
+            false => format!(" ({names})"),
+        }
+    };
+    let (twinned, emulated) = (total(&starts.twinned), total(&starts.emulated));
+    (twinned + emulated > 0).then(|| {
+        format!(
+            "programs of the image started: {twinned} by twins{}, {emulated} emulated{}",
+            names(&starts.twinned),
+            names(&starts.emulated)
+        )
+    })
+}
+
+/// What the host does not close off; doctor tells it as well.
+pub fn open(opening: Opening) -> &'static str {
+    match opening {
+        Opening::AbstractSockets => {
+            "this kernel has no Landlock scopes (Linux 6.12): programs of the image can reach the \
+             host's abstract sockets; --network none closes them"
+        }
+        Opening::SystemCalls => {
+            "this kernel has no seccomp filters: programs of the image can reach the keyring of the \
+             host's root, start the host's handler of core dumps, and wait for the disk at every sync"
+        }
+        Opening::CoreDumps => {
+            "the limit of core dumps cannot be raised from 0 to 1 here: when a program of the image \
+             crashes, the host's handler of core dumps is started for it"
+        }
+    }
+}
+
+fn no_twins(why: &NoTwins) -> String {
+    let why: &dyn Display = match why {
+        NoTwins::Failed(failure) => return format!("no twins: {}", with_hint(failure)),
+        NoTwins::HostEntry {
+            interpreter,
+            credentials,
+        } => {
+            let lost = match credentials {
+                true => "",
+                false => "; its flags lack C, so sudo fails for all users but root",
+            };
+            &format!(
+                "this kernel has no binfmt_misc for user namespaces, and the host's runs {}{lost}",
+                interpreter.display()
+            )
+        }
+        NoTwins::Host => &"they are for x86_64 hosts",
+        NoTwins::Image => &"they are for 64-bit images",
+        NoTwins::NoneFound(Some(why)) => why,
+        NoTwins::NoneFound(None) => {
+            &"neither this machine nor the image's archives have its versions"
+        }
+    };
+    format!("no twins, so every program of the image is emulated: {why}")
+}
+
+fn twins(programs: usize, missing: &[TwinMissing]) -> String {
+    let missing = missing.iter();
+    let missing = joined(missing.map(|m| format!("{} {} ({})", m.package, m.version, m.why)));
+    match missing.is_empty() {
+        true => format!("{programs} programs have twins"),
+        false => format!("{programs} programs have twins; none: {missing}"),
+    }
+}
+
+fn failed(failure: &Failure) -> String {
+    Error::from(failure.clone()).to_string()
+}
+
+fn with_hint(failure: &Failure) -> String {
+    let error = Error::from(failure.clone());
+    match error.hint_text() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    }
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_frequent_programs_are_named() {
+        let list = |pairs: &[(&str, u32)]| {
+            let own = |(name, n): &(&str, u32)| ((*name).to_owned(), *n);
+            pairs.iter().map(own).collect()
+        };
+        let starts = Starts {
+            twinned: list(&[("sh", 7), ("cp", 2), ("mv", 1)]),
+            emulated: list(&[("dpkg", 3)]),
+        };
+        assert_eq!(
+            started(&starts, 2).unwrap(),
+            "programs of the image started: 10 by twins (sh 7, cp 2, ...), 3 emulated (dpkg 3)"
+        );
+        assert_eq!(started(&Starts::default(), 2), None);
+    }
+}
