@@ -138,7 +138,15 @@ fn a_layout_in_the_configuration_is_followed() {
     // And so for the finished image, where the first root would be taken else.
     let mut exec = case.pichroot(["exec", "out.img", "--", "cat", "/chosen", "/boot/here"]);
     assert_eq!(case.works(&mut exec), "yes\non FAT\n");
-    let mut kept = case.pichroot(["exec", "--write", "out.img", "--", "sh", "-c", ": > /chosen"]);
+    let mut kept = case.pichroot([
+        "exec",
+        "--write",
+        "out.img",
+        "--",
+        "sh",
+        "-c",
+        ": > /chosen",
+    ]);
     case.works(&mut kept);
     assert_eq!(
         images::read_file(&case.path("out.img"), third, "/chosen"),

@@ -74,12 +74,7 @@ fn a_read_only_file_system() {
     inner.args(["-o", "out/out.img"]);
     let setup = format!("mount -t tmpfs -o ro tmpfs {}", quoted(&folder));
     let error = ["cannot write", "out"];
-    case.refused(
-        &mut in_private_mounts(&setup, &inner),
-        3,
-        &error,
-        "-o",
-    );
+    case.refused(&mut in_private_mounts(&setup, &inner), 3, &error, "-o");
 }
 
 #[test]
