@@ -25,6 +25,10 @@ mod sys;
 mod twins;
 mod ui;
 
+#[cfg(test)]
+#[path = "../tests/support/skip.rs"]
+mod skip;
+
 use std::path::Path;
 
 /// The program: the command line, or under another name one of our other processes. Returns the exit code.

@@ -102,7 +102,7 @@ fn ended(from: &PipeReader, stopped: &PipeReader) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use super::*;
 
@@ -134,9 +134,9 @@ mod tests {
         let mut daemon = theirs.try_clone().unwrap();
         drop(theirs);
         daemon.write_all(b"before").unwrap();
-        let started = Instant::now();
+        // Would never return if it waited.
         output.finish();
-        assert!(started.elapsed() < Duration::from_secs(5));
+        drop(daemon);
         let mut said = String::new();
         reader.read_to_string(&mut said).unwrap();
         assert_eq!(said, "before");

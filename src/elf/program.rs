@@ -117,7 +117,6 @@ pub fn read_program(reader: &mut (impl Read + Seek)) -> io::Result<Option<Progra
 mod tests {
     use super::*;
 
-    #[cfg(target_arch = "x86_64")]
     #[test]
     fn this_test_is_a_program_with_segments() {
         let mut file = std::fs::File::open("/proc/self/exe").unwrap();

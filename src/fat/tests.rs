@@ -1,7 +1,7 @@
 //! The file system as programs see it: mounted, compared with a plain directory, checked by fsck.
 //!
-//! These need root, /dev/fuse and dosfstools; where one is missing they say so and pass. They mount
-//! in their own mount namespace: nothing is left behind, whatever happens.
+//! These need root, /dev/fuse and dosfstools. They mount in their own mount namespace: nothing is left behind, whatever
+//! happens.
 
 mod hostile;
 mod model;
@@ -9,7 +9,6 @@ mod posix;
 
 use std::{
     fs::{self, File},
-    io::Write,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -32,35 +31,17 @@ struct Disk {
     size: u64,
 }
 
-/// Says why a test is skipped.
-fn skip(why: &str) {
-    note(&format!("skipped: {why}"));
-}
-
-/// Shown with `--nocapture`.
-fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
 impl Disk {
-    /// Formats `mib` MiB; `None`, with a message, where this machine cannot.
-    fn new(mib: u64, args: &[&str]) -> Option<Disk> {
-        if !nix::unistd::geteuid().is_root() {
-            skip("mounting needs root");
-            return None;
-        }
-        if File::options()
-            .read(true)
-            .write(true)
-            .open("/dev/fuse")
-            .is_err()
-        {
-            skip("there is no /dev/fuse");
-            return None;
-        }
-        if which::which("mkfs.vfat").is_err() || which::which("fsck.vfat").is_err() {
-            skip("dosfstools is not installed");
-            return None;
+    /// Formats `mib` MiB.
+    fn new(mib: u64, args: &[&str]) -> Disk {
+        assert!(
+            nix::unistd::geteuid().is_root(),
+            "mounting needs root: run the tests with make test, which asks for it"
+        );
+        let fuse = File::options().read(true).write(true).open("/dev/fuse");
+        fuse.expect("a /dev/fuse: modprobe fuse; a container needs --device /dev/fuse");
+        for tool in ["mkfs.vfat", "fsck.vfat"] {
+            which::which(tool).unwrap_or_else(|_| panic!("{tool} is missing: install dosfstools"));
         }
         // Of this thread only, which is the test's own.
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
@@ -77,7 +58,7 @@ impl Disk {
         let content = fs::read(&plain).unwrap();
         let guard = vec![GUARD; OFFSET as usize];
         fs::write(disk.image(), [&guard[..], &content, &guard].concat()).unwrap();
-        Some(disk)
+        disk
     }
 
     fn image(&self) -> PathBuf {

@@ -133,9 +133,7 @@ mod tests {
 
     #[test]
     fn another_file_system_is_no_hindrance() {
-        let Ok(to) = tempfile::tempfile_in("/dev/shm") else {
-            return;
-        };
+        let to = tempfile::tempfile_in("/dev/shm").expect("a tmpfs at /dev/shm: mount one");
         let (from, bytes) = sparse_file(6);
         copy(&from, &to, bytes.len() as u64, &mut |_| {}).unwrap();
         assert!(read(&to, bytes.len()) == bytes);

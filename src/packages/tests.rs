@@ -88,7 +88,7 @@ impl Client {
     fn new(proxy: &Proxy) -> Self {
         let stream = TcpStream::connect(proxy.address).unwrap();
         stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
+            .set_read_timeout(Some(Duration::from_secs(40)))
             .unwrap();
         let user = STANDARD.encode(format!("{USER}:{}", proxy.token));
         Client {
@@ -265,7 +265,7 @@ fn a_silent_server_is_not_waited_for_longer_than_apt_waits() {
     let (proxy, url) = (run(&cache), upstream.url("a.deb"));
     assert_eq!(get(&proxy, &url).1, DEB);
     // Longer than a client of these tests waits.
-    *upstream.pause.lock().unwrap() = Duration::from_secs(60);
+    *upstream.pause.lock().unwrap() = Duration::from_secs(600);
     thread::scope(|scope| {
         scope.spawn(|| assert_eq!(get(&proxy, &url).1, DEB, "asked again"));
         scope.spawn(|| assert_eq!(get(&run(&cache), &url).1, DEB, "in another run"));

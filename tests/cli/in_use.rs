@@ -29,7 +29,7 @@ impl Other {
             .unwrap();
         let children = format!("/proc/{0}/task/{0}/children", child.id());
         let other = Other(child);
-        wait_for("the first run's stage", Duration::from_secs(20), || {
+        wait_for("the first run's stage", Duration::from_secs(120), || {
             let children = std::fs::read_to_string(&children).unwrap_or_default();
             (!children.trim().is_empty()).then_some(())
         });

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Upstream's own tests, on an image: connection plugins' suite, and test targets of modules.
 
-run.py connection [--way WAY]...            the suite for connection plugins
+run.py connection [--way WAY]... [--short]  the suite for connection plugins; short: its first playbook alone
 run.py negative                             the same with a defective plugin; passes when that is found
 run.py targets [--way WAY]... [TARGET]...   test targets of modules, by default those of expected.txt
 
@@ -287,6 +287,8 @@ def targets(suite, arguments, base):
 
 def connection(suite, arguments, base):
     bad = 0
+    if arguments.short:
+        os.environ["CONFORMANCE_SHORT"] = "1"
     for way in arguments.way:
         passed, reason, seconds = suite.run("connection", way, base)
         word = "PASS" if passed else "FAIL"
@@ -326,6 +328,8 @@ def main():
         kind.set_defaults(function=function)
         if function is not negative:
             kind.add_argument("--way", action="append", choices=WAYS)
+        if function is connection:
+            kind.add_argument("--short", action="store_true")
         if function is targets:
             kind.add_argument("--control", choices=WAYS)
             kind.add_argument("targets", nargs="*", metavar="TARGET")

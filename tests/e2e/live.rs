@@ -16,7 +16,7 @@ use nix::{
 use crate::{ended::Ended, processes::descendants};
 
 /// Longest wait for anything: an emulated Ansible module on a busy machine takes seconds.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(300);
 
 pub struct Live {
     child: Child,

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::support::{Host, pichroot, raw_image};
 
-/// Only one exists at a time, also among test processes: each looks at the whole host.
+/// Only one exists at a time in a mount namespace, where `cargo test` has many threads: each looks at the whole host.
 pub struct Scene {
     before: Host,
     dir: TempDir,
@@ -19,7 +19,7 @@ pub struct Scene {
 
 impl Scene {
     pub fn new() -> Self {
-        let lock = Path::new(env!("CARGO_TARGET_TMPDIR")).join("alone.lock");
+        let lock = std::env::temp_dir().join("pichroot-tests-alone.lock");
         let alone = File::create(lock).expect("a lock file");
         alone.lock().expect("the lock");
         raw_image();

@@ -88,7 +88,10 @@ fn secrets_are_only_where_the_playbook_puts_them() {
     }
     // The user's own command, `cat`, has the user's own environment.
     let users = |found: &&String| found.contains(": /bin/sh -c cat /") || found.contains(": cat /");
-    let others: Vec<_> = seen.found.iter().filter(|f| !users(f)).collect();
+    // A fork of pichroot is pichroot until it has become another program.
+    let own = format!(" of: {} ansible ", env!("CARGO_BIN_EXE_pichroot"));
+    let others = seen.found.iter().filter(|f| !users(f) && !f.contains(&own));
+    let others: Vec<_> = others.collect();
     assert!(others.is_empty(), "{others:#?}");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_printed_masked(&ended.out, &ended.err);

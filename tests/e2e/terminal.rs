@@ -20,7 +20,7 @@ use nix::{
 
 use crate::{processes::descendants, support::wait_for};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(300);
 
 pub struct Terminal {
     keys: File,

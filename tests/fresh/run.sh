@@ -3,8 +3,8 @@
 # no Rust. Called by `make fresh`, which names both.
 #
 # Each is a root made by mmdebstrap, with namespaces of its own and a clone of what is committed here. This machine lends
-# its network and whatever settings of its own the registries need. Where the servers of Rust cannot be reached, the
-# test sees them asked and lends this machine's toolchain too. Runs as root.
+# its network and whatever settings of its own the registries need, but not the way to the servers of Rust: the test sees
+# them asked, and then lends this machine's toolchain, rather than have each run download one. Runs as root.
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -17,6 +17,7 @@ die() {
 }
 [ $# != 0 ] || set -- bookworm trixie
 command -v mmdebstrap >/dev/null || die "mmdebstrap is not installed" "run scripts/install-deps.sh demo"
+closed_off=(static.rust-lang.org sh.rustup.rs)
 sysroot=$(rustc --print sysroot) || die "this machine has no Rust to lend" "run scripts/install-rust.sh"
 
 mkdir -p "$target/fresh"
@@ -40,6 +41,11 @@ lend_settings() {
     # Variables alone that programs read for the same, and none with a folder in them that is not there.
     env -0 | grep -zE '^((http|https|no|ftp|all)_proxy|PIP_(INDEX|EXTRA_INDEX|TRUSTED|DEFAULT_TIMEOUT).*|CARGO_(HTTP|NET|REGISTRIES|SOURCE)_.*|PICHROOT_DEBIAN_MIRROR)=' -i \
         >"$root/lent.env" || true
+    # Nobody answers there; and a proxy, which would look the names up by itself, is not asked.
+    printf '127.0.0.1 %s\n' "${closed_off[@]}" >>"$root/etc/hosts"
+    local names=${no_proxy:-${NO_PROXY-}}
+    names=$(IFS=, && echo "${closed_off[*]}")${names:+,$names}
+    printf '%s\0' "no_proxy=$names" "NO_PROXY=$names" >>"$root/lent.env"
 }
 
 for suite; do

@@ -8,7 +8,6 @@ use std::{
         unix::net::{SocketAddr, UnixDatagram, UnixListener},
     },
     process::{Child, Command},
-    time::{Duration, Instant},
 };
 
 use nix::libc;
@@ -43,11 +42,8 @@ fn keyctl(command: i64, first: i64, second: i64) -> i64 {
 }
 
 impl Key {
-    fn add() -> Self {
-        let (kind, name) = (
-            CString::new("user").unwrap(),
-            CString::new("pichroot-test").unwrap(),
-        );
+    fn add(name: &str) -> Self {
+        let (kind, name) = (CString::new("user").unwrap(), CString::new(name).unwrap());
         let content = b"of the host";
         #[allow(unsafe_code)]
         // SAFETY: the strings and the content live across the call.
@@ -88,8 +84,9 @@ fn attempts(network: &str) {
     let program = compile("escapes");
     let (host, kept) = (Host::now(), Kept::of_host());
     let outsider = Outsider(Command::new("sleep").arg("300").spawn().unwrap());
-    let key = Key::add();
-    let name = format!("pichroot-test-{}", std::process::id());
+    // Keys and these names are everybody's.
+    let name = format!("pichroot-test-{}", dir.path().display()).replace('/', "-");
+    let key = Key::add(&name);
     let _stream = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
     let datagram = SocketAddr::from_abstract_name(format!("{name}-datagram")).unwrap();
     let _datagram = UnixDatagram::bind_addr(&datagram).unwrap();
@@ -210,13 +207,11 @@ fn a_fork_bomb_meets_the_limit_and_ends_with_its_command() {
     let dir = tempfile::tempdir().unwrap();
     let image = raw_copy(dir.path(), "x.img");
     let host = Host::now();
-    let started = Instant::now();
     // A binary bomb of the emulated shell; the command itself waits a while and then ends.
     let bomb = "b() { b | b & }; b 2>/dev/null; sleep 5; echo still here; exit 3";
     let output = within_limit(&mut exec(&image, &["bash", "-c", bomb]));
     let (_, err) = text(&output);
     assert_ne!(output.status.code(), Some(0), "{err}");
-    assert!(started.elapsed() < Duration::from_secs(50));
     host.assert_unchanged();
     // And the image is none the worse for it.
     assert!(within_limit(&mut exec(&image, &["true"])).status.success());

@@ -14,7 +14,7 @@ use std::{
 use crate::support::{checkout, pichroot, run};
 
 /// No attempt may take longer: a hang is a failure, too.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// `pichroot exec --write IMAGE -- argv`.
 pub fn exec(image: &Path, argv: &[&str]) -> Command {

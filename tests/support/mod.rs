@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod server;
+pub mod skip;
 
 use std::{
     collections::BTreeSet,
@@ -38,9 +39,13 @@ pub fn base_image() -> &'static Path {
     })
 }
 
+/// Names the cache that all tests share, where scripts/own-namespace.sh has put it.
+const CACHE: &str = "PICHROOT_TEST_CACHE";
+
 /// A cache that all tests share, so that the base image is unpacked once.
 pub fn cache() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
+    let shared = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    std::env::var_os(CACHE).map_or_else(shared, PathBuf::from)
 }
 
 /// The program, with the shared cache and the checkout's own Ansible, run in `dir`.
@@ -152,9 +157,11 @@ impl Host {
             loops: loops(),
             binfmt: names("/proc/sys/fs/binfmt_misc"),
             temporary: ["/tmp", "/var/tmp", "/run", "/dev/shm", "/dev"]
+                .map(str::to_owned)
                 .into_iter()
+                .chain([std::env::temp_dir().display().to_string()])
                 .flat_map(|dir| {
-                    names(dir)
+                    names(&dir)
                         .into_iter()
                         .map(move |name| format!("{dir}/{name}"))
                 })
@@ -166,10 +173,10 @@ impl Host {
         }
     }
 
-    /// Panics unless the host becomes as it was within some seconds: the kernel ends the
+    /// Panics unless the host becomes as it was within a minute: the kernel ends the
     /// namespaces of a killed run on its own, after the run itself is gone.
     pub fn assert_unchanged(&self) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let now = Host::now();
             if now == *self {
@@ -210,13 +217,18 @@ fn names(dir: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Attached loop devices with their files, as `losetup -a` lists them.
+/// Attached loop devices with their files, as `losetup -a` lists them; not those of other tests, whose files are
+/// below a TMPDIR of another name.
 fn loops() -> BTreeSet<String> {
+    let own = std::env::var_os(CACHE).map(|_| std::env::temp_dir());
     names("/sys/block")
         .into_iter()
         .filter_map(|name| {
             let file = fs::read_to_string(format!("/sys/block/{name}/loop/backing_file")).ok()?;
-            Some(format!("{name} {}", file.trim()))
+            let ours = own
+                .as_ref()
+                .is_none_or(|own| Path::new(&file).starts_with(own));
+            ours.then(|| format!("{name} {}", file.trim()))
         })
         .collect()
 }

@@ -14,13 +14,11 @@ use nix::{
     unistd::mkfifoat,
 };
 
-use super::{Disk, note, tree};
+use super::{Disk, tree};
 
 #[test]
 fn a_boot_partition_is_provisioned() {
-    let Some(disk) = Disk::new(64, &["-F32", "-n", "SYSTEM-BOOT"]) else {
-        return;
-    };
+    let disk = Disk::new(64, &["-F32", "-n", "SYSTEM-BOOT"]);
     let mounted = disk.mount();
     let root = disk.root();
     fs::write(root.join("config.txt"), "arm_64bit=1\n").unwrap();
@@ -64,9 +62,7 @@ fn a_boot_partition_is_provisioned() {
 fn a_mount_without_a_change_changes_nothing() {
     for args in [["-F12", "-s1"], ["-F16", "-s2"], ["-F32", "-s1"]] {
         let mib = if args[0] == "-F12" { 2 } else { 40 };
-        let Some(disk) = Disk::new(mib, &args) else {
-            return;
-        };
+        let disk = Disk::new(mib, &args);
         let before = disk.bytes();
         let mounted = disk.mount();
         assert!(tree(&disk.root()).is_empty());
@@ -79,9 +75,7 @@ fn a_mount_without_a_change_changes_nothing() {
 
 #[test]
 fn an_open_file_outlives_its_name() {
-    let Some(disk) = Disk::new(8, &["-F12"]) else {
-        return;
-    };
+    let disk = Disk::new(8, &["-F12"]);
     let mounted = disk.mount();
     let path = disk.root().join("module.py");
     let free = || statvfs(&disk.root()).unwrap().blocks_free();
@@ -112,7 +106,7 @@ fn an_open_file_outlives_its_name() {
     drop((file, replaced));
     fs::remove_file(&path).unwrap();
     // The kernel tells of a close some time after it.
-    let end = Instant::now() + Duration::from_secs(5);
+    let end = Instant::now() + Duration::from_secs(60);
     while free() != empty && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -123,9 +117,7 @@ fn an_open_file_outlives_its_name() {
 
 #[test]
 fn what_fat_cannot_hold_is_refused_as_by_the_kernel() {
-    let Some(disk) = Disk::new(8, &["-F12"]) else {
-        return;
-    };
+    let disk = Disk::new(8, &["-F12"]);
     let mounted = disk.mount();
     let root = disk.root();
     let file = root.join("a");
@@ -196,9 +188,7 @@ fn what_fat_cannot_hold_is_refused_as_by_the_kernel() {
 
 #[test]
 fn times_are_kept_to_two_seconds() {
-    let Some(disk) = Disk::new(8, &["-F12"]) else {
-        return;
-    };
+    let disk = Disk::new(8, &["-F12"]);
     let mounted = disk.mount();
     let path = disk.root().join("a");
     let file = File::create(&path).unwrap();
@@ -214,9 +204,7 @@ fn times_are_kept_to_two_seconds() {
 
 #[test]
 fn a_full_disk_is_reported_and_survived() {
-    let Some(disk) = Disk::new(2, &["-F12"]) else {
-        return;
-    };
+    let disk = Disk::new(2, &["-F12"]);
     let mounted = disk.mount();
     let root = disk.root();
     fs::write(root.join("kept"), vec![1; 500_000]).unwrap();
@@ -247,9 +235,7 @@ fn a_full_disk_is_reported_and_survived() {
 
 #[test]
 fn what_was_deleted_is_gone_from_the_image() {
-    let Some(disk) = Disk::new(40, &["-F32", "-s4"]) else {
-        return;
-    };
+    let disk = Disk::new(40, &["-F32", "-s4"]);
     let mounted = disk.mount();
     let root = disk.root();
     let secret = b"AQBSdFhcAAAAABAAciRkcetTheSecret".repeat(3000);
@@ -276,9 +262,7 @@ fn what_was_deleted_is_gone_from_the_image() {
 
 #[test]
 fn closing_while_in_use_is_an_error_with_a_sound_image() {
-    let Some(disk) = Disk::new(8, &["-F12"]) else {
-        return;
-    };
+    let disk = Disk::new(8, &["-F12"]);
     let mounted = disk.mount();
     let mut file = File::create(disk.root().join("a")).unwrap();
     file.write_all(b"text").unwrap();
@@ -289,40 +273,27 @@ fn closing_while_in_use_is_an_error_with_a_sound_image() {
 }
 
 #[test]
-fn an_initrd_is_written_and_read_in_a_second() {
-    let Some(disk) = Disk::new(256, &["-F32"]) else {
-        return;
-    };
+fn an_initrd_and_hundreds_of_small_files() {
+    let disk = Disk::new(256, &["-F32"]);
     let mounted = disk.mount();
     let path = disk.root().join("initrd.img");
     let block: Vec<u8> = (0..128 << 10).map(|i| (i % 251) as u8).collect();
-    let start = Instant::now();
     let mut file = File::create(&path).unwrap();
     for _ in 0..240 {
         file.write_all(&block).unwrap();
     }
     file.sync_all().unwrap();
-    let wrote = start.elapsed();
-    let again = Instant::now();
     assert_eq!(fs::read(&path).unwrap(), block.repeat(240));
-    let read = again.elapsed();
-    let small = Instant::now();
-    fs::create_dir(disk.root().join("overlays")).unwrap();
+    let overlays = disk.root().join("overlays");
+    fs::create_dir(&overlays).unwrap();
+    let name = |i| overlays.join(format!("overlay-{i}.dtbo"));
     for i in 0..500 {
-        fs::write(
-            disk.root().join(format!("overlays/overlay-{i}.dtbo")),
-            &block[..2000],
-        )
-        .unwrap();
+        fs::write(name(i), &block[i..2000]).unwrap();
     }
-    let small = small.elapsed();
-    let close = Instant::now();
+    for i in 0..500 {
+        assert!(fs::read(name(i)).unwrap() == block[i..2000], "overlay {i}");
+    }
     drop(file);
     mounted.close().unwrap();
-    let close = close.elapsed();
-    note(&format!(
-        "FAT: 30 MB written {wrote:?}, read {read:?}; 500 files {small:?}; close {close:?}"
-    ));
-    assert!(wrote + read < Duration::from_secs(4));
     disk.check();
 }

@@ -130,11 +130,11 @@ fn a_silent_server_is_left_and_tried_again() {
     let (setup, data) = (Setup::new(), image(7, 100));
     let mut files = Files::new(&data);
     files.break_after = vec![50_000];
-    files.stall = Some(Duration::from_secs(3));
+    // It never hangs up by itself: who does not leave it waits until the test is killed.
+    files.stall = Some(Duration::from_secs(3600));
     let server = Server::start(files);
-    let begin = std::time::Instant::now();
     assert!(setup.fetch(&server.url("a.img"), &sha256(&data)).unwrap() == data);
-    assert!(begin.elapsed() < Duration::from_secs(3));
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[test]

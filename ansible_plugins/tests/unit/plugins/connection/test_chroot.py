@@ -77,10 +77,10 @@ class Behaviour:
         self.assertEqual((code, len(out), out.count(b"x"), err), (0, size, size, b""))
 
     def test_a_daemon_holds_nothing_up(self):
-        start = time.monotonic()
-        result = self.connect().exec_command("head -c 30000 /dev/zero; sleep 5 & echo started >&2")
-        self.assertEqual(result, (0, bytes(30000), b"started\n"))
-        self.assertLess(time.monotonic() - start, 3)
+        code, out, err = self.connect().exec_command("head -c 30000 /dev/zero; sleep 600 & echo $! >&2")
+        # It is there still, with both outputs open.
+        os.kill(int(err), signal.SIGKILL)
+        self.assertEqual((code, out), (0, bytes(30000)))
 
     def test_closed_outputs_are_not_the_end(self):
         result = self.connect().exec_command("exec >&- 2>&-; sleep 0.3; exit 4")
@@ -102,11 +102,9 @@ class Behaviour:
 
     def test_command_timeout(self):
         mark = self.directory / "mark"
-        start = time.monotonic()
         with self.assertRaisesRegex(AnsibleError, "longer than 1 s") as caught:
-            self.connect(command_timeout=1).exec_command(f"trap 'touch {mark}; exit' TERM; sleep 20 & wait")
+            self.connect(command_timeout=1).exec_command(f"trap 'touch {mark}; exit' TERM; sleep 600 & wait")
         self.assertNotIsInstance(caught.exception, AnsibleConnectionFailure)
-        self.assertLess(time.monotonic() - start, 5)
         self.await_file(mark)
 
     def test_an_exception_ends_the_command(self):
@@ -140,7 +138,7 @@ class Behaviour:
         self.await_file(mark)
 
     def await_file(self, path):
-        for _try in range(50):
+        for _try in range(600):
             if path.exists():
                 return
             time.sleep(0.1)
@@ -289,8 +287,11 @@ class WithExecutor(Behaviour, Case):
         self.connect().reset()
 
 
-@unittest.skipIf(os.geteuid(), "chroot(8) needs root")
 class Plain(Behaviour, Case):
+    def setUp(self):
+        super().setUp()
+        self.assertEqual(os.geteuid(), 0, "chroot(8) needs root: run this as root, as make test does")
+
     def test_clean_environment(self):
         os.environ["TOKEN_OF_THE_CONTROLLER"] = "x"
         self.addCleanup(os.environ.pop, "TOKEN_OF_THE_CONTROLLER")
