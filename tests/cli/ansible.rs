@@ -181,8 +181,4 @@ fn a_machine_is_named_by_its_setting_or_variable_or_inventory() {
     run.args(["-i", "hosts"]);
     let error = ["name in the inventory", "not a host name"];
     case.refused(&mut run, 2, &error, "hn_hostname");
-    case.file("hosts", "[pis\n");
-    let mut run = case.ansible(&RUN[..4]);
-    run.args(["-i", "hosts", "-l", "none"]);
-    case.refused(&mut run, 2, &["--list-hosts"], "hn_hostname");
 }
