@@ -63,7 +63,7 @@ pub enum Event {
     Started(Starts),
     /// The output is there.
     Made(PathBuf),
-    /// The image of a run that failed is kept under this name.
+    /// The image of a run that failed is kept under this name, to look into or to go on from.
     Kept(PathBuf),
 
     /// A source is used without checking it; whether the user said so.

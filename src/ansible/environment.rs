@@ -1,19 +1,28 @@
 //! The environment of ansible-playbook.
 
-use std::{
-    ffi::{OsStr, OsString},
-    path::Path,
-};
+use std::{ffi::OsStr, path::Path};
 
 use super::{
     ansible_cfg::{Env, setting, variable},
     user_inventory,
 };
 
-/// Where Ansible looks for connection plugins, and where it does if nobody says.
-const CONNECTION_PLUGINS: &str = "ANSIBLE_CONNECTION_PLUGINS";
-const DEFAULT_PLUGINS: &str =
-    ":~/.ansible/plugins/connection:/usr/share/ansible/plugins/connection";
+/// The file that our callback plugin names the failed task in.
+pub const FAILED_TASK: &str = "PICHROOT_FAILED_TASK";
+
+/// A kind of plugins: the variable and the key of ansible.cfg with their folders, and those where nobody sets one.
+struct Kind(&'static str, &'static str, &'static str);
+
+const CONNECTION: Kind = Kind(
+    "ANSIBLE_CONNECTION_PLUGINS",
+    "connection_plugins",
+    ":~/.ansible/plugins/connection:/usr/share/ansible/plugins/connection",
+);
+const CALLBACK: Kind = Kind(
+    "ANSIBLE_CALLBACK_PLUGINS",
+    "callback_plugins",
+    ":~/.ansible/plugins/callback:/usr/share/ansible/plugins/callback",
+);
 
 /// What the environment depends on, beside the caller's own.
 #[derive(Debug)]
@@ -28,6 +37,8 @@ pub struct Setting<'a> {
     pub secret_names: &'a [String],
     /// The folder of the connection plugin, unless the user's own Ansible has it.
     pub connection_plugins: Option<&'a Path>,
+    /// The folder of the callback plugin that names the failed task, and the file for that.
+    pub failed_task: Option<(&'a Path, &'a Path)>,
     /// Whether our own standard output is a terminal; Ansible's is a pipe, for the redactor.
     pub terminal: bool,
 }
@@ -55,10 +66,11 @@ pub fn environment(caller: &Env, setting: &Setting) -> Env {
         env.insert("ANSIBLE_INVENTORY_ENABLED".into(), plugins.into());
     }
     if let Some(ours) = setting.connection_plugins {
-        env.insert(
-            CONNECTION_PLUGINS.into(),
-            plugin_path(caller, setting.cwd, ours),
-        );
+        add_plugins(&mut env, caller, setting.cwd, &CONNECTION, ours);
+    }
+    if let Some((ours, file)) = setting.failed_task {
+        add_plugins(&mut env, caller, setting.cwd, &CALLBACK, ours);
+        env.insert(FAILED_TASK.into(), file.into());
     }
     let colour_set = ["NO_COLOR", "ANSIBLE_NOCOLOR"]
         .iter()
@@ -74,14 +86,9 @@ pub fn environment(caller: &Env, setting: &Setting) -> Env {
 }
 
 /// Our folder first, so that `chroot` is our plugin, then where the user's are.
-fn plugin_path(caller: &Env, cwd: &Path, ours: &Path) -> OsString {
-    let theirs = setting(
-        caller,
-        cwd,
-        CONNECTION_PLUGINS,
-        "defaults",
-        "connection_plugins",
-    );
+fn add_plugins(env: &mut Env, caller: &Env, cwd: &Path, kind: &Kind, ours: &Path) {
+    let Kind(name, key, usual) = kind;
+    let theirs = setting(caller, cwd, name, "defaults", key);
     let mut path = ours.as_os_str().to_owned();
     match theirs {
         Some((folders, base)) => {
@@ -93,9 +100,9 @@ fn plugin_path(caller: &Env, cwd: &Path, ours: &Path) -> OsString {
                 });
             }
         }
-        None => path.push(DEFAULT_PLUGINS),
+        None => path.push(usual),
     }
-    path
+    env.insert(name.into(), path);
 }
 
 fn default(env: &mut Env, name: &str, value: &str) {
@@ -126,6 +133,7 @@ mod tests {
             secrets: true,
             secret_names: &["IMHOTEP_PW".into()],
             connection_plugins: Some(Path::new("/p")),
+            failed_task: None,
             terminal,
         };
         environment(&caller, &setting)
@@ -156,13 +164,10 @@ mod tests {
 
     #[test]
     fn our_plugins_come_before_the_users() {
-        let path = |pairs: &[_]| {
-            get(&run(pairs, false), CONNECTION_PLUGINS)
-                .unwrap()
-                .to_owned()
-        };
-        assert_eq!(path(&[]), format!("/p{DEFAULT_PLUGINS}"));
-        assert_eq!(path(&[(CONNECTION_PLUGINS, "a:~/b:/c")]), "/p:/a:~/b:/c");
+        let Kind(name, _, usual) = CONNECTION;
+        let path = |pairs: &[_]| get(&run(pairs, false), name).unwrap().to_owned();
+        assert_eq!(path(&[]), format!("/p{usual}"));
+        assert_eq!(path(&[(name, "a:~/b:/c")]), "/p:/a:~/b:/c");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::{
     stage::{
         facts::Facts,
         handle::Output,
-        protocol::{FILES, Job},
+        protocol::{FILES, Job, NOTE},
         warm::Library,
     },
     sys::{children::Ending, command},
@@ -131,6 +131,7 @@ impl AnsibleCommand {
                 local_temp: &folder.join("tmp"),
                 secrets: !self.secrets.is_empty(),
                 secret_names: &plan.secret_variables(),
+                failed_task: Some((&bundle.join(bundle::CALLBACK_PLUGINS), &folder.join(NOTE))),
                 connection_plugins: (plan.executor == Executor::Fast).then_some(&*ours),
                 terminal: io::stdout().is_terminal(),
             },

@@ -13,7 +13,7 @@ use crate::{
     config::{AnsiblePlan, OnError, Surroundings},
     error::{Kind, Result},
     event::{Event, Report, Starts},
-    image::{self, Cache, WorkImage, check_may_write},
+    image::{self, Cache, WorkImage, check_may_write, kept},
     ui::{Ui, relay},
 };
 
@@ -63,23 +63,41 @@ impl Run {
                 WorkImage::create(&base, &output, force, owner, &report)
             })
             .await?;
-        match self.provision(&work, signals, ui).await {
+        let mut start_at_task = None;
+        match self.provision(&work, signals, ui, &mut start_at_task).await {
             Ok(()) if plan.changes_nothing => Ok(()),
             Ok(()) => {
                 work.publish()?;
+                if plan.resume {
+                    kept::remove(&plan.output);
+                }
                 ui.tell(Event::Made(plan.output.clone()));
                 Ok(())
             }
             Err(error) if plan.on_error == OnError::Keep => {
-                ui.tell(Event::Kept(work.keep()?));
+                let kept = work.keep()?;
+                let playbook = plan.playbook.name().display().to_string();
+                let record = kept::Record {
+                    playbook,
+                    start_at_task,
+                };
+                record.write(&plan.output, self.owner)?;
+                ui.tell(Event::Kept(kept));
                 Err(error)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Runs the playbook in the work image; it is unmounted and checked afterwards.
-    async fn provision(&self, work: &WorkImage, signals: Signals, ui: &Ui) -> Result<()> {
+    /// Runs the playbook in the work image; it is unmounted and checked afterwards. Where a task fails it becomes
+    /// `start_at_task`.
+    async fn provision(
+        &self,
+        work: &WorkImage,
+        signals: Signals,
+        ui: &Ui,
+        start_at_task: &mut Option<String>,
+    ) -> Result<()> {
         let plan = &self.plan;
         // Without what may be secret in a URL.
         let name = plan.image.source.location.to_string();
@@ -95,7 +113,10 @@ impl Run {
             tokio::spawn(relay(stdout, io::stdout(), ui.redactor())),
             tokio::spawn(relay(stderr, io::stderr(), ui.redactor())),
         );
-        let mut ended = session.run(job).await.and_then(job::verdict);
+        let mut ended = session.run(job).await.and_then(|(ending, note)| {
+            *start_at_task = note.and_then(|note| serde_json::from_str(&note).ok()?);
+            job::verdict(ending)
+        });
         let kept = plan.on_error == OnError::Keep;
         if ended.is_ok() {
             ended = deferred::finish(&mut session, &facts, kept, ui).await;
