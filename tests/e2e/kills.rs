@@ -4,6 +4,7 @@
 use std::{
     collections::hash_map::RandomState,
     hash::BuildHasher,
+    io::Write,
     process::Command,
     thread::sleep,
     time::{Duration, Instant},
@@ -48,6 +49,17 @@ fn chance() -> f64 {
     (RandomState::new().hash_one(()) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
+/// What was done, told if the test fails.
+struct IfItFails(String);
+
+impl Drop for IfItFails {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = writeln!(std::io::stderr(), "{}", self.0);
+        }
+    }
+}
+
 /// A run of one kind or another.
 fn command(scene: &Scene, number: u32) -> Command {
     if number.is_multiple_of(2) {
@@ -65,7 +77,7 @@ fn kill_one(scene: &Scene, number: u32, after: Duration, victim: impl Fn(Pid) ->
     let live = Live::start(&mut command(scene, number));
     sleep(after.saturating_sub(start.elapsed()));
     let (pid, name) = victim(live.pid());
-    println!("kill {number} after {after:.3?}: {name}");
+    let _told = IfItFails(format!("kill {number} after {after:.3?}: {name}"));
     // It may have just ended by itself.
     let _ = kill(pid, SIGKILL);
     if pid != live.pid() {
