@@ -73,6 +73,13 @@ pub enum Event {
         /// `--checksum none`.
         meant: bool,
     },
+    /// A source is copied while somebody else may write to it.
+    SourceInUse {
+        /// The source.
+        source: String,
+        /// Who: a loop device of this host, or a process.
+        by: String,
+    },
     /// A secret's value is too short to be kept out of the output. Its name.
     ShortSecret(String),
     /// Ansible's log is not written, as it would hold secrets.
@@ -252,13 +259,14 @@ impl Event {
         use Event::{
             AlsoFailed, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog, NoPackageCache,
             NoTwins, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired, ShortSecret,
-            Started, Unchecked, WaitingFor,
+            SourceInUse, Started, Unchecked, WaitingFor,
         };
         match self {
             WaitingFor(_) | Opened(_) | MakingInitramfs(_) | Started(_) | Made(_) | Kept(_) => {
                 Level::Step
             }
             Unchecked { .. }
+            | SourceInUse { .. }
             | ShortSecret(_)
             | NoAnsibleLog(_)
             | NotMounted { .. }

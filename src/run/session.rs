@@ -10,9 +10,10 @@ use crate::{
     event::Report,
     event::Starts,
     stage::{
-        directory::Directory,
+        directory,
         facts::Facts,
         handle::{Handle, Output},
+        older,
         protocol::{Event, Job, Order, Settings, StagePlan},
     },
     sys::{children::Ending, private_files::PrivateFiles},
@@ -27,8 +28,6 @@ pub struct Session<'a> {
     name: String,
     /// What is on the image, until that is opened.
     volumes: Vec<Volume>,
-    /// Removed after the stage is gone: fields are dropped in this order.
-    directory: Directory,
 }
 
 impl<'a> Session<'a> {
@@ -41,25 +40,24 @@ impl<'a> Session<'a> {
         report: &'a dyn Report,
     ) -> Result<Self> {
         let volumes = volumes(image, name)?;
+        older::sweep(Path::new(older::PLACE));
         Ok(Session {
             handle: Handle::start(image, output)?,
             signals,
             report,
             name: name.to_owned(),
             volumes,
-            directory: Directory::make()?,
         })
     }
 
-    /// The stage's directory.
-    pub fn dir(&self) -> &Path {
-        self.directory.path()
+    /// The stage's directory, as jobs in the stage see it.
+    pub fn dir(&self) -> &'static Path {
+        directory::path()
     }
 
     /// Mounts the image as `settings` say and makes its programs run.
     pub async fn open(&mut self, settings: &Settings) -> Result<Facts> {
         let plan = StagePlan {
-            dir: self.dir().to_owned(),
             volumes: std::mem::take(&mut self.volumes),
             settings: settings.clone(),
         };

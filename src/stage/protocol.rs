@@ -21,8 +21,6 @@ use crate::{
 /// What to mount and how; comes with the open image file.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct StagePlan {
-    /// The empty directory that the stage mounts its tmpfs on.
-    pub dir: PathBuf,
     /// The image's partitions and their file systems.
     pub volumes: Vec<Volume>,
     /// How it is mounted and its programs are run.

@@ -43,6 +43,9 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
         Event::NoAnsibleLog(log) => {
             format!("Ansible's log {log} is not written: it would hold the secrets")
         }
+        Event::SourceInUse { source, by } => {
+            format!("{source} is in use by {by}: the copy may lack what that has not written out")
+        }
         Event::NotMounted {
             line,
             source,
