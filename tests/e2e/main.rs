@@ -22,6 +22,7 @@ mod interactive;
 mod inventory;
 mod kill;
 mod kill_parts;
+mod names;
 mod netboot;
 mod packages;
 mod parallel;
