@@ -110,6 +110,8 @@ pub enum Event {
     NoTwins(NoTwins),
     /// Packages are not kept for other runs.
     NoPackageCache(Failure),
+    /// An initramfs has most drivers, where the image says that it have those of the machine it is made on.
+    InitramfsModules,
     /// What was put off to the end has not been done: this command.
     LeftUndone(Vec<String>),
     /// The playbook ran nothing in the image, which has this name in the inventory.
@@ -257,9 +259,9 @@ impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
         use Event::{
-            AlsoFailed, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog, NoPackageCache,
-            NoTwins, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired, ShortSecret,
-            SourceInUse, Started, Unchecked, WaitingFor,
+            AlsoFailed, InitramfsModules, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog,
+            NoPackageCache, NoTwins, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired,
+            ShortSecret, SourceInUse, Started, Unchecked, WaitingFor,
         };
         match self {
             WaitingFor(_) | Opened(_) | MakingInitramfs(_) | Started(_) | Made(_) | Kept(_) => {
@@ -275,6 +277,7 @@ impl Event {
             | Open(_)
             | NoTwins(_)
             | NoPackageCache(_)
+            | InitramfsModules
             | LeftUndone(_)
             | NothingRun(_)
             | AlsoFailed(_) => Level::Warning,

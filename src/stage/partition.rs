@@ -49,7 +49,8 @@ enum By {
 
 impl Mounted {
     /// Mounts `volume` of `image`, as `entry` says, on the directory `at`, after a check as at a
-    /// boot; says what that has repaired. Nodes of loop devices are made in `nodes`.
+    /// boot; says what that has repaired. Nodes of loop devices are made in `nodes`; programs of the image find that
+    /// it is mounted from `name`, below /dev.
     ///
     /// # Errors
     /// [`Kind::Image`] when the file system is damaged or unknown to the kernel.
@@ -59,6 +60,7 @@ impl Mounted {
         entry: &Mount,
         at: &Path,
         nodes: &Path,
+        name: &str,
     ) -> Result<(Self, Option<Event>)> {
         let window = Window {
             start: volume.partition.start,
@@ -71,11 +73,21 @@ impl Mounted {
             let file = image
                 .try_clone()
                 .context(Kind::Other, || "cannot share the image file".into())?;
-            By::Ourselves(fat::mount(file, window.start, window.size, at)?)
+            By::Ourselves(fat::mount(
+                file,
+                window.start,
+                window.size,
+                at,
+                &Path::new("/dev").join(name),
+            )?)
         } else {
             let flags = MountFlags::NODEV | MountFlags::NOATIME;
             let kind = entry.kind.mount_type().unwrap_or("auto");
-            mount::device(device.node(), kind, at, flags, &options(entry))
+            let source = mount::Named {
+                node: device.node(),
+                name,
+            };
+            mount::device(&source, kind, at, flags, &options(entry))
                 .map_err(|error| error.hint(mount_hint(kind)))?;
             By::Kernel {
                 mount: mount::Mounted::at(at)?,
@@ -90,6 +102,14 @@ impl Mounted {
             by,
         };
         Ok((mounted, repaired))
+    }
+
+    /// The minor number of the loop device that the kernel serves it from.
+    pub fn device(&self) -> Option<u32> {
+        match &self.by {
+            By::Kernel { device, .. } => Some(device.number()),
+            By::Ourselves(_) => None,
+        }
     }
 
     /// Writes everything out and zeroes what is free, so that nothing deleted stays in `image`.

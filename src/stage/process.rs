@@ -6,7 +6,7 @@
 use std::{
     fs::File,
     os::unix::{fs::symlink, net::UnixStream},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use nix::{
@@ -23,6 +23,7 @@ use super::{
     check, directory,
     executor::{self, Executor},
     facts::{self, Facts},
+    leaks,
     mounts::Mounts,
     protocol::{Event, Order, StagePlan},
     serve,
@@ -75,14 +76,24 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
     let Some((Order::Open(plan), _)) = first else {
         return Err(Error::other("no orders"));
     };
-    let (mounts, warnings) = Mounts::open(image, &plan.volumes, plan.settings.layout.as_ref())?;
+    let started = SystemTime::now();
+    let (mut mounts, warnings) = Mounts::open(image, &plan.volumes, plan.settings.layout.as_ref())?;
     supervisor.report(warnings)?;
     let numbers = mounts
         .places()
         .into_iter()
         .map(|(number, _)| number)
         .collect::<Vec<_>>();
-    let used = use_image(supervisor, &plan, &mounts);
+    let used = use_image(supervisor, &plan, &mut mounts);
+    // Nothing runs in it any more. An output with such a name in it would be worse than none.
+    let clean = match used {
+        Ok(true) => leaks::search(
+            &Root::open(mounts.root())?,
+            &[mounts.root(), &directory::nodes()],
+            started,
+        ),
+        _ => Ok(()),
+    };
     // Whatever happened: unmounted is unmounted. The first failure is the one to report, except that
     // writes which did not get into the image explain what failed before.
     let used = match (used, mounts.close()) {
@@ -94,12 +105,13 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         }
     };
     check::at_end(image, &plan.volumes, &numbers)?;
+    clean?;
     let starts = starts::read(&directory::path().join(place::FOLDER));
     supervisor.tell(&Event::Closed { used, starts })
 }
 
 /// From mounted to ready to be unmounted; whether any program was run in the image.
-fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Result<bool> {
+fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &mut Mounts) -> Result<bool> {
     let root = Root::open(mounts.root())?;
     let (possible, mut told) = plan.settings.shortcuts.possible_in(&root);
     let mut keeps = plan.settings.packages.is_some();
@@ -140,7 +152,7 @@ fn start(
     supervisor: &Supervisor,
     plan: &StagePlan,
     shortcuts: Shortcuts,
-    mounts: &Mounts,
+    mounts: &mut Mounts,
     root: &Root,
 ) -> Result<(Executor, Option<Twinning>)> {
     let arch = facts::arch(root)?;
@@ -193,6 +205,7 @@ fn start(
             .then(|| directory::path().join(place::FOLDER)),
         network: plan.settings.network,
         term: plan.settings.term.clone(),
+        disk: mounts.show_disk()?,
         shortcuts,
         apt: packages.as_ref().map(packages::Proxy::apt_lines),
     })?;

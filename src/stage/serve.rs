@@ -15,6 +15,7 @@ use super::{
 use crate::{
     chroot::shortcuts::{Shortcuts, initramfs::Outstanding},
     error::{Context, Error, Kind, Result},
+    event,
     sys::{
         children::{Children, Ending},
         frame,
@@ -71,7 +72,12 @@ pub(super) fn until_close(
                             };
                             supervisor.tell(&Event::Outstanding(outstanding))?;
                         }
-                        Some(Order::Close) => return Ok(()),
+                        Some(Order::Close) => {
+                            if outstanding::replaced_modules(dir) {
+                                supervisor.report([event::Event::InitramfsModules])?;
+                            }
+                            return Ok(());
+                        }
                         Some(Order::Open(_)) | None => {
                             return Err(Error::other("the stage lost its orders"));
                         }

@@ -61,6 +61,11 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
         Event::Open(opening) => open(*opening).into(),
         Event::NoTwins(why) => no_twins(why),
         Event::NoPackageCache(failure) | Event::AlsoFailed(failure) => failed(failure),
+        Event::InitramfsModules => {
+            "an initramfs was made with MODULES=most in place of the image's MODULES=dep, which would have looked \
+             at this machine's hardware"
+                .into()
+        }
         Event::LeftUndone(command) => {
             format!(
                 "the initramfs was to be made at the end: {}",
