@@ -73,6 +73,28 @@ pub enum Event {
         /// `--checksum none`.
         meant: bool,
     },
+    /// The checksum that was given is that of the image in this source, not of the source.
+    ImagesChecksum(String),
+    /// A checksum file cannot be read, and the checksum that was last seen there is used.
+    OldChecksum {
+        /// The checksum file.
+        file: String,
+        /// What happened.
+        failure: Failure,
+    },
+    /// A server has not answered yet. Its address.
+    NoAnswerYet(String),
+    /// A request failed and is made again.
+    Retrying {
+        /// What happened.
+        failure: Failure,
+        /// How long it waits before.
+        pause: Duration,
+        /// Which time it is that the request is repeated.
+        number: u32,
+        /// After how many more failures in a row it is given up.
+        left: u32,
+    },
     /// A secret's value is too short to be kept out of the output. Its name.
     ShortSecret(String),
     /// Ansible's log is not written, as it would hold secrets.
@@ -112,15 +134,6 @@ pub enum Event {
 
     /// A file is read from this address.
     Reading(String),
-    /// A request failed and is made again.
-    Retrying {
-        /// What is asked for.
-        source: String,
-        /// What happened.
-        failure: Failure,
-        /// How long it waits before.
-        pause: Duration,
-    },
     /// The base image.
     BaseImage(PathBuf),
     /// How the work image was made of the base image.
@@ -250,15 +263,16 @@ impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
         use Event::{
-            AlsoFailed, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog, NoPackageCache,
-            NoTwins, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired, ShortSecret,
-            Started, Unchecked, WaitingFor,
+            AlsoFailed, ImagesChecksum, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog,
+            NoAnswerYet, NoPackageCache, NoTwins, NotMounted, NotTrimmed, NothingRun, OldChecksum,
+            Open, Opened, Repaired, Retrying, ShortSecret, Started, Unchecked, WaitingFor,
         };
         match self {
-            WaitingFor(_) | Opened(_) | MakingInitramfs(_) | Started(_) | Made(_) | Kept(_) => {
-                Level::Step
-            }
+            WaitingFor(_) | Opened(_) | MakingInitramfs(_) | Started(_) | Made(_) | Kept(_)
+            | ImagesChecksum(_) | NoAnswerYet(_) => Level::Step,
             Unchecked { .. }
+            | OldChecksum { .. }
+            | Retrying { .. }
             | ShortSecret(_)
             | NoAnsibleLog(_)
             | NotMounted { .. }

@@ -14,7 +14,7 @@ mod bases;
 #[cfg(test)]
 mod tests;
 
-pub use bases::BaseImage;
+pub use bases::{BaseImage, Of};
 
 use std::{
     fs::{self, DirBuilder},

@@ -7,9 +7,10 @@ use std::{
 };
 
 use super::{
-    checksum,
     decode::{self, Format, HEAD},
     digest::{Digest, Digests, Hasher},
+    fit,
+    record::Decoded,
     sparse::{self, Stop},
 };
 use crate::{
@@ -55,6 +56,13 @@ pub fn detect(file: &File, name: &str) -> Result<Format> {
 
 /// The digests of the source, which must match `wanted`.
 pub fn hash(input: &Input, wanted: Option<&Digest>, report: &dyn Report) -> Result<Digests> {
+    let digests = digests(input, wanted, report)?;
+    fit::verify(input.name, wanted, &digests)?;
+    Ok(digests)
+}
+
+/// The digests of the source, with that of `wanted` among them.
+pub fn digests(input: &Input, wanted: Option<&Digest>, report: &dyn Report) -> Result<Digests> {
     let read_error = || format!("cannot read {}", input.name);
     let size = input.file.metadata().context(Kind::Host, read_error)?.len();
     let progress = report.begin(Task::Verifying(input.name.to_owned()), Some(size));
@@ -63,13 +71,25 @@ pub fn hash(input: &Input, wanted: Option<&Digest>, report: &dyn Report) -> Resu
         Some((Hasher::new(wanted.map(|w| w.algorithm)), progress)),
     );
     bytes.drain().context(Kind::Host, read_error)?;
-    let digests = bytes.finish();
-    checksum::verify(input.name, wanted, &digests)?;
-    Ok(digests)
+    Ok(bytes.finish())
 }
 
-/// Decodes the source into `new`; returns the image's size and the source's digests, which match
-/// `wanted`.
+/// The digests of an image that was unpacked from `source`.
+pub fn of_image(
+    file: &File,
+    source: &str,
+    wanted: Option<&Digest>,
+    report: &dyn Report,
+) -> Result<Digests> {
+    let input = Input {
+        file,
+        name: &format!("the image in {source}"),
+        format: Format::Raw,
+    };
+    digests(&input, wanted, report)
+}
+
+/// Decodes the source into `new`; it, or else the image in it, matches `wanted`.
 ///
 /// # Errors
 /// [`Kind::Image`] for a wrong checksum (rather than for the damage that it shows) or a source that
@@ -79,22 +99,53 @@ pub fn decode(
     new: &NewFile,
     wanted: Option<&Digest>,
     report: &dyn Report,
-) -> Result<(u64, Digests)> {
-    let task = Task::Decompressing(input.name.to_owned());
-    if input.format == Format::Zip {
+) -> Result<Decoded> {
+    let (written, digests) = match input.format {
         // Not a stream: its directory is at the end.
-        let digests = hash(input, wanted, report)?;
-        let bad = |error| read_error(input, error);
-        let size = decode::zip::with_image(input.file, bad, |_, size, reader| {
-            let progress = report.begin(task.clone(), Some(size));
-            write(input, reader, new, &mut |at| progress.at(at))
-        })?;
-        return Ok((size, digests));
-    }
+        Format::Zip => {
+            let digests = digests(input, wanted, report)?;
+            (unzip(input, new, report), digests)
+        }
+        _ => unpack(input, new, wanted, report)?,
+    };
+    let written = match written {
+        Err(error) if error.kind() != Kind::Image => return Err(error),
+        other => other,
+    };
+    let image = || match &written {
+        Ok(_) => of_image(new.file(), input.name, wanted, report),
+        Err(_) => Ok(Digests::new()),
+    };
+    let image_digests = fit::check(input.name, wanted, &digests, image, report)?;
+    Ok(Decoded {
+        size: written?,
+        digests,
+        image_digests,
+    })
+}
+
+/// Decodes the image in a zip archive; returns its size.
+fn unzip(input: &Input, new: &NewFile, report: &dyn Report) -> Result<u64> {
+    let bad = |error| read_error(input, error);
+    decode::zip::with_image(input.file, bad, |_, size, reader| {
+        let task = Task::Decompressing(input.name.to_owned());
+        let progress = report.begin(task, Some(size));
+        write(input, reader, new, &mut |at| progress.at(at))
+    })
+}
+
+/// Decodes a stream; returns the image's size, or why there is none, and the digests of all of the source.
+fn unpack(
+    input: &Input,
+    new: &NewFile,
+    wanted: Option<&Digest>,
+    report: &dyn Report,
+) -> Result<(Result<u64>, Digests)> {
     let size = input
         .file
         .metadata()
         .context(Kind::Host, || format!("cannot read {}", input.name))?;
+    let task = Task::Decompressing(input.name.to_owned());
     let progress = report.begin(task, Some(size.len()));
     let hasher = Hasher::new(wanted.map(|w| w.algorithm));
     let mut source =
@@ -111,9 +162,7 @@ pub fn decode(
     source
         .drain()
         .context(Kind::Host, || format!("cannot read {}", input.name))?;
-    let digests = source.finish();
-    checksum::verify(input.name, wanted, &digests)?;
-    Ok((written?, digests))
+    Ok((written, source.finish()))
 }
 
 /// Writes the decoded bytes as a sparse file.
@@ -164,6 +213,13 @@ fn read_error(input: &Input, error: io::Error) -> Error {
         io::ErrorKind::InvalidInput => {
             return Error::image(format!("{name}: {error}"))
                 .hint("unpack it, and name the image that you want");
+        }
+        // What it holds is sound, and has to be unpacked by something that reads it.
+        io::ErrorKind::Unsupported => {
+            return Error::image(format!("{name}: {error}")).hint(
+                "unpack it first, with `7z x` of the package 7zip or p7zip-full, and name the image \
+                 that comes out",
+            );
         }
         io::ErrorKind::OutOfMemory => {
             return Err::<(), _>(error)

@@ -88,9 +88,9 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         .collect::<Vec<_>>();
     let used = use_image(supervisor, &plan, &mounts);
     // Whatever happened: unmounted is unmounted. The first failure is the one to report, except that
-    // writes which did not get into the image explain what failed before.
+    // writes which did not get into the image, or damage in it, explain what failed before.
     let used = match (used, mounts.close()) {
-        (Err(_), Err(lost)) if lost.kind() == Kind::Host => return Err(lost),
+        (Err(_), Err(lost)) if matches!(lost.kind(), Kind::Host | Kind::Image) => return Err(lost),
         (used, closed) => {
             let used = used?;
             supervisor.report(closed?)?;

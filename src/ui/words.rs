@@ -33,6 +33,23 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
             "no checksum is given for {source}, so it is used without checking it; \
              give --checksum sha256:HEX or file:URL, or none to say that this is meant"
         ),
+        Event::ImagesChecksum(source) => {
+            format!("the checksum is not that of {source} but of the image in it, which has it")
+        }
+        Event::OldChecksum { file, failure } => format!(
+            "{}; so the checksum is used that was last seen in {file}",
+            failed(failure)
+        ),
+        Event::NoAnswerYet(address) => format!("waiting for an answer from {address}"),
+        Event::Retrying {
+            failure,
+            pause,
+            number,
+            left,
+        } => format!(
+            "{}; trying again in {pause:.0?} (retry {number}; given up after {left} more failures)",
+            failed(failure)
+        ),
         Event::ShortSecret(name) => {
             format!("secret {name} is too short to be kept out of the output")
         }
@@ -53,7 +70,8 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
         }
         Event::Open(opening) => open(*opening).into(),
         Event::NoTwins(why) => no_twins(why),
-        Event::NoPackageCache(failure) | Event::AlsoFailed(failure) => failed(failure),
+        Event::NoPackageCache(failure) => failed(failure),
+        Event::AlsoFailed(failure) => with_hint(failure),
         Event::LeftUndone(command) => {
             format!(
                 "the initramfs was to be made at the end: {}",
@@ -65,11 +83,6 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
         }
 
         Event::Reading(address) => format!("reading {address}"),
-        Event::Retrying {
-            source,
-            failure,
-            pause,
-        } => format!("{}; trying {source} again in {pause:.0?}", failed(failure)),
         Event::BaseImage(path) => format!("the base image is {}", path.display()),
         Event::Copied(how) => match how {
             Copied::Shared => "the work image shares its blocks with the base image".into(),

@@ -88,7 +88,9 @@ impl Transfer<'_> {
                     .map(|date| ("if-modified-since", date)),
             );
         }
-        let response = self.client.get(self.url, self.shown, &headers)?;
+        let response = self
+            .client
+            .get(self.url, self.shown, &headers, self.report)?;
         match response.status().as_u16() {
             304 => return Ok(false),
             416 if content_range(&response).is_some_and(|range| range.total == Some(have)) => {
