@@ -10,6 +10,7 @@ pub mod directory;
 pub mod disk;
 pub mod executor;
 pub mod facts;
+mod fullness;
 pub mod handle;
 pub mod job;
 mod leaks;

@@ -96,11 +96,13 @@ impl Mounts {
     /// Mounts the candidates one by one until one has the content of a root.
     fn find_root(&mut self) -> Result<Layout> {
         let mut refused = Vec::new();
+        let mut hint = None;
         for number in layout::root_candidates(&self.volumes) {
             match self.mount_root(number) {
                 Ok(()) => {}
                 Err(error) if error.kind() == Kind::Image => {
                     refused.push(format!("partition {number}: {error}"));
+                    hint = hint.or(error.hint_text().map(str::to_owned));
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -118,11 +120,16 @@ impl Mounts {
         if refused.is_empty() {
             refused.push("no partition has a Linux file system".into());
         }
-        Err(Error::image(format!(
+        let none = Error::image(format!(
             "no Linux root in the image: {}",
             refused.join("; ")
-        ))
-        .hint("if one of its partitions is the root, name it in pichroot.yml, as in `image: {layout: {2: /}}`"))
+        ));
+        // What is wrong with a partition that may be the root comes before looking for it elsewhere.
+        let none = match hint {
+            Some(hint) => none.hint(hint),
+            None => none,
+        };
+        Err(none.hint("if one of its partitions is the root, name it in pichroot.yml, as in `image: {layout: {2: /}}`"))
     }
 
     /// Mounts everything again if the image calls its disk otherwise than it did seem.

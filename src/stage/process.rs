@@ -23,6 +23,7 @@ use super::{
     check, directory,
     executor::{self, Executor},
     facts::{self, Facts},
+    fullness::Watch,
     leaks,
     mounts::Mounts,
     protocol::{Event, Order, StagePlan},
@@ -95,9 +96,9 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         _ => Ok(()),
     };
     // Whatever happened: unmounted is unmounted. The first failure is the one to report, except that
-    // writes which did not get into the image explain what failed before.
+    // writes which did not get into the image, or damage in it, explain what failed before.
     let used = match (used, mounts.close()) {
-        (Err(_), Err(lost)) if lost.kind() == Kind::Host => return Err(lost),
+        (Err(_), Err(lost)) if matches!(lost.kind(), Kind::Host | Kind::Image) => return Err(lost),
         (used, closed) => {
             let used = used?;
             supervisor.report(closed?)?;
@@ -131,7 +132,8 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &mut Mounts) -> 
     let started = start(supervisor, plan, shortcuts, mounts, &root);
     let served = started.and_then(|(executor, twinning)| {
         let place = (directory::path(), &root);
-        serve::until_close(supervisor, place, shortcuts, &executor, twinning)?;
+        let watch = Watch::of(&root, &mounts.places());
+        serve::until_close(supervisor, place, watch, shortcuts, &executor, twinning)?;
         let until_now = executor.use_until_now();
         if !until_now.left.is_empty() {
             let names = Vec::from_iter(until_now.left);

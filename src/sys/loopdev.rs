@@ -103,6 +103,21 @@ impl LoopDevice {
         self.number
     }
 
+    /// The device, open for reading and writing.
+    pub fn file(&self) -> &File {
+        &self.device
+    }
+
+    /// Lets the user `uid` open the device, who has no other way to its node than a descriptor of ours.
+    ///
+    /// # Errors
+    /// [`Kind::Host`], where the node's file system does not allow it.
+    pub fn give_to(&self, uid: u32) -> Result<()> {
+        std::os::unix::fs::fchown(&self.device, Some(uid), None).context(Kind::Host, || {
+            format!("cannot change the owner of {}", self.node.display())
+        })
+    }
+
     /// Writes out what the device still buffers: what a file system wrote of itself.
     ///
     /// # Errors
