@@ -105,8 +105,10 @@ pub enum Event {
     NoPackageCache(Failure),
     /// What was put off to the end has not been done: this command.
     LeftUndone(Vec<String>),
-    /// The playbook ran nothing in the image, which has this name in the inventory.
+    /// The playbook ran nothing in the image, which has this name in the inventory; that is allowed.
     NothingRun(String),
+    /// The user's inventory has hosts, and the image is none of them.
+    NotInInventory(Stranger),
     /// Something failed beside what the run fails with.
     AlsoFailed(Failure),
 
@@ -246,13 +248,26 @@ pub struct TwinMissing {
     pub why: String,
 }
 
+/// An image that the user's inventory does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stranger {
+    /// Its name.
+    pub name: String,
+    /// Where it was looked for.
+    pub inventories: Vec<String>,
+    /// Hosts that are there.
+    pub others: Vec<String>,
+    /// How many more there are.
+    pub more: usize,
+}
+
 impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
         use Event::{
             AlsoFailed, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog, NoPackageCache,
-            NoTwins, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired, ShortSecret,
-            Started, Unchecked, WaitingFor,
+            NoTwins, NotInInventory, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired,
+            ShortSecret, Started, Unchecked, WaitingFor,
         };
         match self {
             WaitingFor(_) | Opened(_) | MakingInitramfs(_) | Started(_) | Made(_) | Kept(_) => {
@@ -269,6 +284,7 @@ impl Event {
             | NoPackageCache(_)
             | LeftUndone(_)
             | NothingRun(_)
+            | NotInInventory(_)
             | AlsoFailed(_) => Level::Warning,
             _ => Level::Detail,
         }

@@ -157,6 +157,7 @@ fn play<'a>(
         verbosity: 0,
         arguments: &[],
         connection,
+        plugin: None,
     }
 }
 

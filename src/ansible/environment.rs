@@ -6,22 +6,38 @@ use std::{
 };
 
 use super::{
-    ansible_cfg::{Env, setting, variable},
-    user_inventory,
+    ansible_cfg::{Env, configured, setting, variable},
+    guard, user_inventory,
 };
 
-/// Where Ansible looks for connection plugins, and where it does if nobody says.
-const CONNECTION_PLUGINS: &str = "ANSIBLE_CONNECTION_PLUGINS";
-const DEFAULT_PLUGINS: &str =
-    ":~/.ansible/plugins/connection:/usr/share/ansible/plugins/connection";
+/// Where Ansible looks for plugins of a kind.
+struct Plugins {
+    /// The environment variable.
+    variable: &'static str,
+    /// The key in ansible.cfg.
+    key: &'static str,
+    /// Where it looks if nobody says.
+    default: &'static str,
+}
+
+const CONNECTION: Plugins = Plugins {
+    variable: "ANSIBLE_CONNECTION_PLUGINS",
+    key: "connection_plugins",
+    default: "~/.ansible/plugins/connection:/usr/share/ansible/plugins/connection",
+};
+const CALLBACK: Plugins = Plugins {
+    variable: "ANSIBLE_CALLBACK_PLUGINS",
+    key: "callback_plugins",
+    default: "~/.ansible/plugins/callback:/usr/share/ansible/plugins/callback",
+};
 
 /// What the environment depends on, beside the caller's own.
 #[derive(Debug)]
 pub struct Setting<'a> {
     /// The folder in which ansible-playbook is started.
     pub cwd: &'a Path,
-    /// A folder on the run's tmpfs for Ansible's local temporary files; Ansible makes it.
-    pub local_temp: &'a Path,
+    /// The run's folder, on a tmpfs.
+    pub folder: &'a Path,
     /// Whether the play has secrets at all.
     pub secrets: bool,
     /// Names of variables that hold a secret (`env:` sources), which Ansible need not see.
@@ -38,27 +54,44 @@ pub fn log_path(caller: &Env, cwd: &Path) -> Option<String> {
 }
 
 /// The caller's environment as ansible-playbook gets it: without secrets, and with what makes
-/// Ansible behave behind a pipe. What the user set stays as it is, with two exceptions: Ansible's
-/// local temporary folder, which may hold secrets and so is always on the tmpfs, and, when there are
-/// secrets, its log, which would hold them too.
+/// Ansible behave behind a pipe. What the user set stays as it is, with three exceptions: Ansible's
+/// local temporary folder, which may hold secrets and so is always on the tmpfs; when there are
+/// secrets, its log, which would hold them too; and the cache of facts, as those of the image and of
+/// the machine that has its name are not the same.
 pub fn environment(caller: &Env, setting: &Setting) -> Env {
     let mut env = caller.clone();
     env.remove(OsStr::new("VAULT_TOKEN"));
     for name in setting.secret_names {
         env.remove(OsStr::new(name));
     }
-    env.insert("ANSIBLE_LOCAL_TEMP".into(), setting.local_temp.into());
+    env.insert(
+        "ANSIBLE_LOCAL_TEMP".into(),
+        setting.folder.join("tmp").into(),
+    );
+    if let Some(plugin) = inventory_cache(caller, setting.cwd) {
+        env.insert(INVENTORY_CACHE.into(), plugin.into());
+    }
+    env.insert(FACT_CACHE.into(), "memory".into());
+    env.insert(
+        guard::VARIABLE.into(),
+        setting.folder.join(guard::RULES).into(),
+    );
     if setting.secrets && log_path(caller, setting.cwd).is_some() {
         env.insert("ANSIBLE_LOG_PATH".into(), "/dev/null".into());
     }
     if let Some(plugins) = user_inventory::enabled_plugins(caller, setting.cwd) {
         env.insert("ANSIBLE_INVENTORY_ENABLED".into(), plugins.into());
     }
-    if let Some(ours) = setting.connection_plugins {
-        env.insert(
-            CONNECTION_PLUGINS.into(),
-            plugin_path(caller, setting.cwd, ours),
-        );
+    let guard = setting.folder.join(guard::FOLDER);
+    let folders = [
+        (CONNECTION, setting.connection_plugins),
+        (CALLBACK, Some(guard.as_path())),
+    ];
+    for (plugins, ours) in folders {
+        if let Some(ours) = ours {
+            let path = plugin_path(caller, setting.cwd, &plugins, ours);
+            env.insert(plugins.variable.into(), path);
+        }
     }
     let colour_set = ["NO_COLOR", "ANSIBLE_NOCOLOR"]
         .iter()
@@ -73,15 +106,22 @@ pub fn environment(caller: &Env, setting: &Setting) -> Env {
     env
 }
 
+const FACT_CACHE: &str = "ANSIBLE_CACHE_PLUGIN";
+const INVENTORY_CACHE: &str = "ANSIBLE_INVENTORY_CACHE_PLUGIN";
+
+/// The cache that the user's inventories have. Where it has no setting of its own, it is that of facts.
+fn inventory_cache(caller: &Env, cwd: &Path) -> Option<String> {
+    let set = |name| Some(variable(caller, name)?.to_string_lossy().into_owned());
+    let in_file = |section, key| Some(configured(caller, cwd, section, key)?.0);
+    set(INVENTORY_CACHE)
+        .or_else(|| set(FACT_CACHE))
+        .or_else(|| in_file("inventory", "cache_plugin"))
+        .or_else(|| in_file("defaults", "fact_caching"))
+}
+
 /// Our folder first, so that `chroot` is our plugin, then where the user's are.
-fn plugin_path(caller: &Env, cwd: &Path, ours: &Path) -> OsString {
-    let theirs = setting(
-        caller,
-        cwd,
-        CONNECTION_PLUGINS,
-        "defaults",
-        "connection_plugins",
-    );
+fn plugin_path(caller: &Env, cwd: &Path, plugins: &Plugins, ours: &Path) -> OsString {
+    let theirs = setting(caller, cwd, plugins.variable, "defaults", plugins.key);
     let mut path = ours.as_os_str().to_owned();
     match theirs {
         Some((folders, base)) => {
@@ -93,7 +133,10 @@ fn plugin_path(caller: &Env, cwd: &Path, ours: &Path) -> OsString {
                 });
             }
         }
-        None => path.push(DEFAULT_PLUGINS),
+        None => {
+            path.push(":");
+            path.push(plugins.default);
+        }
     }
     path
 }
@@ -122,7 +165,7 @@ mod tests {
         let caller: Env = pairs.iter().map(|(k, v)| (k.into(), v.into())).collect();
         let setting = Setting {
             cwd: Path::new("/"),
-            local_temp: Path::new("/t"),
+            folder: Path::new("/t"),
             secrets: true,
             secret_names: &["IMHOTEP_PW".into()],
             connection_plugins: Some(Path::new("/p")),
@@ -144,7 +187,7 @@ mod tests {
         assert_eq!(get(&env, "VAULT_TOKEN"), None);
         assert_eq!(get(&env, "IMHOTEP_PW"), None);
         assert_eq!(get(&env, "PATH"), Some("/bin"));
-        assert_eq!(get(&env, "ANSIBLE_LOCAL_TEMP"), Some("/t"));
+        assert_eq!(get(&env, "ANSIBLE_LOCAL_TEMP"), Some("/t/tmp"));
     }
 
     #[test]
@@ -156,13 +199,26 @@ mod tests {
 
     #[test]
     fn our_plugins_come_before_the_users() {
-        let path = |pairs: &[_]| {
-            get(&run(pairs, false), CONNECTION_PLUGINS)
-                .unwrap()
-                .to_owned()
+        for (plugins, ours) in [(CONNECTION, "/p"), (CALLBACK, "/t/guard")] {
+            let name = plugins.variable;
+            let path = |pairs: &[_]| get(&run(pairs, false), name).unwrap().to_owned();
+            assert_eq!(path(&[]), format!("{ours}:{}", plugins.default));
+            assert_eq!(path(&[(name, "a:~/b:/c")]), format!("{ours}:/a:~/b:/c"));
+        }
+    }
+
+    #[test]
+    fn facts_are_in_memory_and_the_inventorys_cache_stays() {
+        let caches = |pairs: &[_]| {
+            let env = run(pairs, false);
+            let inventory = get(&env, INVENTORY_CACHE).map(str::to_owned);
+            assert_eq!(get(&env, FACT_CACHE), Some("memory"));
+            inventory
         };
-        assert_eq!(path(&[]), format!("/p{DEFAULT_PLUGINS}"));
-        assert_eq!(path(&[(CONNECTION_PLUGINS, "a:~/b:/c")]), "/p:/a:~/b:/c");
+        assert_eq!(caches(&[]), None);
+        assert_eq!(caches(&[(FACT_CACHE, "jsonfile")]).unwrap(), "jsonfile");
+        let both = [(FACT_CACHE, "jsonfile"), (INVENTORY_CACHE, "redis")];
+        assert_eq!(caches(&both).unwrap(), "redis");
     }
 
     #[test]

@@ -54,4 +54,6 @@ pub struct Given {
     pub executor: Option<Executor>,
     /// `--force`.
     pub force: bool,
+    /// `--allow-unchanged`.
+    pub allow_unchanged: bool,
 }

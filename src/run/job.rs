@@ -14,7 +14,9 @@ use crate::{
     ansible::{
         Connection, Play, bundle,
         environment::{self, Setting},
-        find, library,
+        find,
+        guard::Report as Reported,
+        library,
     },
     chroot::{client, plan::ChrootPlan},
     config::{AnsiblePlan, Executor, Surroundings},
@@ -24,7 +26,7 @@ use crate::{
     stage::{
         facts::Facts,
         handle::Output,
-        protocol::{FILES, Job},
+        protocol::{Ended, FILES, Job},
         warm::Library,
     },
     sys::{children::Ending, command},
@@ -102,6 +104,8 @@ impl AnsibleCommand {
         let folder = dir.join(FILES);
         let bundle = self.around.bundle(&folder);
         let ours = bundle.join(bundle::CONNECTION_PLUGINS);
+        let ours = (plan.executor == Executor::Fast).then_some(ours);
+        let plugin = ours.as_ref().map(|folder| folder.join("chroot.py"));
         let play = Play {
             playbook: &plan.playbook.path(&bundle),
             host_name: &plan.host_name,
@@ -114,6 +118,7 @@ impl AnsibleCommand {
             verbosity: plan.verbosity,
             arguments: &plan.arguments,
             connection: &connection,
+            plugin: plugin.as_deref(),
         };
         let mut files = play.files();
         if self.around.data_dir.is_none() {
@@ -128,10 +133,10 @@ impl AnsibleCommand {
             &self.around.env,
             &Setting {
                 cwd: &self.around.cwd,
-                local_temp: &folder.join("tmp"),
+                folder: &folder,
                 secrets: !self.secrets.is_empty(),
                 secret_names: &plan.secret_variables(),
-                connection_plugins: (plan.executor == Executor::Fast).then_some(&*ours),
+                connection_plugins: ours.as_deref(),
                 terminal: io::stdout().is_terminal(),
             },
         );
@@ -163,10 +168,10 @@ pub fn streams() -> Result<(Output, [Receiver; 2])> {
     Ok((Output { stdout, stderr }, [out, err]))
 }
 
-/// What the end of ansible-playbook means for the run.
-pub fn verdict(ending: Ending) -> Result<()> {
-    match ending {
-        Ending::Code(0) => Ok(()),
+/// What the end of ansible-playbook means for the run; what it reported.
+pub fn verdict(ended: Ended) -> Result<Reported> {
+    match ended.ending {
+        Ending::Code(0) => Ok(Reported::read(&ended.report)),
         Ending::Code(INTERRUPTED) => Err(signals::interrupted(nix::sys::signal::Signal::SIGINT)),
         Ending::Code(code) => Err(Error::new(
             Kind::Playbook,

@@ -5,7 +5,7 @@ use std::io;
 use super::{
     deferred,
     job::{self, AnsibleCommand},
-    need_root,
+    need_root, reached,
     session::Session,
     signals::{Signals, block_on},
 };
@@ -98,7 +98,8 @@ impl Run {
         let mut ended = session.run(job).await.and_then(job::verdict);
         let kept = plan.on_error == OnError::Keep;
         if ended.is_ok() {
-            ended = deferred::finish(&mut session, &facts, kept, ui).await;
+            let finished = deferred::finish(&mut session, &facts, kept, ui).await;
+            ended = finished.and(ended);
         } else if kept {
             deferred::warn(&mut session, ui).await;
         }
@@ -117,12 +118,9 @@ impl Run {
         if let (Err(_), Err(error)) = (&ended, &closed) {
             ui.tell(Event::AlsoFailed(error.into()));
         }
-        ended?;
+        let report = ended?;
         let (used, starts) = closed?;
         ui.tell(Event::Started(starts));
-        if !used && !plan.changes_nothing {
-            ui.tell(Event::NothingRun(plan.host_name.clone()));
-        }
-        Ok(())
+        reached::check(plan, report, used, ui)
     }
 }

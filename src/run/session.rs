@@ -13,9 +13,9 @@ use crate::{
         directory::Directory,
         facts::Facts,
         handle::{Handle, Output},
-        protocol::{Event, Job, Order, Settings, StagePlan},
+        protocol::{Ended, Event, Job, Order, Settings, StagePlan},
     },
-    sys::{children::Ending, private_files::PrivateFiles},
+    sys::private_files::PrivateFiles,
 };
 
 /// An image in a running stage.
@@ -80,7 +80,7 @@ impl<'a> Session<'a> {
     }
 
     /// Runs `job` to its end. A signal to us ends it, and is the error.
-    pub async fn run(&mut self, job: Job) -> Result<Ending> {
+    pub async fn run(&mut self, job: Job) -> Result<Ended> {
         self.handle.order(&Order::Run(job))?;
         let mut stopped = None;
         loop {
@@ -90,7 +90,7 @@ impl<'a> Session<'a> {
                     Some(Event::Ended(_)) if stopped.is_some() => {
                         return Err(stopped.expect("checked"));
                     }
-                    Some(Event::Ended(ending)) => return Ok(ending),
+                    Some(Event::Ended(ended)) => return Ok(ended),
                     Some(other) => return Err(out_of_step(&other)),
                 },
                 number = self.signals.next() => {

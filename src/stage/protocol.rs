@@ -68,6 +68,18 @@ pub struct Job {
 /// The folder of a job's files, below the stage's directory.
 pub const FILES: &str = "job";
 
+/// The file there in which a job may leave a text for the supervisor.
+pub const REPORT: &str = "report";
+
+/// A job that ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Ended {
+    /// How.
+    pub ending: Ending,
+    /// What it left in [`REPORT`].
+    pub report: String,
+}
+
 /// What the supervisor tells the stage.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -91,7 +103,7 @@ pub enum Event {
     /// The image is mounted and its programs run.
     Ready(Facts),
     /// The job ended.
-    Ended(Ending),
+    Ended(Ended),
     /// What was put off to the end, where that is known.
     Outstanding(Result<Vec<Outstanding>, Failure>),
     /// Everything is unmounted and clean.

@@ -7,9 +7,9 @@ use tokio::net::UnixStream;
 
 use super::{
     executor::Executor,
-    job::Running,
+    job::{self, Running},
     outstanding,
-    protocol::{Event, Order},
+    protocol::{Ended, Event, Order},
     supervisor::Supervisor,
 };
 use crate::{
@@ -84,7 +84,8 @@ pub(super) fn until_close(
                 },
                 ended = end_of(&mut job) => {
                     job = None;
-                    supervisor.tell(&Event::Ended(ended?))?;
+                    let (ending, report) = (ended?, job::report(dir));
+                    supervisor.tell(&Event::Ended(Ended { ending, report }))?;
                 }
                 _ = &mut executor_end => {
                     return Err(Error::other("the executor of the image was killed")

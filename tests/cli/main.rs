@@ -19,6 +19,7 @@ mod help;
 mod in_use;
 mod kinds;
 mod network;
+mod others;
 mod output;
 mod package;
 mod packed;
