@@ -16,7 +16,7 @@ from pathlib import Path
 
 # From top to bottom. What stands on one line are neighbours, and do not import each other.
 LAYERS = """
-main
+lib
 cli
 run
 ui
@@ -29,24 +29,30 @@ ansible secrets packages
 emulation
 disk elf
 sys
-report bytes hex
+event address bytes hex
 error
 """
 
+# What is compiled apart, below src/: the library, and the program that build.rs makes.
+ROOTS = ["lib.rs", "twins/dispatcher/program/main.rs"]
+
+# Comments, texts and characters: where one of them begins, the others do not.
+LITERAL = re.compile(
+    r"""//[^\n]*|/\*.*?\*/|b?r(?P<hash>\#*)".*?"(?P=hash)|"(?:[^"\\]|\\.)*"|'(?:[^'\\\n]|\\[^\n]+?)'""",
+    re.DOTALL,
+)
 TOKEN = re.compile(r"[A-Za-z_]\w*|::|[{},*]")
-USE = re.compile(r"^\s*(?:pub(?:\([a-z]+\))? )?use ([^;]*);", re.MULTILINE)
+USE = re.compile(r"^\s*(?:pub )?use ([^;]*);", re.MULTILINE)
 PATH = re.compile(r"(?<![\w:])(?:crate|super|self|[a-z]\w*)(?:::[A-Za-z_]\w*)+")
-CHILD = re.compile(r"^\s*(?:pub(?:\([a-z]+\))? )?mod (\w+);", re.MULTILINE)
+CHILD = re.compile(r"^\s*(?:pub )?mod (\w+);", re.MULTILINE)
 
 
 def source(path):
-    """The code of a file, without comments, texts and tests."""
-    text = re.sub(
-        r"(?m)^#\[cfg\(test\)\]\nmod \w+ \{.*", "", path.read_text(), flags=re.DOTALL
-    )
+    """The code of a file, without comments, texts and tests, and without what tells who may see it."""
+    text = LITERAL.sub(lambda m: " " if m[0][0] == "/" else '""', path.read_text())
+    text = re.sub(r"(?m)^#\[cfg\(test\)\]\nmod \w+ \{.*", "", text, flags=re.DOTALL)
     text = re.sub(r"#\[cfg\(test\)\]\n(?:#.*\n)*(?:pub )?mod \w+;", "", text)
-    text = re.sub(r'r#".*?"#|"(?:[^"\\]|\\.)*"', '""', text, flags=re.DOTALL)
-    return re.sub(r"//.*", "", text)
+    return re.sub(r"\bpub\([^)]*\)", "pub", text)
 
 
 def expand(tree):
@@ -85,10 +91,11 @@ def expand(tree):
 
 
 class Crate:
-    """The modules of the crate, by path, and what each brings in from where."""
+    """The modules of a crate, by path, and what each brings in from where."""
 
-    def __init__(self, src):
-        self.files = {}
+    def __init__(self, root):
+        src = root.parent
+        self.files = {(): Path(root.name)}
         for path in sorted(src.rglob("*.rs")):
             parts = list(path.relative_to(src).with_suffix("").parts)
             tested = any("test" in part for part in parts) or "program" in parts[:-1]
@@ -125,7 +132,8 @@ class Crate:
 
     def lead(self, path, depth=8):
         """The module that defines what a path from the root names."""
-        for length in range(len(path), 0, -1):
+        # In the root itself are names of its own, but none of a module that stands elsewhere.
+        for length in range(len(path), -1 if len(path) == 1 else 0, -1):
             module = tuple(path[:length])
             if module not in self.files:
                 continue
@@ -148,7 +156,7 @@ class Crate:
             first = self.names[module].get(path[0])
             full = first + path[1:] if first else self.absolute(module, path)
             needed.add(self.lead(full) if full else None)
-        return {m for m in needed if m and m != module}
+        return {m for m in needed if m is not None and m != module}
 
     def used(self, module, tree):
         for _, name in expand(tree):
@@ -193,14 +201,12 @@ def main():
     )
     options = parser.parse_args()
 
-    crate = Crate(options.src)
-    files = {
-        str(crate.files[m]): {str(crate.files[n]) for n in crate.imports(m)}
-        for m in crate.files
-    }
-    folder = {
-        str(path): path.parts[0].removesuffix(".rs") for path in crate.files.values()
-    }
+    files = {}
+    for root in ROOTS:
+        crate = Crate(options.src / root)
+        path = {m: str(Path(root).parent / file) for m, file in crate.files.items()}
+        files |= {path[m]: {path[n] for n in crate.imports(m)} for m in path}
+    folder = {file: file.split("/")[0].removesuffix(".rs") for file in files}
     folders = {}
     for file, needed in files.items():
         folders.setdefault(folder[file], set()).update(folder[n] for n in needed)
