@@ -297,7 +297,8 @@ fn a_question_that_nobody_can_answer_fails() {
 fn plays_and_tasks_for_others_run_there() {
     let case = case();
     let here = case.path("here");
-    let say = |word: &str| format!("shell: 'echo {word} >> {}'", here.display());
+    // Without a module: which Python this machine has is not for this test.
+    let say = |word: &str| format!("raw: 'echo {word} >> {}'", here.display());
     let text = format!(
         "- {{hosts: localhost, gather_facts: false, tasks: [{{{}}}, {{add_host: {{name: added, \
          ansible_connection: local, groups: late, colour: blue}}}}]}}\n\
@@ -310,11 +311,10 @@ fn plays_and_tasks_for_others_run_there() {
         task("image"),
         say("delegated"),
         say("local_action")
-            .replacen("shell: '", "shell ", 1)
+            .replacen("raw: '", "raw ", 1)
             .trim_end_matches('\''),
         say("once"),
-        // Which Python this machine has is not for this test.
-        say("added").replacen("shell", "raw", 1),
+        say("added"),
         say("after"),
         mark = mark(),
     );

@@ -58,7 +58,7 @@ def or_end(function):
         try:
             return function(*args, **kwargs)
         except Exception as error:
-            sys.exit(f"pichroot cannot keep this Ansible to the image: {error!r}")
+            raise SystemExit(f"pichroot cannot keep this Ansible to the image: {error!r}") from error
 
     return outer
 
