@@ -12,7 +12,7 @@ ifneq ($(filter /usr/bin/cargo,$(or $(shell command -v cargo || true),/usr/bin/c
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 endif
 
-.PHONY: help demo test conformance twins old-kernel fresh build lint bench install clean setup-demo setup-test \
+.PHONY: help demo test conformance twins old-kernel fresh kills build lint bench install clean setup-demo setup-test \
 	setup-old-kernel
 
 help: ## list the targets
@@ -37,6 +37,9 @@ old-kernel: setup-old-kernel build ## exec on Linux 6.1, which needs the host's 
 
 fresh: setup-demo ## make demo, and a part of make test, on a Debian 12 and a Debian 13 without Rust; takes half an hour
 	@scripts/as-root.sh tests/fresh/run.sh bookworm trixie
+
+kills: ## kill -9 of the supervisor 500 times, and of any process of a run 200 times; takes an hour
+	@PICHROOT_TEST_KILLS="500 200" scripts/test.sh --test e2e kills::
 
 build: ## the release binary
 	$(CARGO) build --locked --release

@@ -63,7 +63,7 @@ pub enum Event {
     Started(Starts),
     /// The output is there.
     Made(PathBuf),
-    /// The image of a run that failed is kept under this name.
+    /// The image of a run that failed is kept under this name, to look into or to go on from.
     Kept(PathBuf),
 
     /// A source is used without checking it; whether the user said so.
@@ -72,6 +72,13 @@ pub enum Event {
         source: String,
         /// `--checksum none`.
         meant: bool,
+    },
+    /// A source is copied while somebody else may write to it.
+    SourceInUse {
+        /// The source.
+        source: String,
+        /// Who: a loop device of this host, or a process.
+        by: String,
     },
     /// A secret's value is too short to be kept out of the output. Its name.
     ShortSecret(String),
@@ -267,13 +274,14 @@ impl Event {
         use Event::{
             AlsoFailed, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog, NoPackageCache,
             NoTwins, NotInInventory, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired,
-            ShortSecret, Started, Unchecked, WaitingFor,
+            ShortSecret, SourceInUse, Started, Unchecked, WaitingFor,
         };
         match self {
             WaitingFor(_) | Opened(_) | MakingInitramfs(_) | Started(_) | Made(_) | Kept(_) => {
                 Level::Step
             }
             Unchecked { .. }
+            | SourceInUse { .. }
             | ShortSecret(_)
             | NoAnsibleLog(_)
             | NotMounted { .. }

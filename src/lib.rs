@@ -38,7 +38,6 @@ pub fn main() -> u8 {
     match name.unwrap_or_default() {
         stage::process::NAME => stage::process::main(),
         twins::place::process::NAME => twins::place::process::main(),
-        stage::directory::SWEEPER => stage::directory::sweeper(),
         chroot::executor::NAME => chroot::executor::main(),
         chroot::client::NAME => chroot::client::main(),
         chroot::trial::NAME => chroot::trial::main(),

@@ -158,6 +158,7 @@ fn play<'a>(
         arguments: &[],
         connection,
         plugin: None,
+        note: Path::new("/t/note"),
     }
 }
 

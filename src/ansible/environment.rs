@@ -1,35 +1,25 @@
 //! The environment of ansible-playbook.
 
-use std::{
-    ffi::{OsStr, OsString},
-    path::Path,
-};
+use std::{ffi::OsStr, path::Path};
 
 use super::{
     ansible_cfg::{Env, configured, setting, variable},
     guard, user_inventory,
 };
 
-/// Where Ansible looks for plugins of a kind.
-struct Plugins {
-    /// The environment variable.
-    variable: &'static str,
-    /// The key in ansible.cfg.
-    key: &'static str,
-    /// Where it looks if nobody says.
-    default: &'static str,
-}
+/// A kind of plugins: the variable and the key of ansible.cfg with their folders, and those where nobody sets one.
+struct Kind(&'static str, &'static str, &'static str);
 
-const CONNECTION: Plugins = Plugins {
-    variable: "ANSIBLE_CONNECTION_PLUGINS",
-    key: "connection_plugins",
-    default: "~/.ansible/plugins/connection:/usr/share/ansible/plugins/connection",
-};
-const CALLBACK: Plugins = Plugins {
-    variable: "ANSIBLE_CALLBACK_PLUGINS",
-    key: "callback_plugins",
-    default: "~/.ansible/plugins/callback:/usr/share/ansible/plugins/callback",
-};
+const CONNECTION: Kind = Kind(
+    "ANSIBLE_CONNECTION_PLUGINS",
+    "connection_plugins",
+    ":~/.ansible/plugins/connection:/usr/share/ansible/plugins/connection",
+);
+const CALLBACK: Kind = Kind(
+    "ANSIBLE_CALLBACK_PLUGINS",
+    "callback_plugins",
+    ":~/.ansible/plugins/callback:/usr/share/ansible/plugins/callback",
+);
 
 /// What the environment depends on, beside the caller's own.
 #[derive(Debug)]
@@ -82,17 +72,11 @@ pub fn environment(caller: &Env, setting: &Setting) -> Env {
     if let Some(plugins) = user_inventory::enabled_plugins(caller, setting.cwd) {
         env.insert("ANSIBLE_INVENTORY_ENABLED".into(), plugins.into());
     }
-    let guard = setting.folder.join(guard::FOLDER);
-    let folders = [
-        (CONNECTION, setting.connection_plugins),
-        (CALLBACK, Some(guard.as_path())),
-    ];
-    for (plugins, ours) in folders {
-        if let Some(ours) = ours {
-            let path = plugin_path(caller, setting.cwd, &plugins, ours);
-            env.insert(plugins.variable.into(), path);
-        }
+    if let Some(ours) = setting.connection_plugins {
+        add_plugins(&mut env, caller, setting.cwd, &CONNECTION, ours);
     }
+    let guard = setting.folder.join(guard::FOLDER);
+    add_plugins(&mut env, caller, setting.cwd, &CALLBACK, &guard);
     let colour_set = ["NO_COLOR", "ANSIBLE_NOCOLOR"]
         .iter()
         .any(|name| variable(caller, name).is_some());
@@ -120,8 +104,9 @@ fn inventory_cache(caller: &Env, cwd: &Path) -> Option<String> {
 }
 
 /// Our folder first, so that `chroot` is our plugin, then where the user's are.
-fn plugin_path(caller: &Env, cwd: &Path, plugins: &Plugins, ours: &Path) -> OsString {
-    let theirs = setting(caller, cwd, plugins.variable, "defaults", plugins.key);
+fn add_plugins(env: &mut Env, caller: &Env, cwd: &Path, kind: &Kind, ours: &Path) {
+    let Kind(name, key, usual) = kind;
+    let theirs = setting(caller, cwd, name, "defaults", key);
     let mut path = ours.as_os_str().to_owned();
     match theirs {
         Some((folders, base)) => {
@@ -133,12 +118,9 @@ fn plugin_path(caller: &Env, cwd: &Path, plugins: &Plugins, ours: &Path) -> OsSt
                 });
             }
         }
-        None => {
-            path.push(":");
-            path.push(plugins.default);
-        }
+        None => path.push(usual),
     }
-    path
+    env.insert(name.into(), path);
 }
 
 fn default(env: &mut Env, name: &str, value: &str) {
@@ -199,10 +181,9 @@ mod tests {
 
     #[test]
     fn our_plugins_come_before_the_users() {
-        for (plugins, ours) in [(CONNECTION, "/p"), (CALLBACK, "/t/guard")] {
-            let name = plugins.variable;
+        for (Kind(name, _, usual), ours) in [(CONNECTION, "/p"), (CALLBACK, "/t/guard")] {
             let path = |pairs: &[_]| get(&run(pairs, false), name).unwrap().to_owned();
-            assert_eq!(path(&[]), format!("{ours}:{}", plugins.default));
+            assert_eq!(path(&[]), format!("{ours}{usual}"));
             assert_eq!(path(&[(name, "a:~/b:/c")]), format!("{ours}:/a:~/b:/c"));
         }
     }

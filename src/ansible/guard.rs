@@ -1,5 +1,5 @@
 //! The guard: the callback plugin that keeps what a playbook does to the image in the image, its rules, and
-//! what it reports.
+//! what it notes.
 //!
 //! No variable that pichroot can give is higher than all of a playbook's, and extra variables are for all hosts.
 //! So the guard is put into ansible-playbook itself. It belongs to this program, so `PICHROOT_DATA_DIR` does not
@@ -17,7 +17,7 @@ const PLUGIN: &str = include_str!("../../ansible_plugins/plugins/callback/pichro
 
 /// The plugin's folder, in the run's folder.
 pub const FOLDER: &str = "guard";
-/// The file of its rules, in the run's folder; the plugin's report is beside it.
+/// The file of its rules, in the run's folder.
 pub const RULES: &str = "guard.json";
 /// The environment variable that names that file.
 pub const VARIABLE: &str = "PICHROOT_GUARD";
@@ -35,6 +35,8 @@ pub struct Rules<'a> {
     pub limit: Option<&'a str>,
     /// Whether the user has inventories.
     pub inventories: bool,
+    /// The file for its note.
+    pub note: &'a Path,
 }
 
 impl Rules<'_> {
@@ -47,15 +49,17 @@ impl Rules<'_> {
     }
 }
 
-/// What the guard reported.
+/// What the guard noted.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct Note {
     /// Whether it was there at all: something else may have taken ansible-playbook's place.
     pub loaded: bool,
     /// Whether a task ran in the image, apart from Ansible's own gathering of facts.
     pub ran: bool,
     /// The hosts of the user's inventory, if the image is none of them.
     pub others: Option<Others>,
+    /// The task that a run can go on from after one has failed.
+    pub failed: Option<String>,
 }
 
 /// Hosts of an inventory.
@@ -73,20 +77,22 @@ enum Line {
     Loaded,
     Ran,
     Others(Others),
+    Failed(Option<String>),
 }
 
-impl Report {
+impl Note {
     /// Reads its lines.
     pub fn read(text: &str) -> Self {
-        let mut report = Report::default();
+        let mut note = Note::default();
         for line in text.lines().flat_map(serde_json::from_str) {
             match line {
-                Line::Loaded => report.loaded = true,
-                Line::Ran => report.ran = true,
-                Line::Others(others) => report.others = Some(others),
+                Line::Loaded => note.loaded = true,
+                Line::Ran => note.ran = true,
+                Line::Others(others) => note.others = Some(others),
+                Line::Failed(task) => note.failed = task,
             }
         }
-        report
+        note
     }
 }
 
@@ -95,18 +101,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_read_line_by_line() {
-        assert_eq!(Report::read(""), Report::default());
-        let text = "\"loaded\"\n{\"others\": {\"names\": [\"pi1\"], \"more\": 2}}\n\"ran\"\n";
+    fn a_note_is_read_line_by_line() {
+        assert_eq!(Note::read(""), Note::default());
+        let text = "\"loaded\"\n{\"others\": {\"names\": [\"pi1\"], \"more\": 2}}\n\"ran\"\n\
+                    {\"failed\": \"a task\"}\n";
         let others = Others {
             names: vec!["pi1".into()],
             more: 2,
         };
-        let report = Report {
+        let note = Note {
             loaded: true,
             ran: true,
             others: Some(others),
+            failed: Some("a task".into()),
         };
-        assert_eq!(Report::read(text), report);
+        assert_eq!(Note::read(text), note);
     }
 }

@@ -37,6 +37,8 @@ pub struct Play<'a> {
     pub connection: &'a Connection,
     /// The file of the connection plugin, if it is ours.
     pub plugin: Option<&'a Path>,
+    /// Where the guard leaves its note.
+    pub note: &'a Path,
 }
 
 impl Play<'_> {
@@ -50,6 +52,7 @@ impl Play<'_> {
             plugin: self.plugin,
             limit: self.limit,
             inventories: !self.inventories.is_empty(),
+            note: self.note,
         };
         rules.add_to(&mut files);
         for (path, vars) in self.extra() {
@@ -135,6 +138,7 @@ mod tests {
             arguments: more,
             connection: &connection,
             plugin: None,
+            note: Path::new("/t/note"),
         };
         let words = play.arguments(Path::new("/t"));
         let words: Vec<_> = words.iter().map(|w| w.to_str().unwrap()).collect();

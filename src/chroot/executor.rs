@@ -43,7 +43,7 @@ pub fn main() -> u8 {
 }
 
 fn run(orders: &UnixStream) -> Result<()> {
-    mount::make_all_private()?;
+    mount::follow_host()?;
     let Order::Prepare(plan) = next(orders)? else {
         return Err(out_of_step());
     };

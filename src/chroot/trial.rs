@@ -118,7 +118,7 @@ pub fn main() -> u8 {
 
 fn try_it(parent: &UnixStream) -> Result<()> {
     let gone = || "pichroot itself is gone".to_owned();
-    mount::make_all_private()?;
+    mount::follow_host()?;
     mount::fresh_proc()?;
     mount::virtual_fs("tmpfs", PLACE.as_ref(), MsFlags::MS_NOSUID, "mode=0755")?;
     let _device = attach()?;

@@ -50,6 +50,8 @@ pub struct Given {
     pub rest: Vec<OsString>,
     /// `--on-error`.
     pub on_error: Option<OnError>,
+    /// `--resume`.
+    pub resume: bool,
     /// `--executor`.
     pub executor: Option<Executor>,
     /// `--force`.

@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     error::{Context, Error, Kind, Result},
-    event::Report,
+    event::{Event, Report},
+    sys::in_use,
 };
 
 /// The base image for the file at `path`; a file that is not packed is its own base image.
@@ -51,6 +52,12 @@ pub fn fetch(
             ))
             .hint("wait for it to end"));
         }
+        if let Some(by) = writer(&file) {
+            report.tell(Event::SourceInUse {
+                source: name.clone(),
+                by,
+            });
+        }
         if wanted.is_some() {
             let digests = known().map_or_else(|| pass::hash(&input, wanted, report), Ok)?;
             checksum::verify(&name, wanted, &digests)?;
@@ -75,6 +82,16 @@ pub fn fetch(
         return Ok(base);
     }
     make_base(cache, &input, &id, wanted, report)
+}
+
+/// Who else may be writing to `file`.
+fn writer(file: &File) -> Option<String> {
+    let devices = in_use::loop_devices(file).unwrap_or_default();
+    let device = devices.iter().find(|device| !in_use::is_read_only(device));
+    let locked = || in_use::is_locked(file).then(|| in_use::holder(file))?;
+    device
+        .map(|device| device.display().to_string())
+        .or_else(locked)
 }
 
 /// Verifies an image that is to be changed where it is, so it must not be packed.

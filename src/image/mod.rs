@@ -15,6 +15,7 @@ mod decode;
 mod digest;
 mod download;
 mod http;
+pub mod kept;
 mod local;
 mod location;
 mod lock;

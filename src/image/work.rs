@@ -10,7 +10,7 @@ use std::{
 
 use nix::unistd::{AccessFlags, access};
 
-use super::{cache::BaseImage, copy, location::Location, source::Source};
+use super::{cache::BaseImage, copy, kept, location::Location, source::Source};
 use crate::{
     error::{Context, Error, Kind, Result},
     event::{Event, Report, Task},
@@ -157,16 +157,18 @@ impl WorkImage {
         newfile::sync_dir(directory(&self.output)).context(Kind::Host, failed)
     }
 
-    /// Keeps it as it is, for looking into after a failure; returns its new name, the output's with
-    /// `.failed` behind it, and a number where that exists.
+    /// Keeps it as it is, for looking into after a failure, in place of one that was kept before. Returns its
+    /// new name ([`kept::name`]).
     ///
     /// # Errors
     /// [`Kind::Host`] when it cannot be given a name.
     pub fn keep(mut self) -> Result<PathBuf> {
-        self.give_to_owner().context(Kind::Host, || {
-            format!("cannot keep the image of {}", self.output.display())
-        })?;
-        self.name_uniquely("failed")
+        let kept = kept::name(&self.output);
+        let failed = || format!("cannot keep the image as {}", kept.display());
+        self.give_to_owner().context(Kind::Host, failed)?;
+        let name = kept.file_name().unwrap_or_default();
+        self.new.publish(name, true).context(Kind::Host, failed)?;
+        Ok(kept)
     }
 
     fn give_to_owner(&self) -> io::Result<()> {

@@ -14,9 +14,7 @@ use crate::{
     ansible::{
         Connection, Play, bundle,
         environment::{self, Setting},
-        find,
-        guard::Report as Reported,
-        library,
+        find, library,
     },
     chroot::{client, plan::ChrootPlan},
     config::{AnsiblePlan, Executor, Surroundings},
@@ -26,7 +24,7 @@ use crate::{
     stage::{
         facts::Facts,
         handle::Output,
-        protocol::{Ended, FILES, Job},
+        protocol::{FILES, Job, NOTE},
         warm::Library,
     },
     sys::{children::Ending, command},
@@ -119,6 +117,7 @@ impl AnsibleCommand {
             arguments: &plan.arguments,
             connection: &connection,
             plugin: plugin.as_deref(),
+            note: &folder.join(NOTE),
         };
         let mut files = play.files();
         if self.around.data_dir.is_none() {
@@ -168,10 +167,10 @@ pub fn streams() -> Result<(Output, [Receiver; 2])> {
     Ok((Output { stdout, stderr }, [out, err]))
 }
 
-/// What the end of ansible-playbook means for the run; what it reported.
-pub fn verdict(ended: Ended) -> Result<Reported> {
-    match ended.ending {
-        Ending::Code(0) => Ok(Reported::read(&ended.report)),
+/// What the end of ansible-playbook means for the run.
+pub fn verdict(ending: Ending) -> Result<()> {
+    match ending {
+        Ending::Code(0) => Ok(()),
         Ending::Code(INTERRUPTED) => Err(signals::interrupted(nix::sys::signal::Signal::SIGINT)),
         Ending::Code(code) => Err(Error::new(
             Kind::Playbook,

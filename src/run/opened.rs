@@ -9,6 +9,7 @@ use crate::{
     config::CommandPlan,
     error::{Context, Error, Kind, Result},
     image::{self, Cache, Location, WorkImage},
+    sys::in_use,
     ui::Ui,
 };
 
@@ -53,7 +54,7 @@ impl Opened {
     }
 }
 
-/// Opens an image for writing, unless another run does already.
+/// Opens an image for writing, unless somebody else uses it: the file systems in it would be changed twice.
 fn lock(path: &Path) -> Result<Flock<File>> {
     let file = File::options()
         .read(true)
@@ -63,8 +64,33 @@ fn lock(path: &Path) -> Result<Flock<File>> {
             format!("cannot open {} for writing", path.display())
         })
         .map_err(|error| error.hint("name an image file that you may write to"))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
+    // Before our own lock, which a network file system may take for one of these.
+    let locked = in_use::is_locked(&file);
+    let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
         Error::host(format!("{} is in use by another pichroot", path.display()))
             .hint("wait for it to end, or leave out --write to work on a copy")
-    })
+    })?;
+    if locked {
+        let holder = in_use::holder(&file).unwrap_or_else(|| "another program".into());
+        let what = format!(
+            "{} is in use by {holder}, which has locked it",
+            path.display()
+        );
+        return Err(Error::host(what)
+            .hint("end it, such as a virtual machine, or leave out --write to work on a copy"));
+    }
+    let devices = in_use::loop_devices(&file)
+        .context(Kind::Host, || format!("cannot look at {}", path.display()))?;
+    match devices.first() {
+        None => Ok(file),
+        Some(device) => {
+            let device = device.display();
+            Err(Error::host(format!("{} is attached to {device} on this host", path.display())).hint(
+                format!(
+                    "unmount what is mounted of {device} and run `losetup --detach {device}`, or leave out --write to \
+                     work on a copy"
+                ),
+            ))
+        }
+    }
 }

@@ -9,18 +9,18 @@ use crate::{
     ui::Ui,
 };
 
-/// Checks what the guard reported, or, where something else took the place of ansible-playbook, whether any program
+/// Checks what the guard noted, or, where something else took the place of ansible-playbook, whether any program
 /// was started in the image (`used`).
 ///
 /// # Errors
 /// [`Kind::Playbook`] when nothing ran there and the plan does not allow that.
-pub fn check(plan: &AnsiblePlan, report: guard::Report, used: bool, ui: &Ui) -> Result<()> {
+pub fn check(plan: &AnsiblePlan, note: guard::Note, used: bool, ui: &Ui) -> Result<()> {
     if plan.changes_nothing {
         return Ok(());
     }
     let name = &plan.host_name;
-    let stranger = report.others.is_some();
-    if let Some(others) = report.others {
+    let stranger = note.others.is_some();
+    if let Some(others) = note.others {
         ui.tell(Event::NotInInventory(Stranger {
             name: name.clone(),
             inventories: plan.inventories.clone(),
@@ -28,7 +28,7 @@ pub fn check(plan: &AnsiblePlan, report: guard::Report, used: bool, ui: &Ui) -> 
             more: others.more,
         }));
     }
-    let reached = if report.loaded { report.ran } else { used };
+    let reached = if note.loaded { note.ran } else { used };
     if reached {
         return Ok(());
     }

@@ -10,12 +10,13 @@ use crate::{
     event::Report,
     event::Starts,
     stage::{
-        directory::Directory,
+        directory,
         facts::Facts,
         handle::{Handle, Output},
-        protocol::{Ended, Event, Job, Order, Settings, StagePlan},
+        older,
+        protocol::{Event, Job, Order, Settings, StagePlan},
     },
-    sys::private_files::PrivateFiles,
+    sys::{children::Ending, private_files::PrivateFiles},
 };
 
 /// An image in a running stage.
@@ -27,8 +28,6 @@ pub struct Session<'a> {
     name: String,
     /// What is on the image, until that is opened.
     volumes: Vec<Volume>,
-    /// Removed after the stage is gone: fields are dropped in this order.
-    directory: Directory,
 }
 
 impl<'a> Session<'a> {
@@ -41,25 +40,24 @@ impl<'a> Session<'a> {
         report: &'a dyn Report,
     ) -> Result<Self> {
         let volumes = volumes(image, name)?;
+        older::sweep(Path::new(older::PLACE));
         Ok(Session {
             handle: Handle::start(image, output)?,
             signals,
             report,
             name: name.to_owned(),
             volumes,
-            directory: Directory::make()?,
         })
     }
 
-    /// The stage's directory.
-    pub fn dir(&self) -> &Path {
-        self.directory.path()
+    /// The stage's directory, as jobs in the stage see it.
+    pub fn dir(&self) -> &'static Path {
+        directory::path()
     }
 
     /// Mounts the image as `settings` say and makes its programs run.
     pub async fn open(&mut self, settings: &Settings) -> Result<Facts> {
         let plan = StagePlan {
-            dir: self.dir().to_owned(),
             volumes: std::mem::take(&mut self.volumes),
             settings: settings.clone(),
         };
@@ -79,18 +77,18 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Runs `job` to its end. A signal to us ends it, and is the error.
-    pub async fn run(&mut self, job: Job) -> Result<Ended> {
+    /// Runs `job` to its end; how that was, and the note that it left. A signal to us ends it, and is the error.
+    pub async fn run(&mut self, job: Job) -> Result<(Ending, Option<String>)> {
         self.handle.order(&Order::Run(job))?;
         let mut stopped = None;
         loop {
             tokio::select! {
                 event = self.handle.event() => match self.pass_on(event?) {
                     None => {}
-                    Some(Event::Ended(_)) if stopped.is_some() => {
+                    Some(Event::Ended { .. }) if stopped.is_some() => {
                         return Err(stopped.expect("checked"));
                     }
-                    Some(Event::Ended(ended)) => return Ok(ended),
+                    Some(Event::Ended { ending, note }) => return Ok((ending, note)),
                     Some(other) => return Err(out_of_step(&other)),
                 },
                 number = self.signals.next() => {

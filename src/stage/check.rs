@@ -55,7 +55,7 @@ pub fn at_boot(device: &Path, kind: FsKind, number: u32) -> Result<Option<Event>
 ///
 /// # Errors
 /// [`Kind::Image`] with the checker's findings; [`Kind::Host`] when the checker was killed.
-pub fn at_end(dir: &Path, image: &File, volumes: &[Volume], numbers: &[u32]) -> Result<()> {
+pub fn at_end(image: &File, volumes: &[Volume], numbers: &[u32]) -> Result<()> {
     for Volume { partition, fs } in volumes {
         let Some((name, options)) = fs.as_ref().and_then(|fs| checker(fs.kind)) else {
             continue;
@@ -68,7 +68,7 @@ pub fn at_end(dir: &Path, image: &File, volumes: &[Volume], numbers: &[u32]) -> 
             size: partition.size,
             read_only: true,
         };
-        let device = LoopDevice::attach(image, window, &nodes(dir))?;
+        let device = LoopDevice::attach(image, window, &nodes())?;
         if let Found::Damage(error) = look(name, options, device.node())? {
             return Err(error.hint(format!(
                 "partition {} is damaged or too new for this {name}; nothing was published",

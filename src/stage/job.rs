@@ -1,12 +1,6 @@
 //! The job of a stage: ansible-playbook, or a client of the executor, and its end.
 
-use std::{
-    fs::File,
-    io::{IsTerminal, Read},
-    path::Path,
-    process::Command,
-    time::Duration,
-};
+use std::{io::IsTerminal, path::Path, process::Command, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -15,7 +9,7 @@ use nix::{
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    protocol::{FILES, Job, REPORT},
+    protocol::{FILES, Job},
     warm,
 };
 use crate::{
@@ -30,9 +24,6 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How long it may take to end by the terminal's own SIGINT, before it gets one from us: somebody may
 /// have sent it to pichroot alone.
 const AFTER_CTRL_C: Duration = Duration::from_secs(3);
-
-/// The longest report of a job that is passed on, in bytes.
-const LONGEST_REPORT: u64 = 64 << 10;
 
 /// A running job.
 #[derive(Debug)]
@@ -111,15 +102,6 @@ impl Running {
         // ESRCH: it has ended meanwhile.
         let _ = kill(self.pid, signal);
     }
-}
-
-/// What a job in the stage's directory `dir` has reported; nothing where there is no such text.
-pub fn report(dir: &Path) -> String {
-    let mut report = String::new();
-    if let Ok(file) = File::open(dir.join(FILES).join(REPORT)) {
-        let _ = file.take(LONGEST_REPORT).read_to_string(&mut report);
-    }
-    report
 }
 
 /// Waits until `deadline`; without one, for ever.

@@ -2,8 +2,8 @@
 //!
 //! The supervisor starts the stage process ([`process::main`]) and talks to it through a
 //! [`handle::Handle`]; [`protocol`] is what they say. In the stage, [`mounts`] attaches and mounts
-//! the image and takes it apart again, [`partition`] by partition, [`facts`] looks at what it is, and [`executor`] starts the
-//! process inside the chroot.
+//! the image in the stage's [`directory`] and takes it apart again, [`partition`] by partition, [`facts`] looks at what it
+//! is, and [`executor`] starts the process inside the chroot.
 
 pub mod check;
 pub mod directory;
@@ -12,6 +12,7 @@ pub mod facts;
 pub mod handle;
 pub mod job;
 pub mod mounts;
+pub mod older;
 pub mod outstanding;
 pub mod partition;
 pub mod process;

@@ -6,28 +6,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::{fcntl::OFlag, mount::MsFlags, sys::stat::Mode};
+use nix::{fcntl::OFlag, sys::stat::Mode};
 
 use super::{directory, facts, partition::Mounted};
 use crate::{
     disk::{Layout, Mount, Volume, layout},
     error::{Context, Error, Kind, Result},
     event::Event,
-    sys::{
-        inroot::{Root, path_of},
-        mount,
-    },
+    sys::inroot::{Root, path_of},
 };
-
-/// Room for Ansible's own temporary files and our sockets, for twins, and for apt's lists while those are
-/// fetched (some 200 MB for Ubuntu); not for data of the image.
-const TMPFS: &str = "mode=0711,size=1g";
 
 /// The mounted image. To be ended by [`Mounts::close`]; the kernel does it if we are killed.
 #[derive(Debug)]
 pub struct Mounts {
-    /// The stage's directory, with a tmpfs on it.
-    dir: PathBuf,
     /// Where the image's root is mounted.
     root: PathBuf,
     /// The image's file.
@@ -39,21 +30,19 @@ pub struct Mounts {
 }
 
 impl Mounts {
-    /// Mounts a tmpfs on `dir` and the partitions of `image` below it: the root where its content
-    /// is one, the others where `layout` or the image's own fstab says. Returns what the fstab asks
+    /// Mounts the partitions of `image` below the stage's directory: the root where its content is one,
+    /// the others where `layout` or the image's own fstab says. Returns what the fstab asks
     /// for and was left out, as warnings.
     ///
     /// # Errors
     /// [`Kind::Image`] when no partition holds a Linux root, or one cannot be mounted.
     pub fn open(
-        dir: &Path,
         image: &File,
         volumes: &[Volume],
         layout: Option<&layout::Given>,
     ) -> Result<(Self, Vec<Event>)> {
-        mount::virtual_fs("tmpfs", dir, MsFlags::MS_NOSUID, TMPFS)?;
-        let root = dir.join("root");
-        for directory in [&root, &directory::nodes(dir)] {
+        let root = directory::path().join("root");
+        for directory in [&root, &directory::nodes()] {
             std::fs::DirBuilder::new()
                 .mode(0o700)
                 .create(directory)
@@ -62,7 +51,6 @@ impl Mounts {
                 })?;
         }
         let mut mounts = Mounts {
-            dir: dir.to_owned(),
             root,
             image: image
                 .try_clone()
@@ -148,8 +136,8 @@ impl Mounts {
             (at, Some(handle))
         };
         let volume = find(&self.volumes, entry.partition)?;
-        let nodes = directory::nodes(&self.dir);
-        let (mounted, repaired) = Mounted::mount(&self.image, volume, entry, &at, &nodes)?;
+        let (mounted, repaired) =
+            Mounted::mount(&self.image, volume, entry, &at, &directory::nodes())?;
         self.mounted.push(mounted);
         self.notes.extend(repaired);
         Ok(())

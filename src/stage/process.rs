@@ -20,7 +20,7 @@ use nix::{
 };
 
 use super::{
-    check,
+    check, directory,
     executor::{self, Executor},
     facts::{self, Facts},
     mounts::Mounts,
@@ -68,18 +68,14 @@ pub fn main() -> u8 {
 }
 
 fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
-    mount::make_all_private()?;
+    mount::follow_host()?;
     mount::fresh_proc()?;
+    directory::mount()?;
     let first = frame::receive(&supervisor.0).context(Kind::Other, || "no orders".into())?;
     let Some((Order::Open(plan), _)) = first else {
         return Err(Error::other("no orders"));
     };
-    let (mounts, warnings) = Mounts::open(
-        &plan.dir,
-        image,
-        &plan.volumes,
-        plan.settings.layout.as_ref(),
-    )?;
+    let (mounts, warnings) = Mounts::open(image, &plan.volumes, plan.settings.layout.as_ref())?;
     supervisor.report(warnings)?;
     let numbers = mounts
         .places()
@@ -97,8 +93,8 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
             used
         }
     };
-    check::at_end(&plan.dir, image, &plan.volumes, &numbers)?;
-    let starts = starts::read(&plan.dir.join(place::FOLDER));
+    check::at_end(image, &plan.volumes, &numbers)?;
+    let starts = starts::read(&directory::path().join(place::FOLDER));
     supervisor.tell(&Event::Closed { used, starts })
 }
 
@@ -122,7 +118,7 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Resu
     let placeholders = Placeholders::make(&root, services::wanted(&root, shortcuts))?;
     let started = start(supervisor, plan, shortcuts, mounts, &root);
     let served = started.and_then(|(executor, twinning)| {
-        let place = (&*plan.dir, &root);
+        let place = (directory::path(), &root);
         serve::until_close(supervisor, place, shortcuts, &executor, twinning)?;
         let until_now = executor.use_until_now();
         if !until_now.left.is_empty() {
@@ -167,7 +163,7 @@ fn start(
     let place = (mounts.root(), kernel.as_deref());
     let (twinning, none) = place::begin(
         plan.settings.twins.as_ref(),
-        &plan.dir,
+        directory::path(),
         emulator.as_ref(),
         place,
     )?;
@@ -187,12 +183,14 @@ fn start(
         }
     };
     let (executor, warnings) = executor::start(ChrootPlan {
-        dir: plan.dir.clone(),
+        dir: directory::path().to_owned(),
         root: mounts.root().to_owned(),
         hostname: plan.settings.hostname.clone(),
         emulator,
         kernel,
-        twins: twinning.is_some().then(|| plan.dir.join(place::FOLDER)),
+        twins: twinning
+            .is_some()
+            .then(|| directory::path().join(place::FOLDER)),
         network: plan.settings.network,
         term: plan.settings.term.clone(),
         shortcuts,
@@ -201,7 +199,7 @@ fn start(
     supervisor.report(warnings)?;
     // By its name: whoever runs the link is another program, with another /proc/self/exe.
     std::env::current_exe()
-        .and_then(|own| symlink(own, plan.dir.join(client::NAME)))
+        .and_then(|own| symlink(own, directory::path().join(client::NAME)))
         .context(Kind::Host, || "cannot make the link to the client".into())?;
     if plan.settings.emulation == Mode::Twin {
         let count = match &twinning {

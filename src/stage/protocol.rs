@@ -21,8 +21,6 @@ use crate::{
 /// What to mount and how; comes with the open image file.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct StagePlan {
-    /// The empty directory that the stage mounts its tmpfs on.
-    pub dir: PathBuf,
     /// The image's partitions and their file systems.
     pub volumes: Vec<Volume>,
     /// How it is mounted and its programs are run.
@@ -68,17 +66,10 @@ pub struct Job {
 /// The folder of a job's files, below the stage's directory.
 pub const FILES: &str = "job";
 
-/// The file there in which a job may leave a text for the supervisor.
-pub const REPORT: &str = "report";
-
-/// A job that ended.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Ended {
-    /// How.
-    pub ending: Ending,
-    /// What it left in [`REPORT`].
-    pub report: String,
-}
+/// What a job may leave behind for the supervisor, below [`FILES`].
+pub const NOTE: &str = "note";
+/// The longest note, in bytes.
+pub const MAX_NOTE: u64 = 16 << 10;
 
 /// What the supervisor tells the stage.
 #[derive(Debug, Serialize, Deserialize)]
@@ -103,7 +94,12 @@ pub enum Event {
     /// The image is mounted and its programs run.
     Ready(Facts),
     /// The job ended.
-    Ended(Ended),
+    Ended {
+        /// How.
+        ending: Ending,
+        /// What it left in the file [`NOTE`], if that is there, is no longer than [`MAX_NOTE`] and is text.
+        note: Option<String>,
+    },
     /// What was put off to the end, where that is known.
     Outstanding(Result<Vec<Outstanding>, Failure>),
     /// Everything is unmounted and clean.

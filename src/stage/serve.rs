@@ -1,15 +1,15 @@
 //! The stage between opening and closing: it waits for orders, for the job and for the executor.
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
 use nix::sys::signal::Signal;
 use tokio::net::UnixStream;
 
 use super::{
     executor::Executor,
-    job::{self, Running},
+    job::Running,
     outstanding,
-    protocol::{Ended, Event, Order},
+    protocol::{Event, FILES, MAX_NOTE, NOTE, Order},
     supervisor::Supervisor,
 };
 use crate::{
@@ -84,8 +84,8 @@ pub(super) fn until_close(
                 },
                 ended = end_of(&mut job) => {
                     job = None;
-                    let (ending, report) = (ended?, job::report(dir));
-                    supervisor.tell(&Event::Ended(Ended { ending, report }))?;
+                    let ending = ended?;
+                    supervisor.tell(&Event::Ended { ending, note: note(dir) })?;
                 }
                 _ = &mut executor_end => {
                     return Err(Error::other("the executor of the image was killed")
@@ -110,6 +110,17 @@ fn still_wanted(
         }
     }
     Ok(wanted)
+}
+
+/// The job's note, where it left one.
+fn note(dir: &Path) -> Option<String> {
+    let path = dir.join(FILES).join(NOTE);
+    let mut text = String::new();
+    let file = std::fs::File::open(&path).ok()?;
+    file.take(MAX_NOTE + 1).read_to_string(&mut text).ok()?;
+    // It is of this job alone.
+    let _ = std::fs::remove_file(path);
+    (text.len() as u64 <= MAX_NOTE).then_some(text)
 }
 
 /// The end of the job; without one, waits for ever.

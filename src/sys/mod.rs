@@ -4,6 +4,7 @@ pub mod children;
 pub mod command;
 pub mod file;
 pub mod frame;
+pub mod in_use;
 pub mod inroot;
 pub mod kernel;
 pub mod landlock;

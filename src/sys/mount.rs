@@ -22,12 +22,13 @@ use crate::error::{Context, Error, Kind, Result};
 /// include/uapi/linux/magic.h
 const BINFMTFS_MAGIC: FsType = FsType(0x4249_4e4d);
 
-/// Cuts every mount of this namespace off from the others: nothing propagates, in or out.
-pub fn make_all_private() -> Result<()> {
+/// Makes every mount of this namespace follow the host's: nothing that is mounted here is seen there, and what the host
+/// unmounts is unmounted here, too. Private copies would keep a card in use that its user takes for unmounted.
+pub fn follow_host() -> Result<()> {
     set(
         "/".as_ref(),
-        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
-        "cannot make / private",
+        MsFlags::MS_REC | MsFlags::MS_SLAVE,
+        "cannot make the mounts follow the host's",
     )
 }
 

@@ -20,7 +20,11 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
             return started(starts, if verbose { usize::MAX } else { NAMED });
         }
         Event::Made(output) => format!("made {}", output.display()),
-        Event::Kept(image) => format!("kept the work image as {}", image.display()),
+        Event::Kept(image) => format!(
+            "kept the work image as {0}; to look into it: pichroot shell --write {0}; to go on from it: \
+             the same command with --resume",
+            image.display()
+        ),
 
         Event::Unchecked {
             source,
@@ -38,6 +42,9 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
         }
         Event::NoAnsibleLog(log) => {
             format!("Ansible's log {log} is not written: it would hold the secrets")
+        }
+        Event::SourceInUse { source, by } => {
+            format!("{source} is in use by {by}: the copy may lack what that has not written out")
         }
         Event::NotMounted {
             line,

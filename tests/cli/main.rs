@@ -19,6 +19,7 @@ mod help;
 mod in_use;
 mod kinds;
 mod network;
+mod older;
 mod others;
 mod output;
 mod package;

@@ -47,7 +47,6 @@ KEYS = {
 }
 # Names and numbers by chance, in all texts.
 BY_CHANCE = [
-    (r"/run/pichroot-\w+", "/run/pichroot-*"),
     # Temporary names of Ansible's action plugins, of modules, and of the module tempfile.
     (r"ansible-tmp-[\d.]+-\d+-\d+", "ansible-tmp-*"),
     (r"ansible-local-\w+", "ansible-local-*"),

@@ -34,7 +34,7 @@ run() {
     messages=$(</mnt/messages)
     printf '$ %s\n%s\n%s\n(exit code %s)\n' "$2" "$messages" "$output" "$code"
     [ "$code" = "$1" ] || wrong "the exit code is not $1"
-    # pichroot-sweeper ends a moment later.
+    # The kernel takes the namespaces apart a moment later.
     for _ in {1..10}; do [ "$(host)" = "$before" ] || sleep 1; done
     diff <(echo "$before") <(host) || wrong "something was left on the host"
 }

@@ -13,7 +13,7 @@ description:
   - No variable and no keyword can lead the image's own tasks to another place. What could fails.
   - All other hosts are reached as they are without pichroot. Plays get none of the inventory's but the image, and
     V(localhost) where a play names it.
-  - Tells pichroot whether any task ran in the image.
+  - Tells pichroot whether any task ran in the image, and which task failed.
 author: pichroot contributors (@pichroot)
 version_added: "0.1.0"
 """
@@ -28,6 +28,9 @@ from ansible import context
 from ansible.errors import AnsibleError
 from ansible.executor.task_executor import TaskExecutor
 from ansible.inventory.manager import split_host_pattern
+from ansible.playbook.block import Block
+from ansible.playbook.handler import Handler
+from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback import CallbackBase
 from ansible.utils.context_objects import CLIArgs
 from ansible.utils.display import Display
@@ -71,8 +74,9 @@ def is_implicit(task):
 class Guard:
     """The rules of one run. Ansible's workers are forks, so what is put in its functions here holds in them."""
 
-    def __init__(self, folder, image, variables, plugin, limit, inventories):
+    def __init__(self, folder, note, image, variables, plugin, limit, inventories):
         self.folder = folder  # the run's own
+        self.note = note  # the file for what pichroot is to know
         self.image = image  # its name in the inventory
         self.variables = variables  # those that say where its tasks run
         self.plugin = plugin  # the file of its connection plugin, unless that is another's
@@ -140,12 +144,48 @@ class Guard:
         return inner(display, varname, *args, **kwargs)
 
     def tell(self, what):
-        """Adds a line to the report, unless it has that."""
-        line = json.dumps(what)
-        with open(os.path.join(self.folder, "report"), "a+") as report:
-            report.seek(0)
-            if line not in report.read().splitlines():
-                report.write(line + "\n")
+        """Adds a line to the note, unless it has that."""
+        line = json.dumps(what) + "\n"
+        with open(self.note, "a+") as note:
+            note.seek(0)
+            if line not in note.readlines():
+                note.write(line)
+
+    def tell_failed(self, result):
+        """A playbook may rescue any number of tasks, and the last one counts: so there is one line of it."""
+        task = getattr(result, "task", None) or result._task
+        with open(self.note, "r+") as note:
+            lines = [line for line in note if not line.startswith('{"failed"')]
+            note.seek(0)
+            note.writelines([*lines, json.dumps({"failed": start_of(task)}) + "\n"])
+            note.truncate()
+
+
+def start_of(task):
+    """The name of the task to go on with, or None for the beginning.
+
+    Ansible looks for it before the run. So it finds no task of an include that is decided in the run, none of a
+    rescue or always, and no handler.
+    """
+    if isinstance(task, Handler):
+        return None
+    begin, parent = task, task._parent
+    while parent:
+        if isinstance(parent, Block) and (parent.rescue or parent.always):
+            begin = first_of(parent) or begin
+        elif isinstance(parent, TaskInclude) and not parent.statically_loaded:
+            begin = parent
+        parent = parent._parent
+    return begin.get_name()
+
+
+def first_of(block):
+    """The first task of a block."""
+    for task in block.block:
+        first = first_of(task) if isinstance(task, Block) else task
+        if first:
+            return first
+    return None
 
 
 class CallbackModule(CallbackBase):
@@ -171,3 +211,11 @@ class CallbackModule(CallbackBase):
             if self._inventory is not inventory:
                 self._guard.watch(inventory)
                 self._inventory = inventory
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        if self._guard and not ignore_errors:
+            self._guard.tell_failed(result)
+
+    def v2_runner_on_unreachable(self, result):
+        if self._guard:
+            self._guard.tell_failed(result)
