@@ -12,9 +12,8 @@ use std::{
 const DISPATCHER: &str = "src/twins/dispatcher/program";
 
 /// Files, and folders with all that is in them. Not the folders of Python files: Python's caches appear there.
-const BUNDLE: [&str; 4] = [
+const BUNDLE: [&str; 3] = [
     "ansible_plugins/LICENSE",
-    "ansible_plugins/plugins/callback/failed_task.py",
     "ansible_plugins/plugins/connection/chroot.py",
     "playbooks",
 ];

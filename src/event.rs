@@ -141,8 +141,10 @@ pub enum Event {
     InitramfsModules,
     /// What was put off to the end has not been done: this command.
     LeftUndone(Vec<String>),
-    /// The playbook ran nothing in the image, which has this name in the inventory.
+    /// The playbook ran nothing in the image, which has this name in the inventory; that is allowed.
     NothingRun(String),
+    /// The user's inventory has hosts, and the image is none of them.
+    NotInInventory(Stranger),
     /// Something failed beside what the run fails with.
     AlsoFailed(Failure),
 
@@ -288,6 +290,19 @@ pub struct TwinMissing {
     pub why: String,
 }
 
+/// An image that the user's inventory does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stranger {
+    /// Its name.
+    pub name: String,
+    /// Where it was looked for.
+    pub inventories: Vec<String>,
+    /// Hosts that are there.
+    pub others: Vec<String>,
+    /// How many more there are.
+    pub more: usize,
+}
+
 impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
@@ -316,6 +331,7 @@ impl Event {
             | Event::InitramfsModules
             | Event::LeftUndone(_)
             | Event::NothingRun(_)
+            | Event::NotInInventory(_)
             | Event::AlsoFailed(_) => Level::Warning,
             _ => Level::Detail,
         }

@@ -14,8 +14,6 @@ const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/bundle.rs"));
 pub const FOLDER: &str = "bundle";
 /// The folder of the connection plugin in it.
 pub const CONNECTION_PLUGINS: &str = "ansible_plugins/plugins/connection";
-/// The folder of the callback plugin in it.
-pub const CALLBACK_PLUGINS: &str = "ansible_plugins/plugins/callback";
 /// The folder of the playbooks in it.
 pub const PLAYBOOKS: &str = "playbooks";
 

@@ -56,4 +56,6 @@ pub struct Given {
     pub executor: Option<Executor>,
     /// `--force`.
     pub force: bool,
+    /// `--allow-unchanged`.
+    pub allow_unchanged: bool,
 }

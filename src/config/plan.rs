@@ -17,7 +17,7 @@ use super::{
     surroundings::Surroundings,
 };
 use crate::{
-    ansible::{ExtraVars, find, hosts, json::Vars, overrides, user_inventory},
+    ansible::{ExtraVars, find, hosts, json::Vars, user_inventory},
     error::{Error, Result},
     image::{Source as ImageSource, check_output, kept},
     secrets::{Secret, Source},
@@ -57,6 +57,8 @@ pub struct AnsiblePlan {
     pub changes_nothing: bool,
     /// `ansible.command` of pichroot.yml.
     pub command: Option<PathBuf>,
+    /// Whether an image in which nothing ran is an output, too.
+    pub allow_unchanged: bool,
     /// Whether this goes on from a kept image, which is then its source.
     pub resume: bool,
     /// What becomes of the work image on failure.
@@ -120,9 +122,6 @@ impl AnsiblePlan {
             (None, None) => cwd.join(names::default_output(machine.as_deref(), playbook.name())),
         };
         let host_name = machine.unwrap_or_else(|| names::from_stem(&output));
-        if let Playbook::File(path) = &playbook {
-            overrides::refuse(path, &host_name)?;
-        }
 
         let source = match given.resume {
             true => {
@@ -158,6 +157,7 @@ impl AnsiblePlan {
             limit: given.limit,
             verbosity: given.verbosity,
             force: given.force,
+            allow_unchanged: given.allow_unchanged,
             vars: file.vars,
             extra_vars: extra,
             playbook,

@@ -102,6 +102,8 @@ impl AnsibleCommand {
         let folder = dir.join(FILES);
         let bundle = self.around.bundle(&folder);
         let ours = bundle.join(bundle::CONNECTION_PLUGINS);
+        let ours = (plan.executor == Executor::Fast).then_some(ours);
+        let plugin = ours.as_ref().map(|folder| folder.join("chroot.py"));
         let play = Play {
             playbook: &plan.playbook.path(&bundle),
             host_name: &plan.host_name,
@@ -114,6 +116,8 @@ impl AnsibleCommand {
             verbosity: plan.verbosity,
             arguments: &plan.arguments,
             connection: &connection,
+            plugin: plugin.as_deref(),
+            note: &folder.join(NOTE),
         };
         let mut files = play.files();
         if self.around.data_dir.is_none() {
@@ -128,11 +132,10 @@ impl AnsibleCommand {
             &self.around.env,
             &Setting {
                 cwd: &self.around.cwd,
-                local_temp: &folder.join("tmp"),
+                folder: &folder,
                 secrets: !self.secrets.is_empty(),
                 secret_names: &plan.secret_variables(),
-                failed_task: Some((&bundle.join(bundle::CALLBACK_PLUGINS), &folder.join(NOTE))),
-                connection_plugins: (plan.executor == Executor::Fast).then_some(&*ours),
+                connection_plugins: ours.as_deref(),
                 terminal: io::stdout().is_terminal(),
             },
         );

@@ -7,6 +7,7 @@ mod deferred;
 mod job;
 mod opened;
 pub mod playbook;
+mod reached;
 mod session;
 mod signals;
 

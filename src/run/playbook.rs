@@ -5,11 +5,12 @@ use std::io;
 use super::{
     deferred,
     job::{self, AnsibleCommand},
-    need_root,
+    need_root, reached,
     session::Session,
     signals::{Signals, block_on},
 };
 use crate::{
+    ansible::guard,
     config::{AnsiblePlan, OnError, Surroundings},
     error::{Kind, Result},
     event::{Event, Report, Starts},
@@ -113,8 +114,10 @@ impl Run {
             tokio::spawn(relay(stdout, io::stdout(), ui.redactor())),
             tokio::spawn(relay(stderr, io::stderr(), ui.redactor())),
         );
-        let mut ended = session.run(job).await.and_then(|(ending, note)| {
-            *start_at_task = note.and_then(|note| serde_json::from_str(&note).ok()?);
+        let mut note = guard::Note::default();
+        let mut ended = session.run(job).await.and_then(|(ending, text)| {
+            note = guard::Note::read(&text.unwrap_or_default());
+            *start_at_task = note.failed.take();
             job::verdict(ending)
         });
         let kept = plan.on_error == OnError::Keep;
@@ -141,9 +144,6 @@ impl Run {
         ended?;
         let (used, starts) = closed?;
         ui.tell(Event::Started(starts));
-        if !used && !plan.changes_nothing {
-            ui.tell(Event::NothingRun(plan.host_name.clone()));
-        }
-        Ok(())
+        reached::check(plan, note, used, ui)
     }
 }

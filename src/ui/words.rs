@@ -4,7 +4,9 @@ use std::fmt::Display;
 
 use crate::{
     error::{Error, Failure},
-    event::{Copied, Event, LittleRoom, NoTwins, Opened, Opening, Starts, Task, TwinMissing},
+    event::{
+        Copied, Event, LittleRoom, NoTwins, Opened, Opening, Starts, Stranger, Task, TwinMissing,
+    },
     sys::room::Size,
 };
 
@@ -95,6 +97,7 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
         Event::NothingRun(host_name) => {
             format!("the playbook ran nothing in the image; does a play of it match {host_name}?")
         }
+        Event::NotInInventory(stranger) => not_in_inventory(stranger),
 
         Event::Reading(address) => format!("reading {address}"),
         Event::BaseImage(path) => format!("the base image is {}", path.display()),
@@ -241,6 +244,19 @@ fn with_hint(failure: &Failure) -> String {
         Some(hint) => format!("{error}; {hint}"),
         None => error.to_string(),
     }
+}
+
+fn not_in_inventory(stranger: &Stranger) -> String {
+    let more = match stranger.more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "{} is not in the inventory {}; it has {}{more}",
+        stranger.name,
+        stranger.inventories.join(", "),
+        stranger.others.join(", ")
+    )
 }
 
 fn joined(parts: impl Iterator<Item = String>) -> String {

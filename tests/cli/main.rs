@@ -20,6 +20,7 @@ mod in_use;
 mod kinds;
 mod network;
 mod older;
+mod others;
 mod output;
 mod package;
 mod packed;

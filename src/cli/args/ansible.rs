@@ -47,6 +47,10 @@ pub struct AnsibleArgs {
     #[arg(long)]
     pub force: bool,
 
+    /// Succeed even if the playbook runs no task in the image
+    #[arg(long)]
+    pub allow_unchanged: bool,
+
     /// Variables: k=v words, a JSON or YAML object, or @FILE; repeatable, later ones win
     #[arg(short, long, value_name = "VARS")]
     pub extra_vars: Vec<String>,
@@ -118,6 +122,7 @@ impl From<AnsibleArgs> for Given {
             resume: args.resume,
             executor: args.executor,
             force: args.force,
+            allow_unchanged: args.allow_unchanged,
         }
     }
 }
