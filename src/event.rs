@@ -22,6 +22,9 @@ pub trait Report: Send + Sync {
 pub trait Progress: Send {
     /// `bytes` are done, counted from the start.
     fn at(&self, bytes: u64);
+
+    /// So many have come of them where that is not the same number, as of what is unpacked.
+    fn written(&self, bytes: u64);
 }
 
 /// Work on many bytes.
@@ -110,6 +113,8 @@ pub enum Event {
         /// Why not.
         why: String,
     },
+    /// A file system of the image had little room while a job ran that failed.
+    LittleRoom(LittleRoom),
     /// The file system of this partition was not clean and has been repaired.
     Repaired(u32),
     /// The free blocks of a partition may still hold deleted data.
@@ -194,6 +199,21 @@ pub struct Opened {
     pub partitions: Vec<(u32, PathBuf)>,
 }
 
+/// How little room a file system of the image had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LittleRoom {
+    /// The number of its partition.
+    pub partition: u32,
+    /// Where it is mounted in the image.
+    pub at: PathBuf,
+    /// The least that was free, in bytes.
+    pub free: u64,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// The fewest files that could still be made.
+    pub inodes: u64,
+}
+
 /// How often programs of the image were started, the most frequent first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Starts {
@@ -263,9 +283,10 @@ impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
         use Event::{
-            AlsoFailed, ImagesChecksum, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog,
-            NoAnswerYet, NoPackageCache, NoTwins, NotMounted, NotTrimmed, NothingRun, OldChecksum,
-            Open, Opened, Repaired, Retrying, ShortSecret, Started, Unchecked, WaitingFor,
+            AlsoFailed, ImagesChecksum, Kept, LeftUndone, LittleRoom, Made, MakingInitramfs,
+            NoAnsibleLog, NoAnswerYet, NoPackageCache, NoTwins, NotMounted, NotTrimmed, NothingRun,
+            OldChecksum, Open, Opened, Repaired, Retrying, ShortSecret, Started, Unchecked,
+            WaitingFor,
         };
         match self {
             WaitingFor(_) | Opened(_) | MakingInitramfs(_) | Started(_) | Made(_) | Kept(_)
@@ -276,6 +297,7 @@ impl Event {
             | ShortSecret(_)
             | NoAnsibleLog(_)
             | NotMounted { .. }
+            | LittleRoom(_)
             | Repaired(_)
             | NotTrimmed { .. }
             | Open(_)
@@ -302,4 +324,5 @@ impl Report for Silent {
 
 impl Progress for Silent {
     fn at(&self, _: u64) {}
+    fn written(&self, _: u64) {}
 }

@@ -33,6 +33,9 @@ use crate::{
     sys::newfile,
 };
 
+/// The way out when there is no room in the cache.
+pub(super) const ELSEWHERE: &str = "set PICHROOT_CACHE_DIR to a directory on another file system";
+
 /// What to do about a cache directory that cannot be used.
 const HINT: &str = "set PICHROOT_CACHE_DIR to a directory that can be written";
 

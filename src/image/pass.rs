@@ -3,10 +3,12 @@
 use std::{
     fs::File,
     io::{self, BufReader, Read},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt},
+    rc::Rc,
 };
 
 use super::{
+    cache::ELSEWHERE,
     decode::{self, Format, HEAD},
     digest::{Digest, Digests, Hasher},
     fit,
@@ -16,7 +18,7 @@ use super::{
 use crate::{
     error::{Context, Error, Kind, Result},
     event::{Progress, Report, Task},
-    sys::newfile::NewFile,
+    sys::{self, newfile::NewFile, room},
 };
 
 /// The largest image that is decoded, in bytes: a guard against files made to fill the disk. The
@@ -68,7 +70,7 @@ pub fn digests(input: &Input, wanted: Option<&Digest>, report: &dyn Report) -> R
     let progress = report.begin(Task::Verifying(input.name.to_owned()), Some(size));
     let mut bytes = Bytes::new(
         input.file,
-        Some((Hasher::new(wanted.map(|w| w.algorithm)), progress)),
+        Some((Hasher::new(wanted.map(|w| w.algorithm)), Rc::from(progress))),
     );
     bytes.drain().context(Kind::Host, read_error)?;
     Ok(bytes.finish())
@@ -130,7 +132,7 @@ fn unzip(input: &Input, new: &NewFile, report: &dyn Report) -> Result<u64> {
     decode::zip::with_image(input.file, bad, |_, size, reader| {
         let task = Task::Decompressing(input.name.to_owned());
         let progress = report.begin(task, Some(size));
-        write(input, reader, new, &mut |at| progress.at(at))
+        write(input, reader, new, Some(size), &mut |at| progress.at(at))
     })
 }
 
@@ -146,12 +148,16 @@ fn unpack(
         .metadata()
         .context(Kind::Host, || format!("cannot read {}", input.name))?;
     let task = Task::Decompressing(input.name.to_owned());
-    let progress = report.begin(task, Some(size.len()));
+    let progress: Rc<dyn Progress> = Rc::from(report.begin(task, Some(size.len())));
     let hasher = Hasher::new(wanted.map(|w| w.algorithm));
-    let mut source =
-        BufReader::with_capacity(BUFFER, Bytes::new(input.file, Some((hasher, progress))));
+    let mut source = BufReader::with_capacity(
+        BUFFER,
+        Bytes::new(input.file, Some((hasher, progress.clone()))),
+    );
     let written = match decode::open(input.format, &mut source) {
-        Ok(mut reader) => write(input, &mut reader, new, &mut |_| {}),
+        Ok(mut reader) => write(input, &mut reader, new, None, &mut |at| {
+            progress.written(at);
+        }),
         Err(error) => Err(read_error(input, error)),
     };
     match written {
@@ -165,11 +171,17 @@ fn unpack(
     Ok((written, source.finish()))
 }
 
-/// Writes the decoded bytes as a sparse file.
+/// How much of a file takes room, in bytes.
+fn written(file: &File) -> u64 {
+    file.metadata().map_or(0, |meta| meta.blocks() * 512)
+}
+
+/// Writes the decoded bytes as a sparse file; of `size` bytes, where that is known.
 fn write(
     input: &Input,
     reader: &mut dyn Read,
     new: &NewFile,
+    size: Option<u64>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64> {
     let mut check = |head: &[u8]| match Format::detect(head) {
@@ -185,11 +197,19 @@ fn write(
     };
     sparse::write(reader, new.file(), LIMIT, &mut check, progress).map_err(|stop| match stop {
         Stop::Read(error) => read_error(input, error),
-        Stop::Write(error) => Err::<(), _>(error)
-            .context(Kind::Host, || {
+        Stop::Write(error) => {
+            let full = sys::file::is_full(&error);
+            let failed = Err::<(), _>(error).context(Kind::Host, || {
                 format!("cannot write the image of {} to the cache", input.name)
-            })
-            .unwrap_err(),
+            });
+            match (full, failed.unwrap_err()) {
+                (true, error) => {
+                    let more = size.map(|size| size.saturating_sub(written(new.file())));
+                    error.better_hint(room::hint(new.file(), more, ELSEWHERE))
+                }
+                (false, error) => error,
+            }
+        }
         Stop::TooLarge => Error::image(format!(
             "{} decompresses to more than {} GiB",
             input.name,
@@ -240,11 +260,11 @@ fn read_error(input: &Input, error: io::Error) -> Error {
 struct Bytes<'a> {
     file: &'a File,
     at: u64,
-    side: Option<(Hasher, Box<dyn Progress>)>,
+    side: Option<(Hasher, Rc<dyn Progress>)>,
 }
 
 impl<'a> Bytes<'a> {
-    fn new(file: &'a File, side: Option<(Hasher, Box<dyn Progress>)>) -> Self {
+    fn new(file: &'a File, side: Option<(Hasher, Rc<dyn Progress>)>) -> Self {
         Bytes { file, at: 0, side }
     }
 

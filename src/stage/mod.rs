@@ -9,6 +9,7 @@ pub mod check;
 pub mod directory;
 pub mod executor;
 pub mod facts;
+mod fullness;
 pub mod handle;
 pub mod job;
 pub mod mounts;

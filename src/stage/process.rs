@@ -23,6 +23,7 @@ use super::{
     check,
     executor::{self, Executor},
     facts::{self, Facts},
+    fullness::Watch,
     mounts::Mounts,
     protocol::{Event, Order, StagePlan},
     serve,
@@ -123,7 +124,8 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Resu
     let started = start(supervisor, plan, shortcuts, mounts, &root);
     let served = started.and_then(|(executor, twinning)| {
         let place = (&*plan.dir, &root);
-        serve::until_close(supervisor, place, shortcuts, &executor, twinning)?;
+        let watch = Watch::of(&root, &mounts.places());
+        serve::until_close(supervisor, place, watch, shortcuts, &executor, twinning)?;
         let until_now = executor.use_until_now();
         if !until_now.left.is_empty() {
             let names = Vec::from_iter(until_now.left);

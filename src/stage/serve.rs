@@ -7,6 +7,7 @@ use tokio::net::UnixStream;
 
 use super::{
     executor::Executor,
+    fullness::{self, Watch},
     job::Running,
     outstanding,
     protocol::{Event, Order},
@@ -30,6 +31,7 @@ use crate::{
 pub(super) fn until_close(
     supervisor: &Supervisor,
     place: (&Path, &Root),
+    mut watch: Watch,
     shortcuts: Shortcuts,
     executor: &Executor,
     twinning: Option<Twinning>,
@@ -49,6 +51,8 @@ pub(super) fn until_close(
         let children = Children::reap()?;
         let mut executor_end = children.ending_of(executor.pid);
         let mut job: Option<Running> = None;
+        let mut looks = tokio::time::interval(fullness::EVERY);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 order = frame::receive_async(&orders, &mut incoming) => {
@@ -84,8 +88,14 @@ pub(super) fn until_close(
                 },
                 ended = end_of(&mut job) => {
                     job = None;
-                    supervisor.tell(&Event::Ended(ended?))?;
+                    let ended = ended?;
+                    watch.look();
+                    if ended != Ending::Code(0) {
+                        supervisor.report(watch.little())?;
+                    }
+                    supervisor.tell(&Event::Ended(ended))?;
                 }
+                _ = looks.tick(), if job.is_some() => watch.look(),
                 _ = &mut executor_end => {
                     return Err(Error::other("the executor of the image was killed")
                         .hint("did something in the image use up all memory? see the kernel's log"));

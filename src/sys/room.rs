@@ -5,7 +5,10 @@ use std::{
     os::fd::{AsFd, AsRawFd},
 };
 
-use nix::sys::statvfs::fstatvfs;
+use nix::sys::{
+    stat::{fstat, major, minor},
+    statvfs::fstatvfs,
+};
 
 /// What is known of the file system that a file is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,23 +81,27 @@ impl fmt::Display for Size {
     }
 }
 
-/// Where the file system of `file` is mounted, of what kind it is and from what, as our mount namespace has it.
+/// Where the file system of `file` is mounted, of what kind it is and from what, as our mount namespace has it:
+/// by the number of the mount or, where the file was opened in another namespace, by the device.
 fn place(file: &impl AsFd) -> Option<String> {
     let info = format!("/proc/self/fdinfo/{}", file.as_fd().as_raw_fd());
     let info = fs::read_to_string(info).ok()?;
     let id = info.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
+    let device = fstat(file.as_fd()).ok()?.st_dev;
+    let device = format!("{}:{}", major(device), minor(device));
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    mounts.lines().find_map(|line| mount(line, id.trim()))
+    let by = |column, value| mounts.lines().find_map(|line| mount(line, column, value));
+    by(0, id.trim()).or_else(|| by(2, &device))
 }
 
-/// The words for a line of mountinfo (proc_pid_mountinfo(5)), if it is that of the mount `id`.
-fn mount(line: &str, id: &str) -> Option<String> {
+/// The words for a line of mountinfo (proc_pid_mountinfo(5)), if its `column` has this value.
+fn mount(line: &str, column: usize, value: &str) -> Option<String> {
     let (mount, super_block) = line.split_once(" - ")?;
-    let mut words = mount.split(' ');
-    if words.next()? != id {
+    let words: Vec<&str> = mount.split(' ').collect();
+    if *words.get(column)? != value {
         return None;
     }
-    let at = words.nth(3)?.replace("\\040", " ");
+    let at = words.get(4)?.replace("\\040", " ");
     let mut words = super_block.split(' ');
     let (kind, source) = (words.next()?, words.next()?);
     Some(match source.starts_with('/') {
@@ -122,10 +129,13 @@ mod tests {
     fn a_mount_is_found_by_its_number() {
         let line =
             "36 35 98:0 /mnt1 /my\\040disk rw,noatime shared:1 - ext4 /dev/sda1 rw,errors=continue";
-        assert_eq!(mount(line, "36").unwrap(), "/my disk (ext4 on /dev/sda1)");
-        assert_eq!(mount(line, "3"), None);
+        assert_eq!(
+            mount(line, 0, "36").unwrap(),
+            "/my disk (ext4 on /dev/sda1)"
+        );
+        assert_eq!(mount(line, 0, "3"), None);
         let line = "40 1 0:5 / /run rw - tmpfs tmpfs rw";
-        assert_eq!(mount(line, "40").unwrap(), "/run (tmpfs)");
+        assert_eq!(mount(line, 2, "0:5").unwrap(), "/run (tmpfs)");
         let shm = fs::File::open("/dev/shm").expect("a tmpfs at /dev/shm: mount one");
         let text = hint(&shm, Some(5 << 20), "use another");
         assert!(

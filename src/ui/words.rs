@@ -4,7 +4,8 @@ use std::fmt::Display;
 
 use crate::{
     error::{Error, Failure},
-    event::{Copied, Event, NoTwins, Opened, Opening, Starts, Task, TwinMissing},
+    event::{Copied, Event, LittleRoom, NoTwins, Opened, Opening, Starts, Task, TwinMissing},
+    sys::room::Size,
 };
 
 /// How many programs are named where that was not asked for.
@@ -62,6 +63,7 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
             at,
             why,
         } => format!("the image's fstab line {line}, {source} on {at}, is not mounted: {why}"),
+        Event::LittleRoom(room) => little_room(room),
         Event::Repaired(partition) => {
             format!("the file system of partition {partition} was not clean and has been repaired")
         }
@@ -116,6 +118,19 @@ pub fn of_task(task: &Task) -> String {
         Task::Decompressing(source) => format!("decompressing {source}"),
         Task::Copying(path) => format!("copying {}", path.display()),
     }
+}
+
+fn little_room(room: &LittleRoom) -> String {
+    let had = match room.inodes {
+        0 => "no inode left for another file".to_owned(),
+        _ => format!("only {} of {} left", Size(room.free), Size(room.size)),
+    };
+    format!(
+        "the image's file system on {} (partition {}) had {had}; if what failed needs more, make that partition \
+         larger on a copy of the image, or have the playbook remove what it can",
+        room.at.display(),
+        room.partition
+    )
 }
 
 fn opened(image: &Opened) -> String {
