@@ -14,7 +14,7 @@ const LEAST_MEMORY: u64 = 512 << 20;
 
 /// The most streams in one file. Each costs a decoder, so a file of a million empty ones would take minutes.
 /// Programs that pack in parallel make one for some MiB at the least.
-const MOST_STREAMS: u64 = 20_000;
+const MOST_STREAMS: u64 = 8192;
 
 /// Decodes xz streams one after the other.
 pub struct Decoder<R> {
