@@ -91,8 +91,9 @@ impl Watch {
 impl Place {
     fn note(&mut self, state: &Statvfs) {
         self.size = state.blocks() * state.fragment_size();
-        // What is free for root, whom nothing is kept from.
-        self.free = self.free.min(state.blocks_free() * state.fragment_size());
+        // Without what may be kept for root: where that is being used up, there is little room.
+        let free = state.blocks_available() * state.fragment_size();
+        self.free = self.free.min(free);
         // File systems that make them as they go have 0 in all.
         if state.files() > 0 {
             self.inodes = self.inodes.min(state.files_free());

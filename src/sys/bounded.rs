@@ -11,7 +11,6 @@ use std::{
     },
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -24,7 +23,7 @@ use nix::{
     unistd::geteuid,
 };
 
-use super::command::search_path;
+use super::command::{search_path, too_long, wait_until};
 use crate::error::{Context, Kind, Result};
 
 /// The user and group that such programs run as: nobody's, with no file of this host.
@@ -172,22 +171,6 @@ fn attend(mut child: Child, mut output: PipeReader, bounds: Bounds) -> io::Resul
         None => Ok(status),
     };
     Ok(Ended { how, said })
-}
-
-fn too_long(limit: Duration) -> String {
-    format!("took longer than {} s", limit.as_secs_f32())
-}
-
-fn wait_until(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() >= deadline {
-            return Ok(None);
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[cfg(test)]

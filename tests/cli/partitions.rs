@@ -55,7 +55,7 @@ fn bad_tables_and_disks_without_a_root() {
             "layout",
         ),
         ("swap.img", "no partition has a Linux file system", "layout"),
-        ("damaged.img", "partition 1: ", "layout"),
+        ("damaged.img", "partition 1: ", "repair a copy"),
     ] {
         let error = [name, error];
         case.refused(
