@@ -95,6 +95,12 @@ pub enum Event {
         /// Why not.
         why: String,
     },
+    /// What the image boots without (`nofail`) cannot be mounted: what happened.
+    MayFail(String),
+    /// This partition looks like one to boot from and is not mounted, and why.
+    NoPlace(u32, String),
+    /// This partition is not mounted; what it holds, and why.
+    LeftOut(u32, String),
     /// The file system of this partition was not clean and has been repaired.
     Repaired(u32),
     /// The free blocks of a partition may still hold deleted data.
@@ -257,9 +263,9 @@ impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
         use Event::{
-            AlsoFailed, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog, NoPackageCache,
-            NoTwins, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired, ShortSecret,
-            SourceInUse, Started, Unchecked, WaitingFor,
+            AlsoFailed, Kept, LeftUndone, Made, MakingInitramfs, MayFail, NoAnsibleLog,
+            NoPackageCache, NoPlace, NoTwins, NotMounted, NotTrimmed, NothingRun, Open, Opened,
+            Repaired, ShortSecret, SourceInUse, Started, Unchecked, WaitingFor,
         };
         match self {
             WaitingFor(_) | Opened(_) | MakingInitramfs(_) | Started(_) | Made(_) | Kept(_) => {
@@ -270,6 +276,8 @@ impl Event {
             | ShortSecret(_)
             | NoAnsibleLog(_)
             | NotMounted { .. }
+            | MayFail(_)
+            | NoPlace(..)
             | Repaired(_)
             | NotTrimmed { .. }
             | Open(_)

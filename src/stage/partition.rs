@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use nix::{errno::Errno, sys::statvfs::fstatvfs, unistd::syncfs};
@@ -39,7 +40,8 @@ pub struct Mounted {
 enum By {
     Kernel {
         mount: mount::Mounted,
-        device: LoopDevice,
+        /// One for all mounts of the partition: btrfs takes a second device for another file system's.
+        device: Arc<LoopDevice>,
         /// Its root directory, open since it was mounted: syncfs(2) tells each descriptor of the
         /// writes that failed since it was opened (Linux 5.8).
         watch: File,
@@ -73,16 +75,7 @@ impl Mounted {
                 .context(Kind::Other, || "cannot share the image file".into())?;
             By::Ourselves(fat::mount(file, window.start, window.size, at)?)
         } else {
-            let flags = MountFlags::NODEV | MountFlags::NOATIME;
-            let kind = entry.kind.mount_type().unwrap_or("auto");
-            mount::device(device.node(), kind, at, flags, &options(entry))
-                .map_err(|error| error.hint(mount_hint(kind)))?;
-            By::Kernel {
-                mount: mount::Mounted::at(at)?,
-                device,
-                watch: File::open(at)
-                    .context(Kind::Image, || format!("cannot open {}", at.display()))?,
-            }
+            by_kernel(Arc::new(device), entry, at)?
         };
         let mounted = Mounted {
             number: entry.partition,
@@ -90,6 +83,19 @@ impl Mounted {
             by,
         };
         Ok((mounted, repaired))
+    }
+
+    /// Mounts another part of the same file system, as `entry` says, on the directory `at`; `None` if we serve it
+    /// ourselves.
+    pub fn again(&self, entry: &Mount, at: &Path) -> Result<Option<Self>> {
+        let By::Kernel { device, .. } = &self.by else {
+            return Ok(None);
+        };
+        Ok(Some(Mounted {
+            number: entry.partition,
+            place: entry.at.clone(),
+            by: by_kernel(device.clone(), entry, at)?,
+        }))
     }
 
     /// Writes everything out and zeroes what is free, so that nothing deleted stays in `image`.
@@ -134,6 +140,18 @@ impl Mounted {
             By::Ourselves(fat) => fat.close(),
         }
     }
+}
+
+fn by_kernel(device: Arc<LoopDevice>, entry: &Mount, at: &Path) -> Result<By> {
+    let flags = MountFlags::NODEV | MountFlags::NOATIME;
+    let kind = entry.kind.mount_type().unwrap_or("auto");
+    mount::device(device.node(), kind, at, flags, &options(entry))
+        .map_err(|error| error.hint(mount_hint(kind)))?;
+    Ok(By::Kernel {
+        mount: mount::Mounted::at(at)?,
+        device,
+        watch: File::open(at).context(Kind::Image, || format!("cannot open {}", at.display()))?,
+    })
 }
 
 /// The error for data that did not get into partition `number`. The loop device makes an
