@@ -122,6 +122,12 @@ pub enum Event {
     },
     /// A file system of the image had little room while a job ran that failed.
     LittleRoom(LittleRoom),
+    /// What the image boots without (`nofail`) cannot be mounted: what happened.
+    MayFail(String),
+    /// This partition looks like one to boot from and is not mounted, and why.
+    NoPlace(u32, String),
+    /// This partition is not mounted; what it holds, and why.
+    LeftOut(u32, String),
     /// The file system of this partition was not clean and has been repaired.
     Repaired(u32),
     /// The free blocks of a partition may still hold deleted data.
@@ -322,6 +328,8 @@ impl Event {
             | Event::ShortSecret(_)
             | Event::NoAnsibleLog(_)
             | Event::NotMounted { .. }
+            | Event::MayFail(_)
+            | Event::NoPlace(..)
             | Event::LittleRoom(_)
             | Event::Repaired(_)
             | Event::NotTrimmed { .. }

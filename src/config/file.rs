@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     ansible::json::Vars,
+    disk::layout,
     error::{Context, Error, Kind, Result},
     secrets::{Source, source::check_name},
 };
@@ -57,7 +58,7 @@ pub struct Image {
     /// Path of the output, in which `{NAME}` stands for the value of a variable.
     pub output: Option<String>,
     /// Mount points by partition number, counted from 1, where detection would be wrong.
-    pub layout: Option<BTreeMap<u32, String>>,
+    pub layout: Option<BTreeMap<u32, layout::GivenEntry>>,
 }
 
 /// The section `ansible`.

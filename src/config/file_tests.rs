@@ -1,6 +1,7 @@
 //! Right and wrong pichroot.yml files.
 
 use super::*;
+use crate::disk::layout::GivenEntry;
 
 fn parse(text: &str) -> Result<File> {
     File::parse(text, Path::new("/c/pichroot.yml"))
@@ -24,7 +25,8 @@ fn every_key() {
          on_error: keep\nshortcuts: {sync: false, apt-hooks: false}\n",
     )
     .unwrap();
-    assert_eq!(file.image.layout.unwrap()[&2], "/");
+    let path = |path: &str| GivenEntry::Path(path.into());
+    assert_eq!(file.image.layout.unwrap()[&2], path("/"));
     assert_eq!(file.vars["hn_pi"], true);
     let names: Vec<_> = file
         .secrets

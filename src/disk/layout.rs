@@ -2,11 +2,12 @@
 //!
 //! Pure decisions. Which candidate really holds the root is told by its content, so by the stage.
 
+pub mod boot;
 mod device;
+mod given;
 
 use std::{
     cmp::Reverse,
-    collections::BTreeMap,
     path::{Component, Path, PathBuf},
 };
 
@@ -21,6 +22,8 @@ use super::{
 };
 use crate::error::{Error, Result};
 
+pub use given::{Entry as GivenEntry, Given, explicit};
+
 /// One mount of the layout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
@@ -33,6 +36,10 @@ pub struct Mount {
     /// The options of the fstab that decide which files appear there or how they are stored
     /// (`subvol=`, `subvolid=`, `compress=`). Everything else is the builder's choice.
     pub options: Vec<String>,
+    /// The line of the fstab that asks for it, if one does.
+    pub line: Option<usize>,
+    /// Whether a system boots without it (`nofail`).
+    pub may_fail: bool,
 }
 
 /// An entry of the fstab that is not mounted.
@@ -46,6 +53,8 @@ pub struct Skipped {
     pub at: String,
     /// Why it is not mounted.
     pub reason: String,
+    /// The partition of this image that it means, if it means one.
+    pub partition: Option<u32>,
     /// Whether the user should be told: it is about a partition that may be missed.
     pub warn: bool,
 }
@@ -137,16 +146,21 @@ pub fn from_fstab(volumes: &[Volume], root: u32, fstab: &str) -> Result<Layout> 
             at: "/".into(),
             kind,
             options,
+            line: own.map(|entry| entry.line),
+            may_fail: false,
         }],
         skipped: Vec::new(),
     };
     for entry in &entries {
-        if let Err((reason, warn)) = place(entry, volumes, disk, root, &mut layout.mounts) {
+        let found = device::find(&entry.spec, volumes, disk);
+        let partition = found.as_ref().ok().map(|volume| volume.partition.number);
+        if let Err((reason, warn)) = place(entry, found, root, &mut layout.mounts) {
             layout.skipped.push(Skipped {
                 line: entry.line,
                 source: entry.source.clone(),
                 at: entry.file.clone(),
                 reason,
+                partition,
                 warn,
             });
         }
@@ -160,8 +174,7 @@ pub fn from_fstab(volumes: &[Volume], root: u32, fstab: &str) -> Result<Layout> 
 /// Adds the mount of one entry, or says why not and whether that matters.
 fn place(
     entry: &Entry,
-    volumes: &[Volume],
-    disk: Option<&str>,
+    found: Result<&Volume, String>,
     root: u32,
     mounts: &mut Vec<Mount>,
 ) -> Result<(), (String, bool)> {
@@ -178,7 +191,14 @@ fn place(
     if entry.has_option("noauto") && !entry.has_option("x-systemd.automount") {
         return expected("noauto");
     }
-    let volume = device::find(&entry.spec, volumes, disk).map_err(|why| (why, true))?;
+    let may_fail = entry.has_option("nofail");
+    let is_root = entry.file == "/";
+    if is_root && found.is_err() {
+        // That of an image for netboot is on a server.
+        return expected("the root is found by its content");
+    }
+    let elsewhere = may_fail || entry.has_option("_netdev");
+    let volume = found.map_err(|why| (why, !elsewhere))?;
     let at = normal(Path::new(&entry.file))
         .ok_or_else(|| ("its mount point is not an absolute path".to_owned(), true))?;
     let number = volume.partition.number;
@@ -193,8 +213,8 @@ fn place(
     }
     let kind = volume.mountable().ok_or_else(|| {
         (
-            format!("partition {number} holds no known file system"),
-            true,
+            format!("partition {number} holds {}", volume.content()),
+            !may_fail,
         )
     })?;
     if mounts.iter().any(|mount| mount.at == at) {
@@ -211,6 +231,8 @@ fn place(
         at,
         kind,
         options: kept_options(entry),
+        line: Some(entry.line),
+        may_fail,
     });
     Ok(())
 }
@@ -219,6 +241,23 @@ fn kept_options(entry: &Entry) -> Vec<String> {
     const KEPT: [&str; 3] = ["subvol=", "subvolid=", "compress="];
     let keep = |option: &&String| KEPT.iter().any(|kept| option.starts_with(kept));
     entry.options.iter().filter(keep).cloned().collect()
+}
+
+/// Why each partition that nothing is mounted from is left out, by number.
+pub fn left_out(volumes: &[Volume], mounted: &[u32], skipped: &[Skipped]) -> Vec<(u32, String)> {
+    let left = volumes
+        .iter()
+        .map(|volume| (volume, volume.partition.number));
+    left.filter(|(_, number)| !mounted.contains(number))
+        .map(|(volume, number)| {
+            let line = skipped.iter().find(|s| s.partition == Some(number));
+            let why = match line {
+                Some(line) => format!("fstab line {}: {}", line.line, line.reason),
+                None => "no line of the fstab names it".into(),
+            };
+            (number, format!("it holds {}; {why}", volume.content()))
+        })
+        .collect()
 }
 
 /// An absolute path without `.` and double slashes; `None` for a relative one or one with `..`.
@@ -236,91 +275,6 @@ fn normal(path: &Path) -> Option<PathBuf> {
         }
     }
     Some(clean)
-}
-
-/// A layout that the user gives: mount points by partition number, one of them `/`. They are absolute,
-/// without `..`, and each is there once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Given(BTreeMap<u32, PathBuf>);
-
-/// The highest partition number a table can hold.
-const HIGHEST: u32 = 128;
-
-impl Given {
-    /// Checks what pichroot.yml says as `image.layout`.
-    ///
-    /// # Errors
-    /// [`Kind::Usage`](crate::error::Kind::Usage), with the partition's number.
-    pub fn check(layout: &BTreeMap<u32, String>) -> Result<Self> {
-        let hint = "write it like {1: /boot/firmware, 2: /}";
-        let mut checked: BTreeMap<u32, PathBuf> = BTreeMap::new();
-        for (&number, path) in layout {
-            let wrong =
-                |what: &str| Error::usage(format!("image.layout: {number}: {what}")).hint(hint);
-            if !(1..=HIGHEST).contains(&number) {
-                return Err(wrong("partitions are numbered from 1 to 128"));
-            }
-            let Some(at) = normal(Path::new(path)) else {
-                return Err(wrong(&format!("{path} is not an absolute path without ..")));
-            };
-            if checked.values().any(|other| *other == at) {
-                return Err(wrong(&format!("{path} is there twice")));
-            }
-            checked.insert(number, at);
-        }
-        if !checked.values().any(|path| path == Path::new("/")) {
-            return Err(Error::usage("image.layout has no partition for /").hint(hint));
-        }
-        Ok(Given(checked))
-    }
-
-    /// The mount point of a partition.
-    #[cfg(test)]
-    pub fn get(&self, number: u32) -> Option<&Path> {
-        self.0.get(&number).map(PathBuf::as_path)
-    }
-}
-
-/// The layout that the user gives, for an image with these `volumes`.
-///
-/// # Errors
-///
-/// [`Kind::Usage`](crate::error::Kind::Usage) with what is wrong and what there is.
-pub fn explicit(volumes: &[Volume], given: &Given) -> Result<Layout> {
-    let mut mounts: Vec<Mount> = Vec::new();
-    for (&number, at) in &given.0 {
-        let volume = volumes
-            .iter()
-            .find(|volume| volume.partition.number == number);
-        let volume = volume.ok_or_else(|| {
-            let there = volumes
-                .iter()
-                .map(|volume| volume.partition.number.to_string());
-            Error::usage(format!("image.layout: the image has no partition {number}")).hint(
-                format!(
-                    "its partitions are {}",
-                    there.collect::<Vec<_>>().join(", ")
-                ),
-            )
-        })?;
-        let kind = volume.mountable().ok_or_else(|| {
-            Error::usage(format!(
-                "image.layout: partition {number} holds no file system to mount"
-            ))
-            .hint("`blkid -p` on a loop device of it tells what the partition holds")
-        })?;
-        mounts.push(Mount {
-            partition: number,
-            at: at.clone(),
-            kind,
-            options: Vec::new(),
-        });
-    }
-    mounts.sort_by_key(|mount| mount.at.components().count());
-    Ok(Layout {
-        mounts,
-        skipped: Vec::new(),
-    })
 }
 
 #[cfg(test)]

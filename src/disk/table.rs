@@ -6,6 +6,7 @@ use super::{
     dos, gpt,
     partition::{Partition, Table},
     probe,
+    probe::FsKind,
 };
 use crate::{
     bytes::{Fields, read_array},
@@ -26,12 +27,16 @@ pub fn read_table(reader: &mut (impl Read + Seek), size: u64, name: &str) -> Res
     if !first.has(510, &dos::SIGNATURE) || !dos::plausible(&first) {
         return Err(no_table(name, &whole(reader)));
     }
-    let table = if dos::is_protective(&first) {
+    // A hybrid one has a table for sticks, whose partitions lie in one another.
+    let iso = probe(reader).filter(|fs| fs.kind == FsKind::Iso9660);
+    let table = if iso.is_some() {
+        return Err(no_table(name, &whole(reader)));
+    } else if dos::is_protective(&first) {
         gpt::read(reader, size, name)?
     } else if let Some(fs) = probe(reader).filter(|fs| fs.kind.has_boot_sector()) {
         return Err(no_table(
             name,
-            &format!("it is one {} file system", fs.kind),
+            &format!("it is {} from end to end", fs.kind.described()),
         ));
     } else {
         dos::read(reader, &first, size, name)?
@@ -46,7 +51,7 @@ pub fn read_table(reader: &mut (impl Read + Seek), size: u64, name: &str) -> Res
 
 fn whole(reader: &mut (impl Read + Seek)) -> String {
     match probe(reader) {
-        Some(fs) => format!("it is one {} file system", fs.kind),
+        Some(fs) => format!("it is {} from end to end", fs.kind.described()),
         None => "its first sector holds neither".into(),
     }
 }
@@ -139,7 +144,7 @@ pub(crate) mod tests {
     fn a_whole_image_file_system_is_named() {
         let mut image = vec![0; MIB as usize];
         image[1080..1082].copy_from_slice(&0xef53u16.to_le_bytes());
-        assert!(message(&image).contains("one ext2 file system"));
+        assert!(message(&image).contains("an ext2 file system from end"));
     }
 
     /// sfdisk makes the table and says what it understands by it; both must agree.

@@ -24,4 +24,11 @@ impl Volume {
             .map(|fs| fs.kind)
             .filter(|kind| kind.mount_type().is_some())
     }
+
+    /// What it holds, in words.
+    pub fn content(&self) -> &'static str {
+        self.fs
+            .as_ref()
+            .map_or("nothing known", |fs| fs.kind.described())
+    }
 }

@@ -2,9 +2,11 @@
 //!
 //! The supervisor starts the stage process ([`process::main`]) and talks to it through a
 //! [`handle::Handle`]; [`protocol`] is what they say. In the stage, [`mounts`] attaches and mounts
-//! the image in the stage's [`directory`] and takes it apart again, [`partition`] by partition, [`facts`] looks at what it
+//! the image in the stage's [`directory`] and takes it apart again, [`partition`] by partition; [`boot`] and [`subvolumes`] find what the fstab does not tell.
+//! [`facts`] looks at what it
 //! is, and [`executor`] starts the process inside the chroot.
 
+mod boot;
 pub mod check;
 pub mod directory;
 pub mod disk;
@@ -21,5 +23,6 @@ pub mod partition;
 pub mod process;
 pub mod protocol;
 mod serve;
+mod subvolumes;
 mod supervisor;
 pub mod warm;

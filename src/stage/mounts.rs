@@ -1,17 +1,16 @@
 //! The image's file systems: attached, mounted, and taken apart again in reverse.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     os::{fd::OwnedFd, unix::fs::DirBuilderExt},
     path::{Path, PathBuf},
 };
 
-use nix::{fcntl::OFlag, sys::stat::Mode};
-
-use super::{directory, disk, facts, partition::Mounted};
+use super::{directory, disk, facts, partition::Mounted, subvolumes};
 use crate::{
     chroot::disk::Disk,
-    disk::{DiskName, Layout, Mount, Volume, layout},
+    disk::{DiskName, FsKind, Layout, Mount, Volume, layout},
     error::{Context, Error, Kind, Result},
     event::Event,
     sys::{
@@ -30,6 +29,8 @@ pub struct Mounts {
     volumes: Vec<Volume>,
     /// What the image calls its disk.
     name: DiskName,
+    /// What the root is mounted with.
+    root_options: Vec<String>,
     mounted: Vec<Mounted>,
     /// Devices by which its programs can read it.
     shown: Vec<LoopDevice>,
@@ -39,16 +40,16 @@ pub struct Mounts {
 
 impl Mounts {
     /// Mounts the partitions of `image` below the stage's directory: the root where its content is one,
-    /// the others where `layout` or the image's own fstab says. Returns what the fstab asks
-    /// for and was left out, as warnings.
+    /// the others where `given` or the image's own fstab says. Returns the layout where
+    /// that is the fstab's.
     ///
     /// # Errors
     /// [`Kind::Image`] when no partition holds a Linux root, or one cannot be mounted.
     pub fn open(
         image: &File,
         volumes: &[Volume],
-        layout: Option<&layout::Given>,
-    ) -> Result<(Self, Vec<Event>)> {
+        given: Option<&layout::Given>,
+    ) -> Result<(Self, Option<Layout>)> {
         let root = directory::path().join("root");
         for directory in [&root, &directory::nodes()] {
             std::fs::DirBuilder::new()
@@ -65,21 +66,21 @@ impl Mounts {
                 .context(Kind::Other, || "cannot share the image file".into())?,
             volumes: volumes.to_vec(),
             name: DiskName::likely(volumes),
+            root_options: Vec::new(),
             mounted: Vec::new(),
             shown: Vec::new(),
             notes: Vec::new(),
         };
-        let layout = match layout {
+        let layout = match given {
             Some(given) => {
                 let layout = layout::explicit(volumes, given)?;
-                mounts.mount_root(layout.mounts[0].partition)?;
+                let root = &layout.mounts[0];
+                mounts.mount_root(root.partition, &root.options)?;
                 layout
             }
             None => mounts.find_root()?,
         };
-        for entry in &layout.mounts[1..] {
-            mounts.mount(entry)?;
-        }
+        mounts.mount_others(&layout)?;
         mounts.name_disk(&layout)?;
         let skipped = layout.skipped.iter().filter(|s| s.warn);
         let skipped = skipped.map(|s| Event::NotMounted {
@@ -89,47 +90,58 @@ impl Mounts {
             why: s.reason.clone(),
         });
         mounts.notes.extend(skipped);
-        let warnings = std::mem::take(&mut mounts.notes);
-        Ok((mounts, warnings))
+        Ok((mounts, given.is_none().then_some(layout)))
+    }
+
+    /// Mounts all but the root.
+    fn mount_others(&mut self, layout: &Layout) -> Result<()> {
+        for entry in &layout.mounts[1..] {
+            match self.mount(entry) {
+                Err(error) if entry.may_fail && error.kind() == Kind::Image => {
+                    self.notes.push(Event::MayFail(error.to_string()));
+                }
+                mounted => mounted?,
+            }
+        }
+        Ok(())
     }
 
     /// Mounts the candidates one by one until one has the content of a root.
     fn find_root(&mut self) -> Result<Layout> {
-        let mut refused = Vec::new();
+        let mut refused = BTreeMap::new();
         let mut hint = None;
         for number in layout::root_candidates(&self.volumes) {
-            match self.mount_root(number) {
-                Ok(()) => {}
+            match self.try_root(number) {
+                Ok(true) => return self.layout_of(number),
+                Ok(false) => {
+                    refused.insert(number, "no /etc, /usr and /bin/sh".to_owned());
+                }
                 Err(error) if error.kind() == Kind::Image => {
-                    refused.push(format!("partition {number}: {error}"));
+                    refused.insert(number, error.to_string());
                     hint = hint.or(error.hint_text().map(str::to_owned));
-                    continue;
                 }
                 Err(error) => return Err(error),
             }
-            let root = Root::open(&self.root)?;
-            if facts::is_linux_root(&root) {
-                return layout::from_fstab(&self.volumes, number, &facts::fstab(&root)?);
-            }
-            refused.push(format!("partition {number}: no /etc, /usr and /bin/sh"));
-            drop(root);
-            if let Some(last) = self.mounted.pop() {
-                last.unmount(&self.image)?;
-            }
+            self.unmount_root()?;
         }
-        if refused.is_empty() {
-            refused.push("no partition has a Linux file system".into());
-        }
-        let none = Error::image(format!(
-            "no Linux root in the image: {}",
-            refused.join("; ")
-        ));
+        let why = self.volumes.iter().map(|volume| {
+            let number = volume.partition.number;
+            match refused.get(&number) {
+                Some(why) => format!("partition {number}: {why}"),
+                None => format!("partition {number} holds {}", volume.content()),
+            }
+        });
+        let why = why.collect::<Vec<_>>().join("; ");
+        let none = Error::image(format!("no Linux root in the image: {why}"));
         // What is wrong with a partition that may be the root comes before looking for it elsewhere.
         let none = match hint {
             Some(hint) => none.hint(hint),
             None => none,
         };
-        Err(none.hint("if one of its partitions is the root, name it in pichroot.yml, as in `image: {layout: {2: /}}`"))
+        Err(none.hint(
+            "if one of its partitions is the root, name it in pichroot.yml, as in `image: {layout: {2: /}}`; what \
+             is encrypted, or cannot be changed, has to be copied to a file system of its own first",
+        ))
     }
 
     /// Mounts everything again if the image calls its disk otherwise than it did seem.
@@ -142,10 +154,13 @@ impl Mounts {
             last.unmount(&self.image)?;
         }
         self.name = name;
-        self.mount_root(layout.mounts[0].partition)?;
-        layout.mounts[1..]
-            .iter()
-            .try_for_each(|entry| self.mount(entry))
+        // What there was to say of them has been said.
+        let notes = self.notes();
+        let options = self.root_options.clone();
+        self.mount_root(layout.mounts[0].partition, &options)?;
+        self.mount_others(layout)?;
+        self.notes = notes;
+        Ok(())
     }
 
     /// Attaches devices by which programs of the image can read its disk, and nothing else.
@@ -162,20 +177,104 @@ impl Mounts {
         Ok(disk)
     }
 
-    fn mount_root(&mut self, number: u32) -> Result<()> {
-        let kind = find(&self.volumes, number)?.fs.as_ref().map(|fs| fs.kind);
-        let kind = kind
-            .ok_or_else(|| Error::image(format!("partition {number} has no known file system")))?;
+    /// Mounts partition `number` as the root; whether it is one.
+    fn try_root(&mut self, number: u32) -> Result<bool> {
+        self.mount_root(number, &[])?;
+        if facts::is_linux_root(&Root::open(&self.root)?) {
+            return Ok(true);
+        }
+        if self.kind(number)? != FsKind::Btrfs {
+            return Ok(false);
+        }
+        self.unmount_root()?;
+        self.mount_root(number, &["subvolid=5".into()])?;
+        let Some(name) = subvolumes::with_root(&Root::open(&self.root)?) else {
+            return Ok(false);
+        };
+        self.unmount_root()?;
+        self.mount_root(number, &[format!("subvol={name}")])?;
+        Ok(facts::is_linux_root(&Root::open(&self.root)?))
+    }
+
+    /// The layout that the fstab of the root asks for, which is on partition `number`; its own line may name another
+    /// subvolume.
+    fn layout_of(&mut self, number: u32) -> Result<Layout> {
+        let fstab = facts::fstab(&Root::open(&self.root)?)?;
+        let layout = layout::from_fstab(&self.volumes, number, &fstab)?;
+        let options = &layout.mounts[0].options;
+        if options.iter().any(|option| option.starts_with("subvol")) {
+            self.unmount_root()?;
+            self.mount_root(number, options)?;
+        }
+        Ok(layout)
+    }
+
+    fn mount_root(&mut self, number: u32, options: &[String]) -> Result<()> {
         let entry = Mount {
             partition: number,
             at: "/".into(),
-            kind,
-            options: Vec::new(),
+            kind: self.kind(number)?,
+            options: options.to_vec(),
+            line: None,
+            may_fail: false,
         };
+        self.root_options = entry.options.clone();
         self.mount(&entry)
     }
 
-    fn mount(&mut self, entry: &Mount) -> Result<()> {
+    fn unmount_root(&mut self) -> Result<()> {
+        let last = self.mounted.pop();
+        last.map_or(Ok(()), |last| last.unmount(&self.image))
+    }
+
+    /// What `with` finds in the file system of partition `number`, mounted aside for that long.
+    pub(super) fn look<T>(&self, number: u32, with: impl FnOnce(&Root) -> T) -> Result<T> {
+        let aside = directory::path().join("aside");
+        std::fs::create_dir_all(&aside)
+            .context(Kind::Host, || format!("cannot make {}", aside.display()))?;
+        let volume = find(&self.volumes, number)?;
+        let entry = Mount {
+            partition: number,
+            at: "/".into(),
+            kind: self.kind(number)?,
+            options: Vec::new(),
+            line: None,
+            may_fail: false,
+        };
+        let nodes = directory::nodes();
+        let name = self.name.partition(number);
+        let (mounted, _) = Mounted::mount(&self.image, volume, &entry, &aside, &nodes, &name)?;
+        let found = Root::open(&aside).map(|root| with(&root));
+        mounted.unmount(&self.image)?;
+        found
+    }
+
+    /// The kind of the file system of partition `number`.
+    pub(super) fn kind(&self, number: u32) -> Result<FsKind> {
+        let fs = find(&self.volumes, number)?.fs.as_ref();
+        fs.map(|fs| fs.kind)
+            .ok_or_else(|| Error::image(format!("partition {number} has no known file system")))
+    }
+
+    /// What the user should know of the file systems, since it was last asked for.
+    pub(super) fn notes(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// The image's partitions.
+    pub(super) fn volumes(&self) -> &[Volume] {
+        &self.volumes
+    }
+
+    /// Mounts one partition; an error names the line of the fstab that asks for it.
+    pub(super) fn mount(&mut self, entry: &Mount) -> Result<()> {
+        self.mount_at(entry).map_err(|error| match entry.line {
+            Some(line) => error.of(&format!("fstab line {line}")),
+            None => error,
+        })
+    }
+
+    fn mount_at(&mut self, entry: &Mount) -> Result<()> {
         // The handle of a mount point in the image: its path may lead through links.
         let (at, _handle) = if entry.at == Path::new("/") {
             (self.root.clone(), None)
@@ -183,21 +282,30 @@ impl Mounts {
             let (at, handle) = self.mount_point(entry)?;
             (at, Some(handle))
         };
+        let name = self.name.partition(entry.partition);
+        let same = self.mounted.iter().find(|m| m.number == entry.partition);
+        if let Some(again) = same
+            .map(|m| m.again(entry, &at, &name))
+            .transpose()?
+            .flatten()
+        {
+            self.mounted.push(again);
+            return Ok(());
+        }
         let volume = find(&self.volumes, entry.partition)?;
         let nodes = directory::nodes();
-        let name = self.name.partition(entry.partition);
         let (mounted, repaired) = Mounted::mount(&self.image, volume, entry, &at, &nodes, &name)?;
         self.mounted.push(mounted);
         self.notes.extend(repaired);
         Ok(())
     }
 
-    /// The directory in the image that `entry` is to be mounted on: its real path, and a handle that
-    /// keeps it.
+    /// The directory in the image that `entry` is to be mounted on, made if it is not there, as systemd does: its real
+    /// path, and a handle that keeps it.
     fn mount_point(&self, entry: &Mount) -> Result<(PathBuf, OwnedFd)> {
         let shown = entry.at.display();
         let handle = Root::open(&self.root)?
-            .open_at(&entry.at, OFlag::O_PATH | OFlag::O_DIRECTORY, Mode::empty())
+            .make_dirs(&entry.at)
             .context(Kind::Image, || {
                 let number = entry.partition;
                 format!("the image has no directory {shown} to mount partition {number} on")

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use nix::{errno::Errno, unistd::syncfs};
@@ -40,7 +41,8 @@ pub struct Mounted {
 enum By {
     Kernel {
         mount: mount::Mounted,
-        device: LoopDevice,
+        /// One for all mounts of the partition: btrfs takes a second device for another file system's.
+        device: Arc<LoopDevice>,
         /// Its root directory, open since it was mounted: syncfs(2) tells each descriptor of the
         /// writes that failed since it was opened (Linux 5.8).
         watch: File,
@@ -84,21 +86,7 @@ impl Mounted {
                 &Path::new("/dev").join(name),
             )?)
         } else {
-            let flags = MountFlags::NODEV | MountFlags::NOATIME;
-            let kind = entry.kind.mount_type().unwrap_or("auto");
-            let source = mount::Named {
-                node: device.node(),
-                name,
-            };
-            mount::device(&source, kind, at, flags, &options(entry))
-                .map_err(|error| error.hint(mount_hint(kind)))?;
-            By::Kernel {
-                mount: mount::Mounted::at(at)?,
-                errors: kernel::file_system_errors(device.node()),
-                device,
-                watch: File::open(at)
-                    .context(Kind::Image, || format!("cannot open {}", at.display()))?,
-            }
+            by_kernel(Arc::new(device), entry, at, name)?
         };
         let mounted = Mounted {
             number: entry.partition,
@@ -114,6 +102,19 @@ impl Mounted {
             By::Kernel { device, .. } => Some(device.number()),
             By::Ourselves(_) => None,
         }
+    }
+
+    /// Mounts another part of the same file system, as `entry` says, on the directory `at`; `None` if we serve it
+    /// ourselves.
+    pub fn again(&self, entry: &Mount, at: &Path, name: &str) -> Result<Option<Self>> {
+        let By::Kernel { device, .. } = &self.by else {
+            return Ok(None);
+        };
+        Ok(Some(Mounted {
+            number: entry.partition,
+            place: entry.at.clone(),
+            by: by_kernel(device.clone(), entry, at, name)?,
+        }))
     }
 
     /// Writes everything out and zeroes what is free, so that nothing deleted stays in `image`.
@@ -180,6 +181,23 @@ impl Mounted {
             By::Ourselves(fat) => fat.close(),
         }
     }
+}
+
+fn by_kernel(device: Arc<LoopDevice>, entry: &Mount, at: &Path, name: &str) -> Result<By> {
+    let flags = MountFlags::NODEV | MountFlags::NOATIME;
+    let kind = entry.kind.mount_type().unwrap_or("auto");
+    let source = mount::Named {
+        node: device.node(),
+        name,
+    };
+    mount::device(&source, kind, at, flags, &options(entry))
+        .map_err(|error| error.hint(mount_hint(kind)))?;
+    Ok(By::Kernel {
+        mount: mount::Mounted::at(at)?,
+        errors: kernel::file_system_errors(device.node()),
+        device,
+        watch: File::open(at).context(Kind::Image, || format!("cannot open {}", at.display()))?,
+    })
 }
 
 /// The error for data that did not get into partition `number`. The loop device makes an

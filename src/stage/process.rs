@@ -20,7 +20,7 @@ use nix::{
 };
 
 use super::{
-    check, directory,
+    boot, check, directory,
     executor::{self, Executor},
     facts::{self, Facts},
     fullness::Watch,
@@ -78,8 +78,12 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         return Err(Error::other("no orders"));
     };
     let started = SystemTime::now();
-    let (mut mounts, warnings) = Mounts::open(image, &plan.volumes, plan.settings.layout.as_ref())?;
-    supervisor.report(warnings)?;
+    let (mut mounts, by_fstab) = Mounts::open(image, &plan.volumes, plan.settings.layout.as_ref())?;
+    if let Some(layout) = by_fstab {
+        let told = boot::mount(&mut mounts, &layout)?;
+        supervisor.report(told)?;
+    }
+    supervisor.report(mounts.notes())?;
     let numbers = mounts
         .places()
         .into_iter()

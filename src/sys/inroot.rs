@@ -11,8 +11,9 @@ use std::{
 };
 
 use nix::{
+    errno::Errno,
     fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2},
-    sys::stat::{Mode, SFlag, fstat},
+    sys::stat::{Mode, SFlag, fstat, mkdirat},
 };
 
 use crate::error::{Context, Kind, Result};
@@ -50,6 +51,25 @@ impl Root {
     /// A handle on whatever `path` leads to, for mounting on it and for stat; opens nothing.
     pub fn locate(&self, path: &Path) -> nix::Result<OwnedFd> {
         self.open_at(path, OFlag::O_PATH, Mode::empty())
+    }
+
+    /// A handle on the directory at `path`, which is made if it is not there, and so are those above it.
+    pub fn make_dirs(&self, path: &Path) -> nix::Result<OwnedFd> {
+        let open = || self.open_at(path, OFlag::O_PATH | OFlag::O_DIRECTORY, Mode::empty());
+        let (Err(Errno::ENOENT), Some(above), Some(name)) =
+            (open(), path.parent(), path.file_name())
+        else {
+            return open();
+        };
+        match mkdirat(
+            &self.make_dirs(above)?,
+            name,
+            Mode::from_bits_truncate(0o755),
+        ) {
+            // A link that leads nowhere, if nobody else has made it.
+            Ok(()) | Err(Errno::EEXIST) => open(),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether `path` leads to a directory.

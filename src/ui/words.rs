@@ -73,6 +73,12 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
             why,
         } => format!("the image's fstab line {line}, {source} on {at}, is not mounted: {why}"),
         Event::LittleRoom(room) => little_room(room),
+        Event::MayFail(why) => format!("not mounted, and the image boots without (nofail): {why}"),
+        Event::NoPlace(partition, why) => format!(
+            "partition {partition}, which the image boots from, is not mounted, and what is written to /boot stays in \
+             the root: {why}; if that matters, give image.layout in pichroot.yml"
+        ),
+        Event::LeftOut(partition, why) => format!("partition {partition} is not mounted: {why}"),
         Event::Repaired(partition) => {
             format!("the file system of partition {partition} was not clean and has been repaired")
         }

@@ -102,12 +102,18 @@ pub struct Root<'a> {
 pub fn root(mib: u64, with: &Root) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let top = dir.path().join("root");
+    tree(&top, with);
+    ext4(&top, mib, with, dir.path())
+}
+
+/// The files of a root.
+pub fn tree(top: &Path, with: &Root) {
     for name in [
         "bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "usr", "boot",
     ] {
         fs::create_dir_all(top.join(name)).unwrap();
     }
-    fs::set_permissions(&top, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(top, fs::Permissions::from_mode(0o755)).unwrap();
     match &with.shell {
         Some(program) => fs::write(top.join("bin/sh"), program).unwrap(),
         None => {
@@ -129,7 +135,21 @@ pub fn root(mib: u64, with: &Root) -> Vec<u8> {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    ext4(&top, mib, with, dir.path())
+}
+
+/// A btrfs of `mib` MiB, 114 at least, in which `fill` makes what it wants.
+pub fn btrfs(mib: u64, fill: impl FnOnce(&Path)) -> Vec<u8> {
+    let dir = tempfile::tempdir().unwrap();
+    let (image, top) = (dir.path().join("fs"), dir.path().join("top"));
+    fs::create_dir(&top).unwrap();
+    File::create(&image).unwrap().set_len(mib * MIB).unwrap();
+    run(Command::new("mkfs.btrfs").arg("-q").arg(&image));
+    run(Command::new("mount")
+        .args(["-n", "-o", "loop"])
+        .args([&image, &top]));
+    fill(&top);
+    run(Command::new("umount").arg("-n").arg(&top));
+    fs::read(image).unwrap()
 }
 
 /// An ext4 with nothing but one file.
@@ -207,6 +227,22 @@ pub fn fat_of_equal_names(mib: u64, label: &str, count: usize) -> Vec<u8> {
     // Behind the label.
     fat[root + 32..root + 64].copy_from_slice(&entry(b"D          ", 0x10, 2));
     fat
+}
+
+/// A FAT file system with empty files of these names; those that end in a slash are directories.
+pub fn fat_with(mib: u64, label: &str, names: &[&str]) -> Vec<u8> {
+    let mut bytes = fat(mib, label);
+    {
+        let disk = std::io::Cursor::new(&mut bytes[..]);
+        let fs = fatfs::FileSystem::new(disk, fatfs::FsOptions::new()).unwrap();
+        for name in names {
+            match name.strip_suffix('/') {
+                Some(name) => drop(fs.root_dir().create_dir(name).unwrap()),
+                None => drop(fs.root_dir().create_file(name).unwrap()),
+            }
+        }
+    }
+    bytes
 }
 
 /// A whole small image: dos label, FAT, and a root that this host runs.

@@ -5,8 +5,9 @@ use std::fs;
 use crate::{
     bootstrap::{PASSWORD, assert_machine, bootstrap, inode, sums},
     image::Image,
+    live::Live,
     scene::Scene,
-    support::base_image,
+    support::{base_image, pichroot},
 };
 
 const KEY: &str = "AQCxCephKeyOfTheTest0123456789abcdefgh==";
@@ -75,5 +76,12 @@ fn a_pi_that_boots_from_the_network() {
         [there],
         "secrets in the image"
     );
+
+    // It is a source like any other: its root and its boot files are here, whatever its fstab says.
+    let mut again = pichroot(scene.dir());
+    again.args(["exec", "--checksum", "none", "mypi.img", "--"]);
+    let ended = Live::start(again.args(["cat", "/proc/mounts"])).end();
+    assert!(ended.out.contains(" /boot/firmware "), "{ended:?}");
+    assert!(!ended.err.contains("not mounted"), "{ended:?}");
     scene.assert_left(&["mypi.img"]);
 }

@@ -313,7 +313,7 @@ fn fstabs_that_go_too_far() {
         ("LABEL=boot /bin vfat defaults\n", &[4]),
         ("LABEL=boot /proc vfat defaults\n", &[0]),
         ("LABEL=boot /dev vfat defaults\n", &[0]),
-        ("LABEL=boot /missing vfat defaults\n", &[4]),
+        ("LABEL=boot /missing vfat defaults\n", &[0]),
         (
             "LABEL=boot /boot/firmware vfat errors=panic,exec,dev,suid\n",
             &[0],

@@ -167,7 +167,8 @@ fn candidates_for_the_root() {
 #[test]
 fn an_explicit_layout_is_checked() {
     let given = |pairs: &[(u32, &str)]| {
-        let pairs = pairs.iter().map(|&(n, path)| (n, path.to_owned()));
+        let entry = |path: &str| GivenEntry::Path(path.to_owned());
+        let pairs = pairs.iter().map(|&(n, path)| (n, entry(path)));
         explicit(&pi(), &Given::check(&pairs.collect())?)
     };
     assert_eq!(
@@ -186,5 +187,79 @@ fn an_explicit_layout_is_checked() {
         let error = given(wrong).unwrap_err();
         assert!(error.to_string().contains(word), "{error}");
         assert!(error.hint_text().is_some() && error.kind().exit_code() == 2);
+    }
+}
+
+/// The root is on Ceph and the boot files are on a server: the image's own are found nevertheless.
+#[test]
+fn an_image_made_for_netboot() {
+    let text = concat!(
+        "/dev/rbd0 / ext4 defaults,_netdev 0 1\n",
+        "\n# boot\n",
+        "192.0.2.1:/srv/tftp/1234 /boot/firmware nfs defaults 0 0\n",
+    );
+    let layout = from_fstab(&pi(), 2, text).unwrap();
+    assert_eq!(places(&layout), [(2, "/")]);
+    assert!(layout.skipped.iter().all(|skipped| !skipped.warn));
+    let boot = boot::without_place(&pi(), &layout);
+    assert_eq!(boot.len(), 1);
+    assert_eq!(boot[0].partition, 1);
+    assert_eq!(boot[0].named, Some((4, "/boot/firmware".into())));
+}
+
+#[test]
+fn boot_partitions_without_a_line() {
+    let esp = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
+    let data = "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7";
+    let volumes = vec![
+        volume(1, 16, data, Some(FsKind::Ext4), "data"),
+        volume(2, 300, esp, Some(FsKind::Fat32), ""),
+        volume(3, 300, data, Some(FsKind::Fat32), "photos"),
+        volume(4, 500, data, Some(FsKind::Ext4), "bootfs"),
+        volume(5, 3000, ROOT_TYPES[0], Some(FsKind::Ext4), ""),
+    ];
+    let found = |text: &str| {
+        let layout = from_fstab(&volumes, 5, text).unwrap();
+        let boot = boot::without_place(&volumes, &layout).into_iter();
+        boot.map(|boot| (boot.partition, boot.places[0].display().to_string()))
+            .collect::<Vec<_>>()
+    };
+    let (efi, boot) = ((2, "/boot/efi".to_owned()), (4, "/boot".to_owned()));
+    assert_eq!(found(""), [efi.clone(), boot]);
+    // One that is left to its user is left alone.
+    assert_eq!(found("LABEL=bootfs /boot ext4 noauto\n"), [efi]);
+    assert_eq!(
+        found("UUID=AB-2 /efi vfat x 0 1\nLABEL=bootfs /boot ext4\n"),
+        []
+    );
+}
+
+#[test]
+fn what_a_system_boots_without_is_no_warning() {
+    let text = "LABEL=gone /a ext4 nofail\nLABEL=gone /b ext4 defaults\nLABEL=system-boot /c vfat nofail\n";
+    let layout = from_fstab(&pi(), 2, text).unwrap();
+    let warned = layout.skipped.iter().map(|s| (s.line, s.warn));
+    assert_eq!(warned.collect::<Vec<_>>(), [(1, false), (2, true)]);
+    assert!(layout.mounts[1].may_fail);
+    assert_eq!(layout.mounts[1].line, Some(3));
+}
+
+#[test]
+fn a_subvolume_is_for_btrfs_alone() {
+    let given = |text: &str| {
+        let entries = serde_yaml::from_str(text).unwrap();
+        explicit(
+            &[volume(1, 900, "", Some(FsKind::Btrfs), ""), pi().remove(1)],
+            &Given::check(&entries)?,
+        )
+    };
+    let layout = given("{1: {path: /, subvolume: '@'}}").unwrap();
+    assert_eq!(layout.mounts[0].options, ["subvol=@"]);
+    for (wrong, word) in [
+        ("{2: {path: /, subvolume: '@'}}", "no subvolumes"),
+        ("{1: {path: /, subvolume: '@,subvolid=5'}}", "no name"),
+    ] {
+        let error = given(wrong).unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
     }
 }

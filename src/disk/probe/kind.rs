@@ -22,6 +22,7 @@ pub enum FsKind {
     F2fs,
     Squashfs,
     Erofs,
+    Iso9660,
     Swap,
     Luks,
     Lvm,
@@ -42,9 +43,31 @@ impl FsKind {
             FsKind::F2fs => "f2fs",
             FsKind::Squashfs => "squashfs",
             FsKind::Erofs => "erofs",
+            FsKind::Iso9660 => "iso9660",
             FsKind::Swap => "swap",
             FsKind::Luks => "crypto_LUKS",
             FsKind::Lvm => "LVM2_member",
+        }
+    }
+
+    /// What it is, in words.
+    pub fn described(self) -> &'static str {
+        match self {
+            FsKind::Luks => "LUKS, which is encrypted",
+            FsKind::Lvm => "a part of an LVM volume group",
+            FsKind::Swap => "swap space",
+            FsKind::Squashfs => "a squashfs, which cannot be changed",
+            FsKind::Erofs => "an erofs, which cannot be changed",
+            FsKind::Iso9660 => "an ISO 9660 file system, as a CD has, which cannot be changed",
+            FsKind::Ext2 => "an ext2 file system",
+            FsKind::Ext3 => "an ext3 file system",
+            FsKind::Ext4 => "an ext4 file system",
+            FsKind::Fat12 | FsKind::Fat16 | FsKind::Fat32 => "a FAT file system",
+            FsKind::ExFat => "an exFAT file system",
+            FsKind::Ntfs => "an NTFS file system",
+            FsKind::Xfs => "an XFS file system",
+            FsKind::Btrfs => "a btrfs file system",
+            FsKind::F2fs => "an f2fs file system",
         }
     }
 

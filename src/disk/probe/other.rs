@@ -57,6 +57,9 @@ fn lvm_uuid(id: &[u8]) -> Option<String> {
 /// Linux file systems other than ext.
 pub(super) fn linux(reader: &mut (impl Read + Seek)) -> Option<FileSystem> {
     let head: [u8; 4096] = read_array(reader, 0).ok()??;
+    if let Some(iso) = iso(reader) {
+        return Some(iso);
+    }
     if head.has(0, b"XFSB") {
         return found(FsKind::Xfs, text(&head[108..120]), uuid(head.array(32)));
     }
@@ -79,6 +82,16 @@ pub(super) fn linux(reader: &mut (impl Read + Seek)) -> Option<FileSystem> {
         return found(FsKind::Btrfs, text(&sb[299..555]), uuid(sb.array(32)));
     }
     None
+}
+
+/// The primary volume descriptor of ISO 9660 (ECMA-119, 8.4).
+pub(super) fn iso(reader: &mut (impl Read + Seek)) -> Option<FileSystem> {
+    let descriptor: [u8; 72] = read_array(reader, 16 * 2048).ok()??;
+    if !descriptor.has(0, b"\x01CD001\x01") {
+        return None;
+    }
+    let label = text(descriptor[40..72].trim_ascii_end());
+    found(FsKind::Iso9660, label, None)
 }
 
 /// NTFS (without its label, which is in the file table) and exFAT.
