@@ -154,8 +154,9 @@ fn unpack(
         BUFFER,
         Bytes::new(input.file, Some((hasher, progress.clone()))),
     );
+    let total = decode::unpacked_size(input.format, input.file);
     let written = match decode::open(input.format, &mut source) {
-        Ok(mut reader) => write(input, &mut reader, new, None, &mut |at| {
+        Ok(mut reader) => write(input, &mut reader, new, total, &mut |at| {
             progress.written(at);
         }),
         Err(error) => Err(read_error(input, error)),

@@ -43,12 +43,13 @@ fn while_decompressing() {
     case.file("x.img.xz", pack::xz(&fs::read(case.path("x.img")).unwrap()));
     let inner = case.ansible(&["--image", "x.img.xz", "--checksum", "none", "-o", "out.img"]);
     let mut run = in_private_mounts(&tmpfs("size=2m", case.cache()), &inner);
-    case.refused(
+    let ended = case.refused(
         &mut run,
         3,
         &["x.img.xz", "cache", NO_SPACE],
         &figures(case.cache()),
     );
+    assert!(ended.stderr.contains(" MiB may be needed"), "{ended:#?}");
 }
 
 #[test]

@@ -4,7 +4,11 @@
 //! first stream of a file, saying that all is well. So the streams are counted here: behind each may
 //! come zero bytes in fours, then another stream or the end of the file, and nothing else.
 
+mod size;
+
 use std::io::{self, BufRead, Read};
+
+pub use size::unpacked;
 
 use liblzma::stream::{Action, Error, MtStreamBuilder, Status, Stream};
 
