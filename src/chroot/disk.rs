@@ -65,10 +65,17 @@ pub struct Partition {
     pub start: u64,
     /// Its further names, below /dev/disk.
     pub links: Vec<String>,
+    /// What udev notes of it: names, and values without odd characters.
+    pub properties: Vec<(String, String)>,
     /// The minor number of the loop device that it is mounted from, which the chroot has not.
     pub mounted: Option<u32>,
 }
 
+/// For udevadm, which grub-probe asks where a partition begins: what we show in /sys is no sysfs
+/// (systemd's docs/ENVIRONMENT.md).
+pub const ENVIRONMENT: (&str, &str) = ("SYSTEMD_DEVICE_VERIFY_SYSFS", "0");
+/// Where udev notes what it knows of devices.
+const NOTED: &str = "run/udev/data";
 /// Debian's group `disk`.
 const GROUP: Gid = Gid::from_raw(6);
 /// What the kernel counts in, whatever the device.
@@ -112,6 +119,10 @@ impl Disk {
             .locate("dev/disk".as_ref())
             .context(Kind::Host, failed)?;
         self.link(&path_of(&links)).context(Kind::Host, failed)?;
+        mkdir(root, "run/udev", 0o755)?;
+        mkdir(root, "run/udev/data", 0o755)?;
+        let data = root.locate(NOTED.as_ref()).context(Kind::Host, failed)?;
+        self.note(&path_of(&data)).context(Kind::Host, failed)?;
         show_text(root, "proc/partitions", &self.listed())?;
         for (place, write) in [
             (
@@ -139,6 +150,18 @@ impl Disk {
                     _ => {}
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// What udev would note, which lsblk reads.
+    fn note(&self, top: &Path) -> io::Result<()> {
+        for partition in &self.partitions {
+            let number = partition.device.number;
+            let lines = partition.properties.iter();
+            let lines = lines.map(|(key, value)| format!("E:{key}={value}\n"));
+            let text = lines.collect::<String>();
+            fs::write(top.join(format!("b{LOOP_MAJOR}:{number}")), text)?;
         }
         Ok(())
     }
@@ -206,6 +229,8 @@ fn attributes(at: &Path, device: &Device, more: &str, values: &[(&str, u64)]) ->
     for folder in ["holders", "slaves"] {
         fs::create_dir(at.join(folder))?;
     }
+    // Only its last part is looked at.
+    symlink("/sys/class/block", at.join("subsystem"))?;
     let write = |file: &str, text: String| fs::write(at.join(file), text);
     write("dev", format!("{LOOP_MAJOR}:{number}\n"))?;
     write(
@@ -250,6 +275,7 @@ mod tests {
             number,
             start,
             links: links.iter().map(|&link| link.to_owned()).collect(),
+            properties: vec![("ID_FS_TYPE".into(), "ext4".into())],
             mounted: Some(20 + number),
         };
         Disk {
@@ -273,6 +299,8 @@ mod tests {
         disk().name(&at("class/block")).unwrap();
         disk().number(&at("dev/block")).unwrap();
         let read = |path: &str| fs::read_to_string(dir.path().join(path)).unwrap();
+        disk().note(&at("data")).unwrap();
+        assert_eq!(read("data/b7:12"), "E:ID_FS_TYPE=ext4\n");
         assert_eq!(read("class/block/mmcblk0p2/start"), "16\n");
         assert_eq!(read("dev/block/7:12/partition"), "2\n");
         assert_eq!(read("dev/block/7:22/size"), "8\n");

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    disk::Disk,
+    disk::{self, Disk},
     shortcuts::{Shortcuts, apt_hooks},
 };
 use crate::{emulation::Emulator, error::Failure, event::Event};
@@ -103,6 +103,7 @@ pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
         // Ansible takes this, and no comparison of /proc/1/root, as the sign of a chroot.
         ("debian_chroot", "pichroot"),
     ];
+    environment.push(disk::ENVIRONMENT);
     if plan.shortcuts.apt_hooks {
         environment.push(apt_hooks::ENVIRONMENT);
     }

@@ -72,6 +72,33 @@ pub fn links(volume: &Volume) -> Vec<String> {
     .collect()
 }
 
+/// What udev notes of a partition and the file system on it, as far as tools ask it.
+pub fn properties(volume: &Volume) -> Vec<(&'static str, String)> {
+    let fs = volume.fs.as_ref();
+    let partition = &volume.partition;
+    let kind = fs.map(|fs| fs.kind.name().to_owned());
+    let uuid = fs.and_then(|fs| fs.uuid.as_ref()).map(|uuid| escape(uuid));
+    let label = fs.and_then(|fs| fs.label.as_ref());
+    [
+        ("ID_FS_TYPE", kind),
+        ("ID_FS_UUID", uuid.clone()),
+        ("ID_FS_UUID_ENC", uuid),
+        ("ID_FS_LABEL_ENC", label.map(|label| escape(label))),
+        ("ID_PART_ENTRY_NUMBER", Some(partition.number.to_string())),
+        (
+            "ID_PART_ENTRY_UUID",
+            partition.uuid.as_ref().map(|uuid| escape(uuid)),
+        ),
+        (
+            "ID_PART_ENTRY_NAME",
+            partition.name.as_ref().map(|name| escape(name)),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(key, value)| Some((key, value?)))
+    .collect()
+}
+
 /// udev writes what is odd in a file's name as `\x20`.
 fn escape(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "#+-.:=@_".contains(c) || !c.is_ascii();
@@ -178,6 +205,18 @@ mod tests {
                 "by-partuuid/0f2c9a51-01"
             ]
         );
+        let value = |key| {
+            let found = properties(&volume)
+                .into_iter()
+                .find(|(name, _)| *name == key);
+            found.map(|(_, value)| value)
+        };
+        assert_eq!(value("ID_FS_TYPE").as_deref(), Some("vfat"));
+        assert_eq!(
+            value("ID_FS_LABEL_ENC").as_deref(),
+            Some("ä\\x20b\\x2f..\\x2fc")
+        );
+        assert_eq!(value("ID_PART_ENTRY_NAME"), None);
         volume.fs.as_mut().unwrap().label = Some("..".into());
         volume.partition.uuid = None;
         assert_eq!(links(&volume), ["by-uuid/5F0C-8A2E"]);

@@ -67,6 +67,10 @@ pub fn show(
             number,
             start: partition.start,
             links: names::links(volume),
+            properties: names::properties(volume)
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect(),
             mounted: mounted.and_then(Mounted::device),
         });
     }

@@ -85,6 +85,8 @@ blkid -l -t PARTUUID=0f2c9a51-02 -o device
 lsblk -no NAME,PKNAME,FSTYPE,UUID /dev/mmcblk0p2
 lsblk -lno NAME
 readlink -f /dev/disk/by-label/system-boot
+udevadm info -q path -n /dev/mmcblk0p2
+udevadm info -q name -n /dev/disk/by-uuid/5F0C-8A2E
 grep -c 'pichroot\|loop' /proc/mounts
 "#;
 
@@ -100,6 +102,8 @@ mmcblk0
 mmcblk0p1
 mmcblk0p2
 /dev/mmcblk0p1
+/block/mmcblk0/mmcblk0p2
+mmcblk0p1
 0
 ";
 
