@@ -22,6 +22,9 @@ pub trait Report: Send + Sync {
 pub trait Progress: Send {
     /// `bytes` are done, counted from the start.
     fn at(&self, bytes: u64);
+
+    /// So many have come of them where that is not the same number, as of what is unpacked.
+    fn written(&self, bytes: u64);
 }
 
 /// Work on many bytes.
@@ -80,6 +83,28 @@ pub enum Event {
         /// Who: a loop device of this host, or a process.
         by: String,
     },
+    /// The checksum that was given is that of the image in this source, not of the source.
+    ImagesChecksum(String),
+    /// A checksum file cannot be read, and the checksum that was last seen there is used.
+    OldChecksum {
+        /// The checksum file.
+        file: String,
+        /// What happened.
+        failure: Failure,
+    },
+    /// A server has not answered yet. Its address.
+    NoAnswerYet(String),
+    /// A request failed and is made again.
+    Retrying {
+        /// What happened.
+        failure: Failure,
+        /// How long it waits before.
+        pause: Duration,
+        /// Which time it is that the request is repeated.
+        number: u32,
+        /// After how many more failures in a row it is given up.
+        left: u32,
+    },
     /// A secret's value is too short to be kept out of the output. Its name.
     ShortSecret(String),
     /// Ansible's log is not written, as it would hold secrets.
@@ -95,6 +120,8 @@ pub enum Event {
         /// Why not.
         why: String,
     },
+    /// A file system of the image had little room while a job ran that failed.
+    LittleRoom(LittleRoom),
     /// The file system of this partition was not clean and has been repaired.
     Repaired(u32),
     /// The free blocks of a partition may still hold deleted data.
@@ -110,6 +137,8 @@ pub enum Event {
     NoTwins(NoTwins),
     /// Packages are not kept for other runs.
     NoPackageCache(Failure),
+    /// An initramfs has most drivers, where the image says that it have those of the machine it is made on.
+    InitramfsModules,
     /// What was put off to the end has not been done: this command.
     LeftUndone(Vec<String>),
     /// The playbook ran nothing in the image, which has this name in the inventory; that is allowed.
@@ -121,15 +150,6 @@ pub enum Event {
 
     /// A file is read from this address.
     Reading(String),
-    /// A request failed and is made again.
-    Retrying {
-        /// What is asked for.
-        source: String,
-        /// What happened.
-        failure: Failure,
-        /// How long it waits before.
-        pause: Duration,
-    },
     /// The base image.
     BaseImage(PathBuf),
     /// How the work image was made of the base image.
@@ -188,6 +208,21 @@ pub struct Opened {
     pub emulator: Option<PathBuf>,
     /// The numbers of its partitions, and where in the image they are mounted.
     pub partitions: Vec<(u32, PathBuf)>,
+}
+
+/// How little room a file system of the image had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LittleRoom {
+    /// The number of its partition.
+    pub partition: u32,
+    /// Where it is mounted in the image.
+    pub at: PathBuf,
+    /// The least that was free, in bytes.
+    pub free: u64,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// The fewest files that could still be made.
+    pub inodes: u64,
 }
 
 /// How often programs of the image were started, the most frequent first.
@@ -271,29 +306,33 @@ pub struct Stranger {
 impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
-        use Event::{
-            AlsoFailed, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog, NoPackageCache,
-            NoTwins, NotInInventory, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired,
-            ShortSecret, SourceInUse, Started, Unchecked, WaitingFor,
-        };
         match self {
-            WaitingFor(_) | Opened(_) | MakingInitramfs(_) | Started(_) | Made(_) | Kept(_) => {
-                Level::Step
-            }
-            Unchecked { .. }
-            | SourceInUse { .. }
-            | ShortSecret(_)
-            | NoAnsibleLog(_)
-            | NotMounted { .. }
-            | Repaired(_)
-            | NotTrimmed { .. }
-            | Open(_)
-            | NoTwins(_)
-            | NoPackageCache(_)
-            | LeftUndone(_)
-            | NothingRun(_)
-            | NotInInventory(_)
-            | AlsoFailed(_) => Level::Warning,
+            Event::WaitingFor(_)
+            | Event::Opened(_)
+            | Event::MakingInitramfs(_)
+            | Event::Started(_)
+            | Event::Made(_)
+            | Event::Kept(_)
+            | Event::ImagesChecksum(_)
+            | Event::NoAnswerYet(_) => Level::Step,
+            Event::Unchecked { .. }
+            | Event::SourceInUse { .. }
+            | Event::OldChecksum { .. }
+            | Event::Retrying { .. }
+            | Event::ShortSecret(_)
+            | Event::NoAnsibleLog(_)
+            | Event::NotMounted { .. }
+            | Event::LittleRoom(_)
+            | Event::Repaired(_)
+            | Event::NotTrimmed { .. }
+            | Event::Open(_)
+            | Event::NoTwins(_)
+            | Event::NoPackageCache(_)
+            | Event::InitramfsModules
+            | Event::LeftUndone(_)
+            | Event::NothingRun(_)
+            | Event::NotInInventory(_)
+            | Event::AlsoFailed(_) => Level::Warning,
             _ => Level::Detail,
         }
     }
@@ -312,4 +351,5 @@ impl Report for Silent {
 
 impl Progress for Silent {
     fn at(&self, _: u64) {}
+    fn written(&self, _: u64) {}
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, Kind, Result},
-    sys::{frame, inroot::Root, mount, process},
+    sys::{frame, inroot::Root, mount, process, seccomp},
 };
 
 /// The name the process is started by.
@@ -57,11 +57,17 @@ fn run(orders: &UnixStream) -> Result<()> {
     {
         let root = Root::open(&plan.root)?;
         filesystems::mount_all(&root)?;
+        // Only the filter keeps programs of the image from changing its devices.
+        if seccomp::exists() {
+            plan.disk.show(&root)?;
+        }
         if let Some(twins) = &plan.twins {
             filesystems::show_twins(&root, twins)?;
         }
         services::cover(&root, &plan)?;
     }
+    // Until this process ends, and with it everything in the chroot.
+    let _held = plan.disk.hold()?;
     let unconfined = confine::leave_host(plan.network)?;
     tell(orders, &Report::NeedsMaps)?;
     let Order::Mapped = next(orders)? else {

@@ -3,16 +3,19 @@
 //! The stage starts the executor ([`executor::main`]) with a [`plan::ChrootPlan`]; the executor
 //! prepares ([`filesystems`], [`services`], [`emulator`]), confines itself ([`confine`]) and serves
 //! ([`server`]): commands ([`exec`]), modules of Ansible's ([`zygote`]), a few shell lines that need no
-//! shell ([`shell_lines`]), and [`files`]. Programs on the host's side reach it as [`client`]s. A [`trial`] does the same with
+//! shell ([`shell_lines`]), and [`files`]. [`initramfs_modules`] keeps the build machine's hardware out of an initramfs,
+//! and [`disk`] its disks out of everything. Programs on the host's side reach it as [`client`]s. A [`trial`] does the same with
 //! no image, for `pichroot doctor`.
 
 pub mod client;
 pub mod confine;
+pub mod disk;
 pub mod emulator;
 pub mod exec;
 pub mod executor;
 pub mod files;
 pub mod filesystems;
+pub mod initramfs_modules;
 pub mod placeholders;
 pub mod plan;
 pub mod protocol;

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::shortcuts::{Shortcuts, apt_hooks};
+use super::{
+    disk::Disk,
+    shortcuts::{Shortcuts, apt_hooks},
+};
 use crate::{emulation::Emulator, error::Failure, event::Event};
 
 /// Everything the executor needs to know; it takes nothing from its environment.
@@ -27,6 +30,8 @@ pub struct ChrootPlan {
     pub network: Network,
     /// The `TERM` of the user's terminal.
     pub term: String,
+    /// The image's disk, to be read.
+    pub disk: Disk,
     /// What is left out or put off, as far as it can be in this image.
     pub shortcuts: Shortcuts,
     /// Configuration for apt, as long as the image is in use.

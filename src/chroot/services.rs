@@ -18,6 +18,7 @@ use nix::{
 };
 
 use super::{
+    initramfs_modules,
     placeholders::Is,
     plan::{ChrootPlan, Network},
     shortcuts::{Shortcuts, apt_hooks, initramfs},
@@ -54,6 +55,12 @@ pub fn wanted(root: &Root, shortcuts: Shortcuts) -> Vec<(&'static str, Is)> {
     // A link into /run, as systemd-resolved makes it, leads to a tmpfs in the chroot.
     if root.is_dir("etc".as_ref()) && !exists(root, RESOLVER) {
         wanted.push((RESOLVER, Is::Empty));
+    }
+    if initramfs_modules::possible_in(root) {
+        wanted.push((
+            initramfs_modules::FILE,
+            Is::LinkTo(initramfs_modules::TARGET),
+        ));
     }
     if shortcuts.apt_hooks {
         wanted.push((apt_hooks::FILE, Is::LinkTo(apt_hooks::TARGET)));
@@ -94,6 +101,7 @@ pub fn cover(root: &Root, plan: &ChrootPlan) -> Result<()> {
         let name = path.strip_prefix("/run/").expect("is there");
         run_file(root, name, text.as_bytes(), mode).map(drop)
     };
+    run_file(initramfs_modules::TARGET, initramfs_modules::TEXT, 0o644)?;
     if plan.shortcuts.apt_hooks {
         run_file(apt_hooks::TARGET, apt_hooks::TEXT, 0o644)?;
     }

@@ -7,10 +7,13 @@
 
 pub mod check;
 pub mod directory;
+pub mod disk;
 pub mod executor;
 pub mod facts;
+mod fullness;
 pub mod handle;
 pub mod job;
+mod leaks;
 pub mod mounts;
 pub mod older;
 pub mod outstanding;

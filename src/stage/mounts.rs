@@ -8,12 +8,16 @@ use std::{
 
 use nix::{fcntl::OFlag, sys::stat::Mode};
 
-use super::{directory, facts, partition::Mounted};
+use super::{directory, disk, facts, partition::Mounted};
 use crate::{
-    disk::{Layout, Mount, Volume, layout},
+    chroot::disk::Disk,
+    disk::{DiskName, Layout, Mount, Volume, layout},
     error::{Context, Error, Kind, Result},
     event::Event,
-    sys::inroot::{Root, path_of},
+    sys::{
+        inroot::{Root, path_of},
+        loopdev::LoopDevice,
+    },
 };
 
 /// The mounted image. To be ended by [`Mounts::close`]; the kernel does it if we are killed.
@@ -24,7 +28,11 @@ pub struct Mounts {
     /// The image's file.
     image: File,
     volumes: Vec<Volume>,
+    /// What the image calls its disk.
+    name: DiskName,
     mounted: Vec<Mounted>,
+    /// Devices by which its programs can read it.
+    shown: Vec<LoopDevice>,
     /// What the user should know of the file systems.
     notes: Vec<Event>,
 }
@@ -56,7 +64,9 @@ impl Mounts {
                 .try_clone()
                 .context(Kind::Other, || "cannot share the image file".into())?,
             volumes: volumes.to_vec(),
+            name: DiskName::likely(volumes),
             mounted: Vec::new(),
+            shown: Vec::new(),
             notes: Vec::new(),
         };
         let layout = match layout {
@@ -70,6 +80,7 @@ impl Mounts {
         for entry in &layout.mounts[1..] {
             mounts.mount(entry)?;
         }
+        mounts.name_disk(&layout)?;
         let skipped = layout.skipped.iter().filter(|s| s.warn);
         let skipped = skipped.map(|s| Event::NotMounted {
             line: s.line,
@@ -85,11 +96,13 @@ impl Mounts {
     /// Mounts the candidates one by one until one has the content of a root.
     fn find_root(&mut self) -> Result<Layout> {
         let mut refused = Vec::new();
+        let mut hint = None;
         for number in layout::root_candidates(&self.volumes) {
             match self.mount_root(number) {
                 Ok(()) => {}
                 Err(error) if error.kind() == Kind::Image => {
                     refused.push(format!("partition {number}: {error}"));
+                    hint = hint.or(error.hint_text().map(str::to_owned));
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -107,11 +120,46 @@ impl Mounts {
         if refused.is_empty() {
             refused.push("no partition has a Linux file system".into());
         }
-        Err(Error::image(format!(
+        let none = Error::image(format!(
             "no Linux root in the image: {}",
             refused.join("; ")
-        ))
-        .hint("if one of its partitions is the root, name it in pichroot.yml, as in `image: {layout: {2: /}}`"))
+        ));
+        // What is wrong with a partition that may be the root comes before looking for it elsewhere.
+        let none = match hint {
+            Some(hint) => none.hint(hint),
+            None => none,
+        };
+        Err(none.hint("if one of its partitions is the root, name it in pichroot.yml, as in `image: {layout: {2: /}}`"))
+    }
+
+    /// Mounts everything again if the image calls its disk otherwise than it did seem.
+    fn name_disk(&mut self, layout: &Layout) -> Result<()> {
+        let name = disk::name(&Root::open(&self.root)?);
+        if name == self.name {
+            return Ok(());
+        }
+        while let Some(last) = self.mounted.pop() {
+            last.unmount(&self.image)?;
+        }
+        self.name = name;
+        self.mount_root(layout.mounts[0].partition)?;
+        layout.mounts[1..]
+            .iter()
+            .try_for_each(|entry| self.mount(entry))
+    }
+
+    /// Attaches devices by which programs of the image can read its disk, and nothing else.
+    pub fn show_disk(&mut self) -> Result<Disk> {
+        let nodes = directory::nodes();
+        let (disk, devices) = disk::show(
+            &self.image,
+            &self.volumes,
+            &self.mounted,
+            &self.name,
+            &nodes,
+        )?;
+        self.shown = devices;
+        Ok(disk)
     }
 
     fn mount_root(&mut self, number: u32) -> Result<()> {
@@ -136,8 +184,9 @@ impl Mounts {
             (at, Some(handle))
         };
         let volume = find(&self.volumes, entry.partition)?;
-        let (mounted, repaired) =
-            Mounted::mount(&self.image, volume, entry, &at, &directory::nodes())?;
+        let nodes = directory::nodes();
+        let name = self.name.partition(entry.partition);
+        let (mounted, repaired) = Mounted::mount(&self.image, volume, entry, &at, &nodes, &name)?;
         self.mounted.push(mounted);
         self.notes.extend(repaired);
         Ok(())
@@ -182,6 +231,7 @@ impl Mounts {
     /// data before it knows of room for them. [`Kind::Teardown`] when something cannot be unmounted;
     /// what could be is.
     pub fn close(mut self) -> Result<Vec<Event>> {
+        self.shown.clear();
         let mut warnings = Vec::new();
         let mut first_error = None;
         while let Some(last) = self.mounted.pop() {

@@ -6,7 +6,7 @@
 use std::{
     fs::File,
     os::unix::{fs::symlink, net::UnixStream},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use nix::{
@@ -23,6 +23,8 @@ use super::{
     check, directory,
     executor::{self, Executor},
     facts::{self, Facts},
+    fullness::Watch,
+    leaks,
     mounts::Mounts,
     protocol::{Event, Order, StagePlan},
     serve,
@@ -75,18 +77,28 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
     let Some((Order::Open(plan), _)) = first else {
         return Err(Error::other("no orders"));
     };
-    let (mounts, warnings) = Mounts::open(image, &plan.volumes, plan.settings.layout.as_ref())?;
+    let started = SystemTime::now();
+    let (mut mounts, warnings) = Mounts::open(image, &plan.volumes, plan.settings.layout.as_ref())?;
     supervisor.report(warnings)?;
     let numbers = mounts
         .places()
         .into_iter()
         .map(|(number, _)| number)
         .collect::<Vec<_>>();
-    let used = use_image(supervisor, &plan, &mounts);
+    let used = use_image(supervisor, &plan, &mut mounts);
+    // Nothing runs in it any more. An output with such a name in it would be worse than none.
+    let clean = match used {
+        Ok(true) => leaks::search(
+            &Root::open(mounts.root())?,
+            &[mounts.root(), &directory::nodes()],
+            started,
+        ),
+        _ => Ok(()),
+    };
     // Whatever happened: unmounted is unmounted. The first failure is the one to report, except that
-    // writes which did not get into the image explain what failed before.
+    // writes which did not get into the image, or damage in it, explain what failed before.
     let used = match (used, mounts.close()) {
-        (Err(_), Err(lost)) if lost.kind() == Kind::Host => return Err(lost),
+        (Err(_), Err(lost)) if matches!(lost.kind(), Kind::Host | Kind::Image) => return Err(lost),
         (used, closed) => {
             let used = used?;
             supervisor.report(closed?)?;
@@ -94,12 +106,13 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         }
     };
     check::at_end(image, &plan.volumes, &numbers)?;
+    clean?;
     let starts = starts::read(&directory::path().join(place::FOLDER));
     supervisor.tell(&Event::Closed { used, starts })
 }
 
 /// From mounted to ready to be unmounted; whether any program was run in the image.
-fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Result<bool> {
+fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &mut Mounts) -> Result<bool> {
     let root = Root::open(mounts.root())?;
     let (possible, mut told) = plan.settings.shortcuts.possible_in(&root);
     let mut keeps = plan.settings.packages.is_some();
@@ -119,7 +132,8 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Resu
     let started = start(supervisor, plan, shortcuts, mounts, &root);
     let served = started.and_then(|(executor, twinning)| {
         let place = (directory::path(), &root);
-        serve::until_close(supervisor, place, shortcuts, &executor, twinning)?;
+        let watch = Watch::of(&root, &mounts.places());
+        serve::until_close(supervisor, place, watch, shortcuts, &executor, twinning)?;
         let until_now = executor.use_until_now();
         if !until_now.left.is_empty() {
             let names = Vec::from_iter(until_now.left);
@@ -140,7 +154,7 @@ fn start(
     supervisor: &Supervisor,
     plan: &StagePlan,
     shortcuts: Shortcuts,
-    mounts: &Mounts,
+    mounts: &mut Mounts,
     root: &Root,
 ) -> Result<(Executor, Option<Twinning>)> {
     let arch = facts::arch(root)?;
@@ -193,6 +207,7 @@ fn start(
             .then(|| directory::path().join(place::FOLDER)),
         network: plan.settings.network,
         term: plan.settings.term.clone(),
+        disk: mounts.show_disk()?,
         shortcuts,
         apt: packages.as_ref().map(packages::Proxy::apt_lines),
     })?;

@@ -4,7 +4,10 @@ use std::fmt::Display;
 
 use crate::{
     error::{Error, Failure},
-    event::{Copied, Event, NoTwins, Opened, Opening, Starts, Stranger, Task, TwinMissing},
+    event::{
+        Copied, Event, LittleRoom, NoTwins, Opened, Opening, Starts, Stranger, Task, TwinMissing,
+    },
+    sys::room::Size,
 };
 
 /// How many programs are named where that was not asked for.
@@ -37,6 +40,23 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
             "no checksum is given for {source}, so it is used without checking it; \
              give --checksum sha256:HEX or file:URL, or none to say that this is meant"
         ),
+        Event::ImagesChecksum(source) => {
+            format!("the checksum is not that of {source} but of the image in it, which has it")
+        }
+        Event::OldChecksum { file, failure } => format!(
+            "{}; so the checksum is used that was last seen in {file}",
+            failed(failure)
+        ),
+        Event::NoAnswerYet(address) => format!("waiting for an answer from {address}"),
+        Event::Retrying {
+            failure,
+            pause,
+            number,
+            left,
+        } => format!(
+            "{}; trying again in {pause:.0?} (retry {number}; given up after {left} more failures)",
+            failed(failure)
+        ),
         Event::ShortSecret(name) => {
             format!("secret {name} is too short to be kept out of the output")
         }
@@ -52,6 +72,7 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
             at,
             why,
         } => format!("the image's fstab line {line}, {source} on {at}, is not mounted: {why}"),
+        Event::LittleRoom(room) => little_room(room),
         Event::Repaired(partition) => {
             format!("the file system of partition {partition} was not clean and has been repaired")
         }
@@ -60,7 +81,13 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
         }
         Event::Open(opening) => open(*opening).into(),
         Event::NoTwins(why) => no_twins(why),
-        Event::NoPackageCache(failure) | Event::AlsoFailed(failure) => failed(failure),
+        Event::NoPackageCache(failure) => failed(failure),
+        Event::AlsoFailed(failure) => with_hint(failure),
+        Event::InitramfsModules => {
+            "an initramfs was made with MODULES=most in place of the image's MODULES=dep, which would have looked \
+             at this machine's hardware"
+                .into()
+        }
         Event::LeftUndone(command) => {
             format!(
                 "the initramfs was to be made at the end: {}",
@@ -73,11 +100,6 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
         Event::NotInInventory(stranger) => not_in_inventory(stranger),
 
         Event::Reading(address) => format!("reading {address}"),
-        Event::Retrying {
-            source,
-            failure,
-            pause,
-        } => format!("{}; trying {source} again in {pause:.0?}", failed(failure)),
         Event::BaseImage(path) => format!("the base image is {}", path.display()),
         Event::Copied(how) => match how {
             Copied::Shared => "the work image shares its blocks with the base image".into(),
@@ -111,6 +133,19 @@ pub fn of_task(task: &Task) -> String {
         Task::Decompressing(source) => format!("decompressing {source}"),
         Task::Copying(path) => format!("copying {}", path.display()),
     }
+}
+
+fn little_room(room: &LittleRoom) -> String {
+    let had = match room.inodes {
+        0 => "no inode left for another file".to_owned(),
+        _ => format!("only {} of {} left", Size(room.free), Size(room.size)),
+    };
+    format!(
+        "the image's file system on {} (partition {}) had {had}; if what failed needs more, make that partition \
+         larger on a copy of the image, or have the playbook remove what it can",
+        room.at.display(),
+        room.partition
+    )
 }
 
 fn opened(image: &Opened) -> String {

@@ -24,6 +24,7 @@ mod inventory;
 mod kill;
 mod kill_parts;
 mod kills;
+mod names;
 mod netboot;
 mod packages;
 mod parallel;
