@@ -5,7 +5,7 @@
 //! So the guard is put into ansible-playbook itself. It belongs to this program, so `PICHROOT_DATA_DIR` does not
 //! take its place.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -30,20 +30,19 @@ pub struct Rules<'a> {
     /// The variables that say where its tasks run.
     pub variables: Vars,
     /// The file of its connection plugin, if that is ours.
-    pub plugin: Option<&'a Path>,
+    pub plugin: Option<Cow<'a, str>>,
     /// The user's `--limit`.
     pub limit: Option<&'a str>,
     /// Whether the user has inventories.
     pub inventories: bool,
     /// The file for its note.
-    pub note: &'a Path,
+    pub note: Cow<'a, str>,
 }
 
 impl Rules<'_> {
     /// Adds the plugin and the rules to `files`.
     pub fn add_to(&self, files: &mut PrivateFiles) {
-        let rules =
-            serde_json::to_value(self).expect("paths that are put into the inventory are UTF-8");
+        let rules = serde_json::to_value(self).expect("text is always written to memory");
         files.add(RULES, to_ascii(&rules));
         files.add(Path::new(FOLDER).join("pichroot.py"), PLUGIN);
     }

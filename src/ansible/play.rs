@@ -49,10 +49,10 @@ impl Play<'_> {
         let rules = Rules {
             image: self.host_name,
             variables: self.connection.leading_vars(),
-            plugin: self.plugin,
+            plugin: self.plugin.map(Path::to_string_lossy),
             limit: self.limit,
             inventories: !self.inventories.is_empty(),
-            note: self.note,
+            note: self.note.to_string_lossy(),
         };
         rules.add_to(&mut files);
         for (path, vars) in self.extra() {
