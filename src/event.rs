@@ -97,6 +97,10 @@ pub enum Event {
         /// What happened.
         why: String,
     },
+    /// Names are not resolved in the image; why.
+    NoNames(String),
+    /// Packages may start services in the image; why.
+    ServicesMayStart(String),
     /// Something of the host is less closed off than it should be.
     Open(Opening),
     /// Every program of the image is emulated.
@@ -250,9 +254,9 @@ impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
         use Event::{
-            AlsoFailed, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog, NoPackageCache,
-            NoTwins, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired, ShortSecret,
-            Started, Unchecked, WaitingFor,
+            AlsoFailed, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog, NoNames,
+            NoPackageCache, NoTwins, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired,
+            ServicesMayStart, ShortSecret, Started, Unchecked, WaitingFor,
         };
         match self {
             WaitingFor(_) | Opened(_) | MakingInitramfs(_) | Started(_) | Made(_) | Kept(_) => {
@@ -264,6 +268,8 @@ impl Event {
             | NotMounted { .. }
             | Repaired(_)
             | NotTrimmed { .. }
+            | NoNames(_)
+            | ServicesMayStart(_)
             | Open(_)
             | NoTwins(_)
             | NoPackageCache(_)

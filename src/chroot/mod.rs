@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod confine;
+pub mod covers;
 pub mod emulator;
 pub mod exec;
 pub mod executor;
@@ -16,10 +17,12 @@ pub mod filesystems;
 pub mod placeholders;
 pub mod plan;
 pub mod protocol;
+pub mod room;
 pub mod server;
 pub mod services;
 pub mod shell_lines;
 pub mod shortcuts;
 pub mod streams;
+mod times;
 pub mod trial;
 pub mod zygote;

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::shortcuts::{Shortcuts, apt_hooks};
+use super::{
+    covers::cover::Covering,
+    shortcuts::{Shortcuts, apt_hooks},
+};
 use crate::{emulation::Emulator, error::Failure, event::Event};
 
 /// Everything the executor needs to know; it takes nothing from its environment.
@@ -29,6 +32,8 @@ pub struct ChrootPlan {
     pub term: String,
     /// What is left out or put off, as far as it can be in this image.
     pub shortcuts: Shortcuts,
+    /// Files of the image that ours are in place of.
+    pub covering: Covering,
     /// Configuration for apt, as long as the image is in use.
     pub apt: Option<String>,
 }
