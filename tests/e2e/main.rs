@@ -15,6 +15,7 @@ mod watcher;
 
 // The tests.
 mod bootstrap;
+mod covers;
 mod exec;
 mod executor;
 mod failure;
@@ -31,4 +32,5 @@ mod shortcuts;
 mod signals;
 mod sudo;
 mod twins;
+mod units;
 mod users;
