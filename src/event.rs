@@ -97,6 +97,13 @@ pub enum Event {
         /// What happened.
         why: String,
     },
+    /// The file system of a partition has no room left.
+    Full {
+        /// The partition's number.
+        partition: u32,
+        /// Whether it is inodes that it has none of.
+        inodes: bool,
+    },
     /// Names are not resolved in the image; why.
     NoNames(String),
     /// Packages may start services in the image; why.
@@ -254,7 +261,7 @@ impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
         use Event::{
-            AlsoFailed, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog, NoNames,
+            AlsoFailed, Full, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog, NoNames,
             NoPackageCache, NoTwins, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired,
             ServicesMayStart, ShortSecret, Started, Unchecked, WaitingFor,
         };
@@ -268,6 +275,7 @@ impl Event {
             | NotMounted { .. }
             | Repaired(_)
             | NotTrimmed { .. }
+            | Full { .. }
             | NoNames(_)
             | ServicesMayStart(_)
             | Open(_)

@@ -14,6 +14,7 @@ pub mod exec;
 pub mod executor;
 pub mod files;
 pub mod filesystems;
+mod nodes;
 pub mod placeholders;
 pub mod plan;
 pub mod protocol;

@@ -1,7 +1,7 @@
 //! What the build needs in the chroot's memory, and the links of the image that lead there.
 //!
-//! resolv.conf wherever it is usual that /etc/resolv.conf leads, as tasks and packages make it another link; and what the
-//! [shortcuts](super::shortcuts) need. In the image itself, [placeholders](super::placeholders) and
+//! resolv.conf wherever it is usual that /etc/resolv.conf leads, as tasks and packages make it another link; what packages
+//! find in place of [mknod](super::nodes), and what the [shortcuts](super::shortcuts) need. In the image itself, [placeholders](super::placeholders) and
 //! [covers](super::covers) are the stage's.
 
 use std::{
@@ -14,6 +14,7 @@ use nix::{fcntl::OFlag, sys::stat::Mode};
 
 use super::{
     covers::cover::{Cover, Covering},
+    nodes,
     plan::ChrootPlan,
     shortcuts::{Shortcuts, apt_hooks, initramfs},
 };
@@ -49,8 +50,11 @@ pub fn wanted(root: &Root, shortcuts: Shortcuts) -> Vec<(&'static str, &'static 
     if shortcuts.apt_hooks {
         wanted.push((apt_hooks::FILE, apt_hooks::TARGET));
     }
-    if shortcuts.packages && root.is_dir("etc/apt/apt.conf.d".as_ref()) {
-        wanted.push((APT_FILE, APT_TARGET));
+    if root.is_dir("etc/apt/apt.conf.d".as_ref()) {
+        wanted.push((nodes::APT_FILE, nodes::APT_TARGET));
+        if shortcuts.packages {
+            wanted.push((APT_FILE, APT_TARGET));
+        }
     }
     if shortcuts.initramfs {
         wanted.push((initramfs::APT_FILE, initramfs::APT_TARGET));
@@ -72,6 +76,8 @@ pub fn cover(root: &Root, plan: &ChrootPlan) -> Result<Vec<Event>> {
         in_run(cover.link(), text, cover.mode())?;
         show_read_only(root, *cover, path, at)?;
     }
+    in_run(nodes::AT, nodes::PROGRAM, 0o755)?;
+    in_run(nodes::APT_TARGET, nodes::APT_TEXT, 0o644)?;
     if plan.shortcuts.apt_hooks {
         in_run(apt_hooks::TARGET, apt_hooks::TEXT, 0o644)?;
     }

@@ -93,23 +93,31 @@ impl Mounted {
     }
 
     /// Writes everything out and zeroes what is free, so that nothing deleted stays in `image`.
-    /// Returns a warning when it cannot do the latter. Our own FAT does both when it is unmounted.
+    /// Returns warnings: when it cannot do the latter, and when there is no room left. Our own FAT does both when it is
+    /// unmounted.
     ///
     /// # Errors
     /// [`Kind::Host`] when something that was written did not get into the image: the kernel takes
     /// data before it knows of room for them.
-    pub fn write_out(&self, image: &File) -> Result<Option<Event>> {
+    pub fn write_out(&self, image: &File) -> Result<Vec<Event>> {
         let By::Kernel { watch, .. } = &self.by else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         syncfs(watch).map_err(|errno| lost(self.number, image, errno.into()))?;
-        let number = self.number;
-        Ok(trim::free_blocks(watch)
+        let partition = self.number;
+        let not_trimmed = trim::free_blocks(watch)
             .err()
             .map(|error| Event::NotTrimmed {
-                partition: number,
+                partition,
                 why: error.to_string(),
-            }))
+            });
+        let full = fstatvfs(watch).ok().and_then(|state| {
+            // Some file systems do not count inodes.
+            let inodes = state.files() > 0 && state.files_free() == 0;
+            let full = inodes || state.blocks_free() == 0;
+            full.then_some(Event::Full { partition, inodes })
+        });
+        Ok(not_trimmed.into_iter().chain(full).collect())
     }
 
     /// Unmounts it.

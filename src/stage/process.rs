@@ -124,7 +124,7 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Resu
         packages: keeps,
         ..possible
     };
-    let no_room = |error: Error| error.hint(room::hint(&root));
+    let no_room = |error| room::explain(&root, error);
     let placeholders =
         Placeholders::make(&root, services::wanted(&root, shortcuts)).map_err(no_room)?;
     let (covers, covering, uncovered) = match Covers::put(&root, plan.settings.network) {

@@ -18,6 +18,7 @@ mod fsck;
 mod help;
 mod in_use;
 mod kinds;
+mod limits;
 mod network;
 mod output;
 mod package;

@@ -55,15 +55,16 @@ fn tasks_do_to_them_what_they_do_on_a_living_machine() {
 ",
     );
     let image = with_plain_files(&scene);
-    let package = tempfile::tempdir().unwrap();
-    fs::create_dir(package.path().join("DEBIAN")).unwrap();
+    let package = scene.path("little");
+    fs::create_dir_all(package.join("DEBIAN")).unwrap();
     let control = "Package: little\nVersion: 1\nArchitecture: all\nDescription: a test\n\
                    Maintainer: Nobody <nobody@example.org>\n";
-    fs::write(package.path().join("DEBIAN/control"), control).unwrap();
+    fs::write(package.join("DEBIAN/control"), control).unwrap();
     run(Command::new("dpkg-deb")
         .args(["--root-owner-group", "--build"])
-        .arg(package.path())
+        .arg(&package)
         .arg(scene.path("little.deb")));
+    fs::remove_dir_all(package).unwrap();
     let ended = Live::start(&mut scene.ansible_on(&scene.path("x.img"))).end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let made = Image::new(&scene.output());
