@@ -27,6 +27,8 @@ use crate::{chroot::times::Times, sys::inroot::path_of};
 const MAX_EDITED: u64 = 16 * MAX_TEXT;
 /// More than a directory with such files has.
 const MAX_NAMES: usize = 10_000;
+/// More copies than anybody makes.
+const MAX_COPIES: usize = 100;
 
 /// A name in a directory of the image.
 #[derive(Debug)]
@@ -176,14 +178,15 @@ impl Place {
             Cover::Names => Vec::new(),
             Cover::Policy => self.read(&waiting, &self.look(&waiting)?, MAX_TEXT)?,
         };
-        for entry in std::fs::read_dir(path_of(&self.dir))?.take(MAX_NAMES) {
-            let name = entry?.file_name();
-            let alike = contains(name.as_bytes(), self.name.as_bytes());
-            if alike && name != self.name && name != waiting {
-                self.clean_copy(&name, &original)?;
-            }
-        }
-        Ok(())
+        let copies = std::fs::read_dir(path_of(&self.dir))?
+            .take(MAX_NAMES)
+            .filter_map(|entry| Some(entry.ok()?.file_name()))
+            .filter(|name| contains(name.as_bytes(), self.name.as_bytes()))
+            .filter(|name| *name != self.name && *name != waiting)
+            .take(MAX_COPIES)
+            .collect::<Vec<_>>();
+        let mut all = copies.iter();
+        all.try_for_each(|name| self.clean_copy(name, &original))
     }
 
     /// Where nothing is left of a copy, nothing was there to be copied.
