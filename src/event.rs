@@ -137,6 +137,17 @@ pub enum Event {
         /// What happened.
         why: String,
     },
+    /// The file system of a partition has no room left.
+    Full {
+        /// The partition's number.
+        partition: u32,
+        /// Whether it is inodes that it has none of.
+        inodes: bool,
+    },
+    /// Names are not resolved in the image; why.
+    NoNames(String),
+    /// Packages may start services in the image; why.
+    ServicesMayStart(String),
     /// Something of the host is less closed off than it should be.
     Open(Opening),
     /// Every program of the image is emulated.
@@ -333,6 +344,9 @@ impl Event {
             | Event::LittleRoom(_)
             | Event::Repaired(_)
             | Event::NotTrimmed { .. }
+            | Event::Full { .. }
+            | Event::NoNames(_)
+            | Event::ServicesMayStart(_)
             | Event::Open(_)
             | Event::NoTwins(_)
             | Event::NoPackageCache(_)

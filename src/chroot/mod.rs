@@ -9,6 +9,7 @@
 
 pub mod client;
 pub mod confine;
+pub mod covers;
 pub mod disk;
 pub mod emulator;
 pub mod exec;
@@ -16,13 +17,16 @@ pub mod executor;
 pub mod files;
 pub mod filesystems;
 pub mod initramfs_modules;
+mod nodes;
 pub mod placeholders;
 pub mod plan;
 pub mod protocol;
+pub mod room;
 pub mod server;
 pub mod services;
 pub mod shell_lines;
 pub mod shortcuts;
 pub mod streams;
+mod times;
 pub mod trial;
 pub mod zygote;

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    covers::cover::Covering,
     disk::{self, Disk},
     shortcuts::{Shortcuts, apt_hooks},
 };
@@ -34,6 +35,8 @@ pub struct ChrootPlan {
     pub disk: Disk,
     /// What is left out or put off, as far as it can be in this image.
     pub shortcuts: Shortcuts,
+    /// Files of the image that ours are in place of.
+    pub covering: Covering,
     /// Configuration for apt, as long as the image is in use.
     pub apt: Option<String>,
 }

@@ -176,7 +176,7 @@ pub fn verdict(ending: Ending) -> Result<()> {
             Kind::Playbook,
             format!("ansible-playbook ended with exit code {code}"),
         )
-        .hint("what failed is above; --on-error keep keeps the image for a look")),
+        .hint("what failed is above; docs/limits.md tells what a chroot cannot do; --on-error keep keeps the image for a look")),
         Ending::Signal(number) => Err(Error::new(
             Kind::Playbook,
             format!("ansible-playbook was killed by signal {number}"),

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use nix::{errno::Errno, unistd::syncfs};
+use nix::{errno::Errno, sys::statvfs::fstatvfs, unistd::syncfs};
 use sys_mount::MountFlags;
 
 use super::check;
@@ -118,29 +118,37 @@ impl Mounted {
     }
 
     /// Writes everything out and zeroes what is free, so that nothing deleted stays in `image`.
-    /// Returns a warning when it cannot do the latter. Our own FAT does both when it is unmounted.
+    /// Returns warnings: when it cannot do the latter, and when there is no room left. Our own FAT does both when it is
+    /// unmounted.
     ///
     /// # Errors
     /// [`Kind::Host`] when something that was written did not get into the image: the kernel takes
     /// data before it knows of room for them.
-    pub fn write_out(&self, image: &File) -> Result<Option<Event>> {
+    pub fn write_out(&self, image: &File) -> Result<Vec<Event>> {
         let By::Kernel { watch, .. } = &self.by else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
-        let number = self.number;
-        let synced = syncfs(watch).map_err(|errno| lost(number, image, errno.into()));
+        let partition = self.number;
+        let synced = syncfs(watch).map_err(|errno| lost(partition, image, errno.into()));
         match (synced, self.damaged()) {
             // No room comes first: it may be what the kernel calls an error.
             (Err(lost), _) if is_full(image) => return Err(lost),
             (_, Some(damaged)) => return Err(damaged),
             (synced, None) => synced?,
         }
-        Ok(trim::free_blocks(watch)
+        let not_trimmed = trim::free_blocks(watch)
             .err()
             .map(|error| Event::NotTrimmed {
-                partition: number,
+                partition,
                 why: error.to_string(),
-            }))
+            });
+        let full = fstatvfs(watch).ok().and_then(|state| {
+            // Some file systems do not count inodes.
+            let inodes = state.files() > 0 && state.files_free() == 0;
+            let full = inodes || state.blocks_free() == 0;
+            full.then_some(Event::Full { partition, inodes })
+        });
+        Ok(not_trimmed.into_iter().chain(full).collect())
     }
 
     /// The error for a file system in which the kernel has found one since it was mounted.

@@ -32,7 +32,12 @@ use super::{
 };
 use crate::{
     chroot::{
-        client, placeholders::Placeholders, plan::ChrootPlan, services, shortcuts::Shortcuts,
+        client,
+        covers::{Covers, cover::Covering},
+        placeholders::Placeholders,
+        plan::ChrootPlan,
+        room, services,
+        shortcuts::Shortcuts,
     },
     emulation::{self, Mode, arch::Arch},
     error::{Context, Error, Kind, Result},
@@ -132,8 +137,20 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &mut Mounts) -> 
         packages: keeps,
         ..possible
     };
-    let placeholders = Placeholders::make(&root, services::wanted(&root, shortcuts))?;
-    let started = start(supervisor, plan, shortcuts, mounts, &root);
+    let no_room = |error| room::explain(&root, error);
+    let placeholders =
+        Placeholders::make(&root, services::wanted(&root, shortcuts)).map_err(no_room)?;
+    let (covers, covering, uncovered) = match Covers::put(&root, plan.settings.network) {
+        Ok(put) => put,
+        Err(error) => {
+            // The first failure is the one to report.
+            let _ = placeholders.remove();
+            return Err(no_room(error));
+        }
+    };
+    let started = supervisor
+        .report(uncovered)
+        .and_then(|()| start(supervisor, plan, (shortcuts, covering), mounts, &root));
     let served = started.and_then(|(executor, twinning)| {
         let place = (directory::path(), &root);
         let watch = Watch::of(&root, &mounts.places());
@@ -145,9 +162,10 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &mut Mounts) -> 
         }
         Ok(until_now.used)
     });
-    // Nothing may run in the chroot when the placeholders go.
+    // Nothing may run in the chroot when these go.
     end_everything()?;
-    let removed = placeholders.remove().map_err(|error| {
+    let removed = covers.take_away(&root).and(placeholders.remove());
+    let removed = removed.map_err(|error| {
         error.hint("an error in the image's file system makes it read-only: see `dmesg`")
     });
     let used = served?;
@@ -157,7 +175,7 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &mut Mounts) -> 
 fn start(
     supervisor: &Supervisor,
     plan: &StagePlan,
-    shortcuts: Shortcuts,
+    (shortcuts, covering): (Shortcuts, Covering),
     mounts: &mut Mounts,
     root: &Root,
 ) -> Result<(Executor, Option<Twinning>)> {
@@ -213,6 +231,7 @@ fn start(
         term: plan.settings.term.clone(),
         disk: mounts.show_disk()?,
         shortcuts,
+        covering,
         apt: packages.as_ref().map(packages::Proxy::apt_lines),
     })?;
     supervisor.report(warnings)?;

@@ -85,6 +85,14 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
         Event::NotTrimmed { partition, why } => {
             format!("the free blocks of partition {partition} may still hold deleted data: {why}")
         }
+        Event::Full { partition, inodes } => {
+            let what = if *inodes { "inode" } else { "block" };
+            format!("the file system of partition {partition} has no free {what} left")
+        }
+        Event::NoNames(why) => format!("names are not resolved in the image: {why}"),
+        Event::ServicesMayStart(why) => {
+            format!("packages may start their services in the image: {why}")
+        }
         Event::Open(opening) => open(*opening).into(),
         Event::NoTwins(why) => no_twins(why),
         Event::NoPackageCache(failure) => failed(failure),

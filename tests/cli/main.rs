@@ -19,6 +19,7 @@ mod help;
 mod in_use;
 mod kinds;
 mod layouts;
+mod limits;
 mod network;
 mod older;
 mod others;
