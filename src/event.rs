@@ -73,6 +73,8 @@ pub enum Event {
         /// `--checksum none`.
         meant: bool,
     },
+    /// This pichroot.yml, beside the playbook, is not read.
+    ConfigNotRead(PathBuf),
     /// A secret's value is too short to be kept out of the output. Its name.
     ShortSecret(String),
     /// Ansible's log is not written, as it would hold secrets.
@@ -250,15 +252,17 @@ impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
         use Event::{
-            AlsoFailed, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog, NoPackageCache,
-            NoTwins, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired, ShortSecret,
-            Started, Unchecked, WaitingFor,
+            AlsoFailed, ConfigNotRead, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog,
+            NoPackageCache, NoTwins, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired,
+            ShortSecret, Started, Unchecked, WaitingFor,
         };
         match self {
             WaitingFor(_) | Opened(_) | MakingInitramfs(_) | Started(_) | Made(_) | Kept(_) => {
                 Level::Step
             }
+            Unchecked { meant: true, .. } => Level::Detail,
             Unchecked { .. }
+            | ConfigNotRead(_)
             | ShortSecret(_)
             | NoAnsibleLog(_)
             | NotMounted { .. }

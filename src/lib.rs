@@ -17,6 +17,7 @@ mod event;
 mod fat;
 mod hex;
 mod image;
+mod nearest;
 mod packages;
 mod run;
 mod secrets;

@@ -9,12 +9,12 @@ use serde::{
 
 use super::{
     choice::{Emulation, Executor, Network, OnError, Shortcuts},
-    nearest::nearest,
     yaml,
 };
 use crate::{
     ansible::json::Vars,
     error::{Context, Error, Kind, Result},
+    nearest::nearest,
     secrets::{Source, source::check_name},
 };
 

@@ -16,7 +16,6 @@ pub mod key_value;
 pub mod known;
 pub mod locations;
 pub mod names;
-pub mod nearest;
 pub mod passthrough;
 pub mod plan;
 pub mod playbook;

@@ -13,13 +13,15 @@ use super::{
     known::Known,
     locations, names, passthrough,
     playbook::Playbook,
-    read::read_config,
+    read::{read_config, unread},
     surroundings::Surroundings,
 };
 use crate::{
     ansible::{ExtraVars, find, hosts, json::Vars, overrides, user_inventory},
     error::{Error, Result},
+    event::Event,
     image::check_output,
+    nearest,
     secrets::{Secret, Source},
 };
 
@@ -82,6 +84,7 @@ impl AnsiblePlan {
             extra.push(extra_vars::option(text, cwd)?);
         }
         let known = Known::new(&file.vars, &extra);
+        let unread = unread(given.image.config.as_deref(), cwd, playbook.name());
 
         passthrough::check(file.ansible.args.iter().map(AsRef::as_ref), "ansible.args")?;
         passthrough::check(given.rest.iter().map(AsRef::as_ref), "what follows --")?;
@@ -127,9 +130,18 @@ impl AnsiblePlan {
             &given.image,
             (&file, &folder),
             around,
-        )?;
+        )
+        .map_err(|error| match &unread {
+            Some(path) if given.source.is_none() => error.better_hint(format!(
+                "{} is read only in its own folder, or by --config {}",
+                path.display(),
+                path.display()
+            )),
+            _ => error,
+        })?;
         check_output(&output, given.force || changes_nothing, &source)?;
         let mut image = ImagePlan::new(source, &host_name, &given.image, &file, around)?;
+        image.notes.extend(unread.map(Event::ConfigNotRead));
         if changes_nothing {
             image.settings.shortcuts.initramfs = false;
         }
@@ -202,8 +214,9 @@ fn inventories(given: &[String], base: &Path, home: Option<&Path>) -> Result<Vec
         if place.contains(',') || Path::new(&place).exists() {
             return Ok(place);
         }
+        let other = "name a file or folder, or a list of hosts with a comma at its end";
         Err(Error::usage(format!("there is no inventory {place}"))
-            .hint("name a file or folder, or a list of hosts with a comma at its end"))
+            .hint(nearest::hint(Path::new(&place), other)))
     });
     absolute.collect()
 }

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     error::{Context, Error, Kind, Result},
     event::{Event, Report},
+    nearest,
 };
 
 /// The forms of a checksum, for hints.
@@ -84,7 +85,7 @@ impl Checksum {
                         File::open(path)
                             .and_then(|f| f.take(SUMS_LIMIT).read_to_end(&mut text))
                             .context(Kind::Usage, || format!("cannot read checksum file {file}"))
-                            .map_err(|error| error.hint(FORMS))?;
+                            .map_err(|error| error.hint(nearest::hint(path, FORMS)))?;
                         String::from_utf8_lossy(&text).into_owned()
                     }
                     Location::Url(url) => client.text(url, SUMS_LIMIT, report)?,

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     error::{Context, Error, Kind, Result},
     event::Report,
+    nearest,
 };
 
 /// The base image for the file at `path`; a file that is not packed is its own base image.
@@ -164,15 +165,25 @@ fn open(path: &Path) -> Result<File> {
         .open(path)
         .context(Kind::Usage, || format!("cannot open the image {shown}"))
         .map_err(|error| {
-            error.hint("check the path; a relative one starts at the working directory")
+            error.hint(nearest::hint(
+                path,
+                "check the path; a relative one starts at the working directory",
+            ))
         })?;
     let meta = file
         .metadata()
         .context(Kind::Host, || format!("cannot read {shown}"))?;
     if meta.file_type().is_block_device() {
         return Err(
-            Error::usage(format!("{shown} is a device, not an image file"))
-                .hint("copy it to a file first, for instance with dd"),
+            Error::usage(format!("{shown} is a disk device, not an image file")).hint(format!(
+                "copy it to a file first: dd if={shown} of=card.img bs=4M"
+            )),
+        );
+    }
+    if meta.is_dir() {
+        return Err(
+            Error::usage(format!("{shown} is a folder, not an image file"))
+                .hint("name a disk image in it"),
         );
     }
     if !meta.is_file() {

@@ -13,6 +13,7 @@ use secrecy::{SecretString, zeroize::Zeroize};
 use super::{prompt, source::Source, vault};
 use crate::{
     error::{Context, Error, Kind, Result},
+    nearest,
     sys::command,
 };
 
@@ -89,7 +90,10 @@ fn from_file(name: &str, path: &Path) -> Result<SecretString> {
         .context(Kind::Usage, || {
             format!("secret {name}: cannot read {}", path.display())
         })
-        .map_err(|error| error.hint("write the secret to that file, or name another source"))?;
+        .map_err(|error| {
+            let other = "write the secret to that file, or name another source";
+            error.hint(nearest::hint(path, other))
+        })?;
     text(name, &Source::File(path.into()), bytes)
 }
 

@@ -33,6 +33,10 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
             "no checksum is given for {source}, so it is used without checking it; \
              give --checksum sha256:HEX or file:URL, or none to say that this is meant"
         ),
+        Event::ConfigNotRead(path) => format!(
+            "{} is not read, as it is not in the working directory; name it by --config",
+            path.display()
+        ),
         Event::ShortSecret(name) => {
             format!("secret {name} is too short to be kept out of the output")
         }

@@ -82,7 +82,16 @@ fn an_ansible_without_the_connection_plugin() {
 fn playbooks_that_cannot_be_read() {
     let case = case();
     fs::create_dir(case.path("folder.yml")).unwrap();
-    for name in ["missing.yml", "folder.yml", "./missing.yml"] {
+    case.file("plays/one.yml", play("true"));
+    case.file("plays/two.yaml", play("true"));
+    for (name, hint) in [
+        ("folder.yml", "give the playbook's path"),
+        ("plays", "plays/one.yml or"),
+    ] {
+        let error = ["is a folder, not a playbook"];
+        case.refused(case.pichroot(["ansible", name]).args(RUN), 2, &error, hint);
+    }
+    for name in ["missing.yml", "./missing.yml"] {
         let mut run = case.pichroot(["ansible", name]);
         let hint = "give the playbook's path";
         case.refused(run.args(RUN), 2, &[name.trim_start_matches("./")], hint);
