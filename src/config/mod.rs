@@ -20,6 +20,7 @@ pub mod passthrough;
 pub mod plan;
 pub mod playbook;
 mod read;
+mod sudo;
 mod surroundings;
 pub mod yaml;
 

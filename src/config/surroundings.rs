@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::data_dir;
+use super::{data_dir, sudo};
 use crate::{
     ansible::bundle,
     error::{Context, Error, Kind, Result},
@@ -26,7 +26,7 @@ const PROXIES: [&str; 5] = [
 pub struct Surroundings {
     /// The working directory, absolute.
     pub cwd: PathBuf,
-    /// The environment.
+    /// The environment. Under sudo, `HOME` is the caller's.
     pub env: BTreeMap<OsString, OsString>,
     /// The folder that is used in place of the bundle.
     pub data_dir: Option<PathBuf>,
@@ -40,7 +40,11 @@ impl Surroundings {
     /// # Errors
     /// When the working directory is gone.
     pub fn of_process() -> Result<Self> {
-        let env: BTreeMap<_, _> = std::env::vars_os().collect();
+        let mut env: BTreeMap<_, _> = std::env::vars_os().collect();
+        let home = nix::unistd::geteuid().is_root().then(|| sudo::home(&env));
+        if let Some(home) = home.flatten() {
+            env.insert("HOME".into(), home.into());
+        }
         let cwd = std::env::current_dir().context(Kind::Usage, || {
             "the working directory cannot be found".to_owned()
         })?;

@@ -3,7 +3,7 @@
 //! For programs that end soon by themselves (e2fsck, fsck.vfat). Long-lived children, which need
 //! signals and process groups, are started by the stage and the executor.
 
-use std::{ffi::OsString, path::Path, process::Output, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, path::Path, process::Output, time::Duration};
 
 use crate::error::{Context, Error, Kind, Result};
 
@@ -20,8 +20,25 @@ pub fn search_path() -> OsString {
 /// # Errors
 /// When the program cannot be started; [`Kind::Host`], as it is the host that lacks it.
 pub fn output(program: &Path, args: &[OsString]) -> Result<Output> {
-    // As a string: duct would take a bare name as a path for one in the working directory.
-    duct::cmd(program.as_os_str(), args)
+    captured(duct::cmd(program.as_os_str(), args), program, args)
+}
+
+/// As [`output`], but with this environment alone.
+///
+/// # Errors
+/// As [`output`].
+pub fn output_with(
+    env: &BTreeMap<OsString, OsString>,
+    program: &Path,
+    args: &[OsString],
+) -> Result<Output> {
+    let command = duct::cmd(program.as_os_str(), args).full_env(env);
+    captured(command, program, args)
+}
+
+/// The program is a string in `command`: duct would take a bare name as a path for one in the working directory.
+fn captured(command: duct::Expression, program: &Path, args: &[OsString]) -> Result<Output> {
+    command
         .stdin_null()
         .stdout_capture()
         .stderr_capture()

@@ -24,4 +24,5 @@ mod package;
 mod packed;
 mod partitions;
 mod secrets;
+mod sudo;
 mod usage;
