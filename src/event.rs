@@ -75,6 +75,10 @@ pub enum Event {
     },
     /// This pichroot.yml, beside the playbook, is not read.
     ConfigNotRead(PathBuf),
+    /// This machine lacks what nearly every image needs.
+    Lacking(Failure),
+    /// No task is seen to have this tag.
+    TagNowhere(String),
     /// A secret's value is too short to be kept out of the output. Its name.
     ShortSecret(String),
     /// Ansible's log is not written, as it would hold secrets.
@@ -252,9 +256,9 @@ impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
         use Event::{
-            AlsoFailed, ConfigNotRead, Kept, LeftUndone, Made, MakingInitramfs, NoAnsibleLog,
-            NoPackageCache, NoTwins, NotMounted, NotTrimmed, NothingRun, Open, Opened, Repaired,
-            ShortSecret, Started, Unchecked, WaitingFor,
+            AlsoFailed, ConfigNotRead, Kept, Lacking, LeftUndone, Made, MakingInitramfs,
+            NoAnsibleLog, NoPackageCache, NoTwins, NotMounted, NotTrimmed, NothingRun, Open,
+            Opened, Repaired, ShortSecret, Started, TagNowhere, Unchecked, WaitingFor,
         };
         match self {
             WaitingFor(_) | Opened(_) | MakingInitramfs(_) | Started(_) | Made(_) | Kept(_) => {
@@ -263,6 +267,8 @@ impl Event {
             Unchecked { meant: true, .. } => Level::Detail,
             Unchecked { .. }
             | ConfigNotRead(_)
+            | Lacking(_)
+            | TagNowhere(_)
             | ShortSecret(_)
             | NoAnsibleLog(_)
             | NotMounted { .. }

@@ -27,6 +27,6 @@ pub mod yaml;
 pub use choice::{Emulation, Executor, Network, OnError, Shortcut};
 pub use file::File;
 pub use given::{Given, GivenImage};
-pub use image::CommandPlan;
+pub use image::{CommandPlan, ImagePlan};
 pub use plan::AnsiblePlan;
 pub use surroundings::Surroundings;

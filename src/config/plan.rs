@@ -30,8 +30,8 @@ use crate::{
 pub struct AnsiblePlan {
     /// The playbook.
     pub playbook: Playbook,
-    /// The image to start from, and how its programs are run.
-    pub image: ImagePlan,
+    /// The image to start from, and how its programs are run; `None` where ansible-playbook only lists.
+    pub image: Option<ImagePlan>,
     /// Where the result goes.
     pub output: PathBuf,
     /// Whether an output that exists is replaced.
@@ -54,7 +54,7 @@ pub struct AnsiblePlan {
     pub verbosity: u8,
     /// Further arguments for ansible-playbook.
     pub arguments: Vec<OsString>,
-    /// Whether ansible-playbook will change nothing (`--check`, `--list-tasks`, `--syntax-check` ...),
+    /// Whether ansible-playbook will change nothing (`--check`, or it only lists),
     /// so that there is nothing to write to `output`.
     pub changes_nothing: bool,
     /// `ansible.command` of pichroot.yml.
@@ -125,26 +125,27 @@ impl AnsiblePlan {
             overrides::refuse(path, &host_name)?;
         }
 
-        let source = image::source(
-            given.source.as_deref(),
-            &given.image,
-            (&file, &folder),
-            around,
-        )
-        .map_err(|error| match &unread {
-            Some(path) if given.source.is_none() => error.better_hint(format!(
-                "{} is read only in its own folder, or by --config {}",
-                path.display(),
-                path.display()
-            )),
-            _ => error,
-        })?;
-        check_output(&output, given.force || changes_nothing, &source)?;
-        let mut image = ImagePlan::new(source, &host_name, &given.image, &file, around)?;
-        image.notes.extend(unread.map(Event::ConfigNotRead));
-        if changes_nothing {
-            image.settings.shortcuts.initramfs = false;
-        }
+        let image = if passthrough::only_lists(&arguments) {
+            None
+        } else {
+            let files = (&file, folder.as_path());
+            let source = image::source(given.source.as_deref(), &given.image, files, around);
+            let source = source.map_err(|error| match &unread {
+                Some(path) if given.source.is_none() => error.better_hint(format!(
+                    "{} is read only in its own folder, or by --config {}",
+                    path.display(),
+                    path.display()
+                )),
+                _ => error,
+            })?;
+            check_output(&output, given.force || changes_nothing, &source)?;
+            let mut image = ImagePlan::new(source, &host_name, &given.image, &file, around)?;
+            image.notes.extend(unread.map(Event::ConfigNotRead));
+            if changes_nothing {
+                image.settings.shortcuts.initramfs = false;
+            }
+            Some(image)
+        };
 
         let secrets = file
             .secrets

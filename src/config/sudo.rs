@@ -13,11 +13,12 @@ use nix::unistd::{Uid, User};
 pub fn home(env: &BTreeMap<OsString, OsString>) -> Option<PathBuf> {
     let user = |id| User::from_uid(id).ok().flatten();
     let caller = env.get(OsStr::new("SUDO_UID"))?.to_str()?.parse().ok()?;
-    home_of(
-        env,
+    let (roots, callers) = (
         user(Uid::from_raw(0))?.dir,
         user(Uid::from_raw(caller))?.dir,
-    )
+    );
+    // Not one that only root would make.
+    home_of(env, roots, callers).filter(|home| home.is_dir())
 }
 
 fn home_of(

@@ -123,6 +123,16 @@ impl Surroundings {
             })
     }
 
+    /// A folder in memory for files of one run: /run for root, else `XDG_RUNTIME_DIR`, else /dev/shm.
+    pub fn in_memory(&self) -> PathBuf {
+        if nix::unistd::geteuid().is_root() {
+            return "/run".into();
+        }
+        let dir = self.variable("XDG_RUNTIME_DIR").map(Path::new);
+        let dir = dir.filter(|dir| dir.is_absolute() && dir.is_dir());
+        dir.unwrap_or(Path::new("/dev/shm")).into()
+    }
+
     /// Where playbooks and the connection plugin are, in a run with this folder of its own.
     pub fn bundle(&self, run_folder: &Path) -> PathBuf {
         let data_dir = self.data_dir.clone();

@@ -15,6 +15,7 @@ use super::{
     digest::{Digest, Digests},
     pass::{self, Input},
     record::{BaseRecord, FileId, PlaceRecord},
+    room,
 };
 use crate::{
     error::{Context, Error, Kind, Result},
@@ -78,6 +79,28 @@ pub fn fetch(
     make_base(cache, &input, &id, wanted, report)
 }
 
+/// Whether the file at `path` has a base image already, or none of it can be made.
+pub fn at_hand(cache: &Cache, path: &Path) -> bool {
+    let name = path.display().to_string();
+    let packed = || {
+        let file = open(path)?;
+        let format = pass::detect(&file, &name)?;
+        let input = Input {
+            file: &file,
+            name: &name,
+            format,
+        };
+        Ok::<_, Error>((format, identity(&input)?))
+    };
+    // What is wrong with it is told at once.
+    let Ok((format, id)) = packed() else {
+        return true;
+    };
+    let seen = cache.place(&id.place).filter(|seen| seen.stamp == id.stamp);
+    format == Format::Raw
+        || seen.is_some_and(|seen| matches!(cache.base(&seen.digests), Ok(Some(_))))
+}
+
 /// Verifies an image that is to be changed where it is, so it must not be packed.
 pub fn verify_in_place(path: &Path, wanted: Option<&Digest>, report: &dyn Report) -> Result<()> {
     let (file, name) = (open(path)?, path.display().to_string());
@@ -122,6 +145,8 @@ fn make_base(
             return Ok(base);
         }
     }
+    // What is packed is no smaller when it is unpacked.
+    room::check(cache.root(), source_size, input.name)?;
     let new = cache.new_base()?;
     let (size, digests) = pass::decode(input, &new, wanted, report)?;
     note(cache, input, id, &digests)?;

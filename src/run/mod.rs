@@ -4,7 +4,9 @@
 
 pub mod command;
 mod deferred;
+mod early;
 mod job;
+mod listing;
 mod opened;
 pub mod playbook;
 mod session;

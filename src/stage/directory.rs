@@ -2,6 +2,8 @@
 //!
 //! The mount is in the stage's namespace only, so that the host sees an empty directory. A small
 //! process of its own removes it at the end ([`sweeper`]), also after `kill -9` of everything else.
+//!
+//! A call of ansible-playbook that needs no stage has its files in such a directory, too.
 
 use std::{
     fs::{File, Permissions},
@@ -31,6 +33,8 @@ const WATCHED: i32 = 3;
 const PLACE: &str = "/run";
 /// How their names begin.
 const PREFIX: &str = "pichroot-";
+/// How the names of those begin that have files, which are removed with them.
+const FILES_PREFIX: &str = "pichroot-files-";
 
 /// A directory of this run. Held by a lock, which ends with the process whatever happens to it.
 #[derive(Debug)]
@@ -47,12 +51,21 @@ impl Directory {
     /// Makes one, after removing those that killed runs left.
     pub fn make() -> Result<Self> {
         sweep(Path::new(PLACE));
-        let failed = || format!("cannot make a directory in {PLACE}");
+        Self::make_in(Path::new(PLACE), PREFIX)
+    }
+
+    /// Makes one in `place` that will have files, not mounts.
+    pub fn for_files(place: &Path) -> Result<Self> {
+        Self::make_in(place, FILES_PREFIX)
+    }
+
+    fn make_in(place: &Path, prefix: &str) -> Result<Self> {
+        let failed = || format!("cannot make a directory in {}", place.display());
         // Never a TempDir that removes its content when dropped: an image is mounted below.
         let made = tempfile::Builder::new()
-            .prefix(PREFIX)
+            .prefix(prefix)
             .permissions(Permissions::from_mode(0o700))
-            .tempdir_in(PLACE)
+            .tempdir_in(place)
             .context(Kind::Host, failed)?;
         let path = made.keep();
         let lock = lock(&path).context(Kind::Host, failed)?;
@@ -102,7 +115,7 @@ pub fn sweeper() -> u8 {
         return Kind::Usage.exit_code();
     }
     for _ in 0..TRIES {
-        let removed = lock(Path::new(&path)).and_then(|_lock| std::fs::remove_dir(&path));
+        let removed = lock(Path::new(&path)).and_then(|_lock| remove(Path::new(&path)));
         if removed.is_ok() || !Path::new(&path).exists() {
             return 0;
         }
@@ -121,6 +134,15 @@ fn lock(path: &Path) -> std::io::Result<Flock<File>> {
         .map_err(|(_, errno)| errno.into())
 }
 
+/// Removes a directory of ours; only one that never has mounts together with what is in it.
+fn remove(path: &Path) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match name.starts_with(FILES_PREFIX) {
+        true => std::fs::remove_dir_all(path),
+        false => std::fs::remove_dir(path),
+    }
+}
+
 /// Removes the directories that no running pichroot holds. One that is in use must stay: removing a
 /// mount point unmounts it in every other namespace.
 fn sweep(place: &Path) {
@@ -130,7 +152,7 @@ fn sweep(place: &Path) {
     for entry in entries.flatten() {
         let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
         if ours && let Ok(_lock) = lock(&entry.path()) {
-            let _ = std::fs::remove_dir(entry.path());
+            let _ = remove(&entry.path());
         }
     }
 }

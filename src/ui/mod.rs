@@ -73,6 +73,13 @@ impl Ui {
         }
     }
 
+    /// What another program has printed to standard error.
+    pub fn said(&self, text: &str) {
+        for line in text.lines() {
+            self.line("", line);
+        }
+    }
+
     fn line(&self, prefix: &str, text: &str) {
         let mut redactor = self.redactor();
         let mut clean = Vec::new();

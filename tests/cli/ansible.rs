@@ -1,6 +1,6 @@
 //! Ansible itself, and playbooks.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use crate::{
     case::{Case, play},
@@ -190,4 +190,57 @@ fn a_machine_is_named_by_its_setting_or_variable_or_inventory() {
     run.args(["-i", "hosts"]);
     let error = ["name in the inventory", "not a host name"];
     case.refused(&mut run, 2, &error, "hn_hostname");
+}
+
+/// They need no image, no root, no secret, and no output that is free.
+#[test]
+fn what_only_lists() {
+    let case = Case::new();
+    case.file("out.img", "");
+    case.file(
+        "play.yml",
+        play("echo {{ word }}") + "      tags: [early]\n",
+    );
+    fs::set_permissions(case.folder(), fs::Permissions::from_mode(0o777)).unwrap();
+    let program = case.path("pichroot");
+    fs::copy(env!("CARGO_BIN_EXE_pichroot"), &program).unwrap();
+    // The checkout's own may be where only root may look.
+    let script = "#!/bin/sh\nfor word; do case $word in --list*|--syn*) echo \"as $(id -u) $word \";; \
+                  @*) cat ${word#@};; esac; done | sort -r\n";
+    let fake = case.file("bin/ansible-playbook", script);
+    fs::set_permissions(fake, fs::Permissions::from_mode(0o755)).unwrap();
+    for (option, shown) in [
+        ("--list-tasks", "one\tTAGS: [early]"),
+        ("--list-tags", "TASK TAGS: [early]"),
+        ("--list-hosts", "\n      out\n"),
+        ("--syntax-check", "playbook: "),
+    ] {
+        let more = [option, "-oout.img", "-eword=x", "--secret", "word=env:NONE"];
+        assert!(
+            case.works(&mut case.ansible(&more)).contains(shown),
+            "{option}"
+        );
+        let mut plain = Command::new("setpriv");
+        plain
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
+            .arg(&program)
+            .args(case.ansible(&more).get_args())
+            .current_dir(case.folder())
+            .env(
+                "PATH",
+                format!("{}:/usr/bin:/bin", case.path("bin").display()),
+            )
+            .env("HOME", case.folder());
+        let shown = case.works(&mut plain);
+        for part in [&format!("as 65534 {option} "), "{\"word\":\"x\"}"] {
+            assert!(shown.contains(part), "no {part}: {shown}");
+        }
+    }
+    let mut bundled = case.pichroot(["ansible", "bootstrap-ubuntu-image", "--list-tasks"]);
+    assert!(case.works(&mut bundled).contains("TAGS: ["));
+    case.file("play.yml", "- hosts: all\n  roles: [none]\n");
+    let error = ["ansible-playbook ended with exit code"];
+    let mut run = case.ansible(&["--list-tasks"]);
+    let ended = case.refused(&mut run, 5, &error, "what is wrong is above");
+    assert!(ended.stderr.contains("role"), "{ended:#?}");
 }

@@ -14,6 +14,7 @@ mod architecture;
 mod checksum;
 mod config;
 mod disk_full;
+mod early;
 mod fsck;
 mod help;
 mod in_use;

@@ -1,0 +1,132 @@
+//! ansible-playbook as it only reads the playbook: it needs no image for that, no root and no secrets.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::process::Command;
+
+use super::{
+    job::{self, AnsibleCommand},
+    signals::Signals,
+};
+use crate::{
+    ansible::{Connection, ansible_cfg::Env, bundle},
+    config::{AnsiblePlan, playbook::Playbook},
+    error::{Context, Kind, Result},
+    event::{Event, Report},
+    stage::directory::Directory,
+    sys::{children::Ending, command},
+    ui::Ui,
+};
+
+/// What a secret is while nobody needs it.
+const STAND_IN: &str = "secret";
+
+/// A call of ansible-playbook, with its files.
+pub struct Listing {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    environment: Env,
+    cwd: PathBuf,
+    /// With the files in it.
+    _directory: Directory,
+}
+
+impl Listing {
+    /// Prepares it, with these `arguments` of the user's; one of them has to make it only list.
+    pub fn new(
+        command: &AnsibleCommand,
+        plan: &AnsiblePlan,
+        arguments: &[OsString],
+    ) -> Result<Self> {
+        let around = command.around();
+        let directory = Directory::for_files(&around.in_memory())?;
+        let folder = directory.path();
+        // Of a form that Ansible takes, and leading nowhere: nothing is ever asked to connect.
+        let nowhere = folder.join("none");
+        let connection = Connection::fast(&nowhere, &nowhere, "/usr/bin/python3");
+        let secrets = plan.secrets.iter();
+        let secrets: Vec<_> = secrets
+            .map(|one| (one.name.clone(), STAND_IN.into()))
+            .collect();
+        let playbook = plan.playbook.path(&around.bundle(folder));
+        let given = command.arguments(arguments, folder);
+        let play = command.play(plan, &playbook, &secrets, &given, &connection);
+        let mut files = play.files();
+        command.add_passwords_to(&mut files);
+        if around.data_dir.is_none() && matches!(plan.playbook, Playbook::Bundled(_)) {
+            bundle::add_to(&mut files);
+        }
+        files.write(folder)?;
+        Ok(Listing {
+            program: command.program().to_owned(),
+            arguments: play.arguments(folder),
+            environment: command.environment(plan, folder, false, None),
+            cwd: around.cwd.clone(),
+            _directory: directory,
+        })
+    }
+
+    /// What it prints, where it has nothing to complain of.
+    pub fn read(&self, ui: &Ui) -> Result<String> {
+        /// An inventory may ask servers for its machines.
+        const LIMIT: Duration = Duration::from_secs(600);
+        let mut env = self.environment.clone();
+        // The run itself has the same to say.
+        env.insert("ANSIBLE_LOG_PATH".into(), "/dev/null".into());
+        let env: Vec<_> = env.into_iter().collect();
+        let around = command::Surroundings {
+            dir: &self.cwd,
+            env: &env,
+            limit: LIMIT,
+        };
+        let output = command::output_in(&around, &self.program, &self.arguments)?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if !output.status.success() {
+            ui.said(&text(&output.stderr));
+        }
+        let hint = "what is wrong is above; nothing has been fetched yet";
+        job::verdict(output.status.into()).map_err(|error| error.better_hint(hint))?;
+        Ok(text(&output.stdout))
+    }
+
+    /// Runs it on our own standard streams.
+    pub async fn show(&self, signals: &mut Signals, ui: &Ui) -> Result<Ending> {
+        ui.tell(Event::Running(command::shell_line(
+            &self.program,
+            &self.arguments,
+        )));
+        let failed = || cannot_run(&self.program);
+        let mut child = self.command().spawn().context(Kind::Host, failed)?;
+        let status = signals.until(child.wait()).await?;
+        Ok(status.context(Kind::Host, failed)?.into())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .envs(&self.environment)
+            .kill_on_drop(true);
+        command
+    }
+}
+
+fn cannot_run(program: &Path) -> String {
+    format!("cannot run {}", program.display())
+}
+
+/// `pichroot ansible` with `--list-tasks` and the like.
+///
+/// # Errors
+/// When ansible-playbook finds something wrong, or was stopped.
+pub async fn list(command: &AnsibleCommand, plan: &AnsiblePlan, ui: &Ui) -> Result<()> {
+    let mut signals = Signals::listen()?;
+    let listing = Listing::new(command, plan, &plan.arguments)?;
+    let ending = listing.show(&mut signals, ui).await?;
+    job::verdict(ending).map_err(|error| error.better_hint("what is wrong is above"))
+}
