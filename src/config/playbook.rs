@@ -44,7 +44,7 @@ impl Playbook {
         bundled
             .find(|name| bundle::has(name))
             .map(Playbook::Bundled)
-            .ok_or_else(|| missing(given, &candidates))
+            .ok_or_else(|| missing(given, &candidates, data_dir.is_none()))
     }
 
     /// Its path in a run that has the bundle in the folder `bundle`.
@@ -90,7 +90,7 @@ fn folder_given(folder: &Path) -> Error {
     })
 }
 
-fn missing(given: &Path, candidates: &[PathBuf]) -> Error {
+fn missing(given: &Path, candidates: &[PathBuf], with_bundle: bool) -> Error {
     let places: Vec<_> = candidates.iter().map(|p| p.display().to_string()).collect();
     let meant = candidates.iter().find_map(|path| nearest::file(path));
     let what = format!(
@@ -98,13 +98,15 @@ fn missing(given: &Path, candidates: &[PathBuf]) -> Error {
         given.display(),
         places.join(", ")
     );
-    Error::usage(what).hint(match (meant, bundle::nearest(given)) {
-        (Some(path), _) => format!("did you mean {}?", path.display()),
-        (None, Some(name)) => format!("did you mean {name}?"),
-        (None, None) => "give the playbook's path, or the name of one in ./playbooks; \
+    Error::usage(what).hint(
+        match (meant, bundle::nearest(given).filter(|_| with_bundle)) {
+            (Some(path), _) => format!("did you mean {}?", path.display()),
+            (None, Some(name)) => format!("did you mean {name}?"),
+            (None, None) => "give the playbook's path, or the name of one in ./playbooks; \
                          bootstrap-ubuntu-image.yml comes with pichroot"
-            .to_owned(),
-    })
+                .to_owned(),
+        },
+    )
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use nix::{sys::statvfs::statvfs, unistd::geteuid};
 
 use crate::error::{Error, Result};
 
-/// Refuses `what`, which needs at least `needed` bytes in the folder `dir`, where they are not free.
+/// Refuses `what`, which needs at least `needed` bytes in the cache's folder `dir`, where they are not free.
 ///
 /// # Errors
 /// [`crate::error::Kind::Host`], with both figures.
@@ -24,7 +24,7 @@ pub fn check(dir: &Path, needed: u64, what: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::host(format!(
-        "there is no room for {what}: it takes at least {}, and {} has {} free",
+        "there is no room in the cache for {what}: it takes at least {}, and {} has {} free",
         shown(needed),
         dir.display(),
         shown(free)

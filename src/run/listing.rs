@@ -3,10 +3,8 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
-    time::Duration,
+    process::{Command, Stdio},
 };
-
-use tokio::process::Command;
 
 use super::{
     job::{self, AnsibleCommand},
@@ -30,7 +28,6 @@ pub struct Listing {
     program: PathBuf,
     arguments: Vec<OsString>,
     environment: Env,
-    cwd: PathBuf,
     /// With the files in it.
     _directory: Directory,
 }
@@ -65,25 +62,19 @@ impl Listing {
             program: command.program().to_owned(),
             arguments: play.arguments(folder),
             environment: command.environment(plan, folder, false, None),
-            cwd: around.cwd.clone(),
             _directory: directory,
         })
     }
 
     /// What it prints, where it has nothing to complain of.
     pub fn read(&self, ui: &Ui) -> Result<String> {
-        /// An inventory may ask servers for its machines.
-        const LIMIT: Duration = Duration::from_secs(600);
-        let mut env = self.environment.clone();
+        let mut command = self.command();
         // The run itself has the same to say.
-        env.insert("ANSIBLE_LOG_PATH".into(), "/dev/null".into());
-        let env: Vec<_> = env.into_iter().collect();
-        let around = command::Surroundings {
-            dir: &self.cwd,
-            env: &env,
-            limit: LIMIT,
-        };
-        let output = command::output_in(&around, &self.program, &self.arguments)?;
+        command
+            .env("ANSIBLE_LOG_PATH", "/dev/null")
+            .stdin(Stdio::null());
+        let failed = || cannot_run(&self.program);
+        let output = command.output().context(Kind::Host, failed)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if !output.status.success() {
             ui.said(&text(&output.stderr));
@@ -100,7 +91,9 @@ impl Listing {
             &self.arguments,
         )));
         let failed = || cannot_run(&self.program);
-        let mut child = self.command().spawn().context(Kind::Host, failed)?;
+        let mut command = tokio::process::Command::from(self.command());
+        let started = command.kill_on_drop(true).spawn();
+        let mut child = started.context(Kind::Host, failed)?;
         let status = signals.until(child.wait()).await?;
         Ok(status.context(Kind::Host, failed)?.into())
     }
@@ -110,8 +103,8 @@ impl Listing {
         command
             .args(&self.arguments)
             .env_clear()
-            .envs(&self.environment)
-            .kill_on_drop(true);
+            .envs(&self.environment);
+        command::ends_with_us(&mut command);
         command
     }
 }

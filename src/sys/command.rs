@@ -3,7 +3,16 @@
 //! For programs that end soon by themselves (e2fsck, fsck.vfat). Long-lived children, which need
 //! signals and process groups, are started by the stage and the executor.
 
-use std::{collections::BTreeMap, ffi::OsString, path::Path, process::Output, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Command, Output},
+    time::Duration,
+};
+
+use nix::sys::signal::Signal;
 
 use crate::error::{Context, Error, Kind, Result};
 
@@ -86,6 +95,16 @@ pub fn output_in(around: &Surroundings, program: &Path, args: &[OsString]) -> Re
         shell_line(program, args),
         around.limit.as_secs()
     )))
+}
+
+/// Has the kernel kill the program that `command` starts once the thread that starts it is gone.
+#[allow(unsafe_code)]
+pub fn ends_with_us(command: &mut Command) {
+    let ask = || nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(Into::into);
+    // SAFETY: between fork and exec there is one system call, and nothing is allocated.
+    unsafe {
+        command.pre_exec(ask);
+    }
 }
 
 /// The error for a helper that ended badly: its command line, exit and last words.

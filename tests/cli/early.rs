@@ -1,11 +1,18 @@
 //! What is told before the first byte of a download.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use crate::{
     case::{Case, in_private_mounts, play},
     images::{self, pack},
-    support::server::{Server, answer},
+    support::{
+        server::{Server, answer},
+        wait_for,
+    },
 };
 
 /// Serves a packed image, and says how often it was asked.
@@ -153,7 +160,50 @@ fn no_room_for_what_the_server_announces() {
     let cache = case.cache().display();
     let run = case.exec(&["--checksum", "none", &format!("{}/x.img.xz", server.url)]);
     let mut run = in_private_mounts(&format!("mount -t tmpfs -o size=16M tmpfs {cache}"), &run);
-    let error = ["there is no room for", "at least 128 GiB", "15 MiB free"];
+    let error = [
+        "there is no room in the cache for",
+        "at least 128 GiB",
+        "15 MiB free",
+    ];
     case.refused(&mut run, 3, &error, "PICHROOT_CACHE_DIR");
     assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_looks() {
+    let case = Case::new();
+    let server = server(&case);
+    let program = case.file(
+        "bin/ansible-playbook",
+        "#!/bin/sh\nexec sleep 1000 ansible\n",
+    );
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(program, mode).unwrap();
+    case.file("pichroot.yml", "ansible: {command: bin/ansible-playbook}\n");
+    for mut run in [
+        ansible(&case, &server, &[]),
+        case.ansible(&["--list-tasks"]),
+    ] {
+        let mut child = run.stdin(Stdio::null()).spawn().unwrap();
+        let folder = || {
+            let entries = fs::read_dir("/run").unwrap().flatten();
+            let mut names = entries.map(|entry| entry.file_name());
+            names.find(|name| name.to_string_lossy().starts_with("pichroot-files-"))
+        };
+        let children = format!("/proc/{0}/task/{0}/children", child.id());
+        wait_for("the start of Ansible", Duration::from_secs(60), || {
+            let children = fs::read_to_string(&children).unwrap_or_default();
+            let mut pids = children.split_whitespace();
+            let sleeps = |pid: &str| {
+                let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                line.starts_with(b"sleep")
+            };
+            pids.any(sleeps).then_some(())
+        });
+        assert!(folder().is_some());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        case.unchanged();
+    }
+    assert_eq!(server.requests().len(), 0);
 }
