@@ -29,7 +29,7 @@ ansible secrets packages
 emulation
 disk elf
 sys
-event address bytes hex
+event address bytes hex nearest
 error
 """
 

@@ -105,6 +105,12 @@ pub enum Event {
         /// After how many more failures in a row it is given up.
         left: u32,
     },
+    /// This pichroot.yml, beside the playbook, is not read.
+    ConfigNotRead(PathBuf),
+    /// This machine lacks what nearly every image needs.
+    Lacking(Failure),
+    /// No task is seen to have this tag.
+    TagNowhere(String),
     /// A secret's value is too short to be kept out of the output. Its name.
     ShortSecret(String),
     /// Ansible's log is not written, as it would hold secrets.
@@ -332,7 +338,11 @@ impl Event {
             | Event::Kept(_)
             | Event::ImagesChecksum(_)
             | Event::NoAnswerYet(_) => Level::Step,
+            Event::Unchecked { meant: true, .. } => Level::Detail,
             Event::Unchecked { .. }
+            | Event::ConfigNotRead(_)
+            | Event::Lacking(_)
+            | Event::TagNowhere(_)
             | Event::SourceInUse { .. }
             | Event::OldChecksum { .. }
             | Event::Retrying { .. }

@@ -17,6 +17,7 @@ mod event;
 mod fat;
 mod hex;
 mod image;
+mod nearest;
 mod packages;
 mod run;
 mod secrets;
@@ -38,6 +39,7 @@ pub fn main() -> u8 {
     match name.unwrap_or_default() {
         stage::process::NAME => stage::process::main(),
         twins::place::process::NAME => twins::place::process::main(),
+        run::scratch::SWEEPER => run::scratch::sweeper(),
         chroot::executor::NAME => chroot::executor::main(),
         chroot::client::NAME => chroot::client::main(),
         chroot::trial::NAME => chroot::trial::main(),

@@ -22,6 +22,16 @@ pub fn has(path: &Path) -> bool {
     FILES.iter().any(|(name, _)| Path::new(name) == path)
 }
 
+/// The playbook in it whose name is most like `name`.
+pub fn nearest(name: &Path) -> Option<&'static str> {
+    let inside = FILES.iter().map(|(path, _)| Path::new(*path));
+    let playbooks = inside.filter(|path| path.parent() == Some(Path::new(PLAYBOOKS)));
+    let names: Vec<_> = playbooks
+        .filter_map(|path| path.file_name()?.to_str())
+        .collect();
+    crate::nearest::nearest(name.to_str()?, &names)
+}
+
 /// Adds all of it to `files`.
 pub fn add_to(files: &mut PrivateFiles) {
     for (path, text) in FILES {

@@ -84,6 +84,10 @@ pub fn environment(caller: &Env, setting: &Setting) -> Env {
         default(&mut env, "ANSIBLE_FORCE_COLOR", "1");
     }
     default(&mut env, "PYTHONUNBUFFERED", "1");
+    if variable(caller, "SUDO_UID").is_some() {
+        // Else root's bytecode is in the caller's collections, which only root can then replace.
+        default(&mut env, "PYTHONDONTWRITEBYTECODE", "1");
+    }
     if !has_utf8_locale(caller) {
         env.insert("LC_ALL".into(), "C.UTF-8".into());
     }

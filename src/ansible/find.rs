@@ -35,13 +35,25 @@ pub fn ansible_playbook(
     }
     let private = venv.map(|folder| folder.join("bin").join(PROGRAM));
     look_up(OsStr::new(PROGRAM))
-        .or_else(|| look_up(private?.as_os_str()))
-        .ok_or_else(|| {
-            Error::host(format!("cannot find {PROGRAM}")).hint(
-                "`pip install ansible`, or in a checkout `make demo`, or set ansible.command in \
-                 pichroot.yml",
-            )
-        })
+        .or_else(|| look_up(private.as_ref()?.as_os_str()))
+        .ok_or_else(|| missing(env, private.as_deref()))
+}
+
+/// The error where there is none, with where it was looked for.
+fn missing(env: &Env, private: Option<&Path>) -> Error {
+    let path = variable(env, "PATH").unwrap_or_default();
+    let folders = std::env::split_paths(path).chain(private.and_then(Path::parent).map(Into::into));
+    let looked: Vec<_> = folders.map(|dir| dir.display().to_string()).collect();
+    let error = Error::host(format!("cannot find {PROGRAM} in {}", looked.join(", ")));
+    // Where pip and pipx put it; sudo's PATH does not lead there, and that is not ours to undo.
+    let own = variable(env, "HOME").map(|home| Path::new(home).join(".local/bin").join(PROGRAM));
+    error.hint(match own.filter(|own| own.is_file()) {
+        Some(own) => format!(
+            "to use {}, set ansible.command in pichroot.yml to it",
+            own.display()
+        ),
+        None => "`pip install ansible`, or in a checkout `make demo`, or set ansible.command in pichroot.yml".into(),
+    })
 }
 
 #[cfg(test)]

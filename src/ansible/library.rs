@@ -33,13 +33,7 @@ pub fn imports() -> Vec<Vec<String>> {
 /// The two packages that ansible-core does not send as they are but makes up, by name, for the
 /// installation in `folder` (`executor/module_common.py`, since 2.10).
 pub fn made_up(folder: &Path) -> Option<Vec<(String, String)>> {
-    let release = fs::read_to_string(folder.join("release.py")).ok()?;
-    let value = |name: &str| {
-        let line = release.lines().find_map(|line| line.strip_prefix(name))?;
-        let value = line.trim_start().strip_prefix('=')?.trim();
-        Some(value.trim_matches(['\'', '"']).to_owned())
-    };
-    let (version, author) = (value("__version__")?, value("__author__")?);
+    let (version, author) = (version(folder)?, release(folder, "__author__")?);
     let path = "from pkgutil import extend_path\n__path__=extend_path(__path__,__name__)\n";
     Some(vec![
         (
@@ -48,6 +42,19 @@ pub fn made_up(folder: &Path) -> Option<Vec<(String, String)>> {
         ),
         ("ansible.module_utils".into(), path.into()),
     ])
+}
+
+/// The version of the installation in `folder`.
+pub fn version(folder: &Path) -> Option<String> {
+    release(folder, "__version__")
+}
+
+/// A text of its `release.py`.
+fn release(folder: &Path, name: &str) -> Option<String> {
+    let release = fs::read_to_string(folder.join("release.py")).ok()?;
+    let line = release.lines().find_map(|line| line.strip_prefix(name))?;
+    let value = line.trim_start().strip_prefix('=')?.trim();
+    Some(value.trim_matches(['\'', '"']).to_owned())
 }
 
 /// The folder `ansible` of the installation that `ansible_playbook` belongs to, where pip, pipx,

@@ -16,8 +16,11 @@ pub mod hosts;
 pub mod inventory;
 pub mod json;
 pub mod library;
+pub mod passwords;
 pub mod play;
+pub mod selection;
 pub mod user_inventory;
+pub mod version;
 
 pub use connection::Connection;
 pub use extra_vars::ExtraVars;

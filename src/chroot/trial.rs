@@ -84,7 +84,8 @@ fn attend(
     emulator: Option<&Emulator>,
 ) -> Result<Vec<Event>> {
     let gone = || "the trial ended before it was done".to_owned();
-    frame::send(trial, &emulator, &[]).context(Kind::Host, gone)?;
+    // One that has failed already may be gone; what it has said is still to be read.
+    let sent = frame::send(trial, &emulator, &[]);
     let mut told = Vec::new();
     loop {
         let report = frame::receive(trial).context(Kind::Host, gone)?;
@@ -96,7 +97,10 @@ fn attend(
             Some(Report::Told(event)) => told.push(event),
             Some(Report::Ready | Report::Used | Report::Left(_)) => return Ok(told),
             Some(Report::Failed(failure)) => return Err(failure.into()),
-            None => return Err(Error::host(gone())),
+            None => {
+                sent.context(Kind::Host, gone)?;
+                return Err(Error::host(gone()));
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod doctor;
+mod foreign;
 mod subcommands;
 mod usage;
 

@@ -5,6 +5,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
+use super::foreign;
 use crate::{
     error::{Error, Kind},
     ui::Ui,
@@ -17,7 +18,11 @@ pub fn show(found: &Found, ui: &Ui) -> u8 {
         let _ = found.print();
         return found.exit_code() as u8;
     }
-    ui.error(&error(found, std::env::args()));
+    let line: Vec<_> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    ui.error(&error(found, &line));
     Kind::Usage.exit_code()
 }
 
@@ -26,13 +31,27 @@ fn is_mistake(found: &Found) -> bool {
     found.use_stderr() && found.kind() != help
 }
 
-/// The parser's first paragraph as the error; what it suggests, else where the help is, as the hint.
-fn error(found: &Found, line: impl Iterator<Item = String>) -> Error {
+/// The parser's first paragraph as the error. As the hint, what another program's word is here, else what the parser
+/// suggests, else where the help is.
+fn error(found: &Found, line: &[String]) -> Error {
+    let word = |kind| match found.get(kind) {
+        Some(ContextValue::String(word)) => Some(word.as_str()),
+        _ => None,
+    };
+    if let Some(argument) = word(ContextKind::InvalidArg)
+        && found.kind() == ErrorKind::UnknownArgument
+        && let Some((meant, hint)) = foreign::option(argument, line)
+    {
+        return Error::usage(format!("there is no option {meant}")).hint(hint);
+    }
+    let command = word(ContextKind::InvalidArg).and_then(|word| foreign::command(word, line));
+    let subcommand = word(ContextKind::InvalidSubcommand).and_then(foreign::subcommand);
     let text = found.render().to_string();
     let (what, _) = text.split_once("\n\n").unwrap_or((&text, ""));
     let words = what.split_whitespace().collect::<Vec<_>>().join(" ");
     let what = words.strip_prefix("error: ").unwrap_or(&words);
-    Error::usage(what).hint(suggestion(found).unwrap_or_else(|| help(line)))
+    let hint = command.or(subcommand).or_else(|| suggestion(found));
+    Error::usage(what).hint(hint.unwrap_or_else(|| help(line)))
 }
 
 fn suggestion(found: &Found) -> Option<String> {
@@ -49,11 +68,11 @@ fn suggestion(found: &Found) -> Option<String> {
     Some(format!("did you mean {words}?"))
 }
 
-fn help(line: impl Iterator<Item = String>) -> String {
+fn help(line: &[String]) -> String {
     use clap::CommandFactory;
     let command = super::args::Cli::command();
     let subcommand = line
-        .skip(1)
+        .iter()
         .find(|word| command.find_subcommand(word).is_some());
     match subcommand {
         Some(name) => format!("see `pichroot {name} --help`"),
@@ -68,16 +87,13 @@ mod tests {
     use clap::Parser;
 
     fn of(line: &[&str]) -> Error {
-        let line = || {
-            std::iter::once("pichroot")
-                .chain(line.iter().copied())
-                .map(str::to_owned)
-        };
-        let Err(found) = Cli::try_parse_from(line()) else {
-            panic!("nothing is wrong with {:?}", line().collect::<Vec<_>>());
+        let line: Vec<_> = line.iter().map(|&word| word.to_owned()).collect();
+        let whole = std::iter::once("pichroot").chain(line.iter().map(String::as_str));
+        let Err(found) = Cli::try_parse_from(whole) else {
+            panic!("nothing is wrong with {line:?}");
         };
         assert!(is_mistake(&found));
-        error(&found, line())
+        error(&found, &line)
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{hcl, key_value};
 use crate::{
     ansible::ExtraVars,
     error::{Context, Error, Kind, Result},
+    nearest,
 };
 
 /// Reads one `-e`: `@FILE`, a JSON or YAML mapping, or words `NAME=VALUE`. Paths start from `cwd`.
@@ -58,7 +59,10 @@ fn readable(path: PathBuf) -> Result<PathBuf> {
     let missing = || format!("cannot read the variable file {}", path.display());
     let metadata = fs::metadata(&path)
         .context(Kind::Usage, missing)
-        .map_err(|error| error.hint("check the path: it starts from the working directory"))?;
+        .map_err(|error| {
+            let other = "check the path: it starts from the working directory";
+            error.hint(nearest::hint(&path, other))
+        })?;
     if metadata.is_dir() {
         return Err(
             Error::usage(format!("{}: it is a folder", missing())).hint("name a file in it")

@@ -9,13 +9,13 @@ use serde::{
 
 use super::{
     choice::{Emulation, Executor, Network, OnError, Shortcuts},
-    nearest::nearest,
     yaml,
 };
 use crate::{
     ansible::json::Vars,
     disk::layout,
     error::{Context, Error, Kind, Result},
+    nearest::nearest,
     secrets::{Source, source::check_name},
 };
 

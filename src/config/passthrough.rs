@@ -16,9 +16,10 @@ const OWN: [(&str, &str, &str); 5] = [
 ];
 
 /// Options with which ansible-playbook changes nothing on its hosts.
-const DRY: [&str; 6] = [
-    "-C",
-    "--check",
+const DRY: [&str; 2] = ["-C", "--check"];
+
+/// Options with which it does not even reach them.
+const LISTING: [&str; 4] = [
     "--list-hosts",
     "--list-tags",
     "--list-tasks",
@@ -50,9 +51,17 @@ pub fn check<'a>(arguments: impl Iterator<Item = &'a OsStr>, place: &str) -> Res
 
 /// Whether ansible-playbook with these arguments only looks.
 pub fn changes_nothing(arguments: &[OsString]) -> bool {
-    arguments
-        .iter()
-        .any(|given| DRY.iter().any(|dry| given == dry))
+    only_lists(arguments) || any(arguments, &DRY)
+}
+
+/// Whether ansible-playbook with these arguments only reads the playbook.
+pub fn only_lists(arguments: &[OsString]) -> bool {
+    any(arguments, &LISTING)
+}
+
+fn any(arguments: &[OsString], options: &[&str]) -> bool {
+    let is_one = |given: &OsString| options.iter().any(|option| given == option);
+    arguments.iter().any(is_one)
 }
 
 #[cfg(test)]

@@ -13,13 +13,15 @@ use super::{
     known::Known,
     locations, names, passthrough,
     playbook::Playbook,
-    read::read_config,
+    read::{read_config, unread},
     surroundings::Surroundings,
 };
 use crate::{
     ansible::{ExtraVars, find, hosts, json::Vars, user_inventory},
     error::{Error, Result},
+    event::Event,
     image::{Source as ImageSource, check_output, kept},
+    nearest,
     secrets::{Secret, Source},
 };
 
@@ -28,8 +30,8 @@ use crate::{
 pub struct AnsiblePlan {
     /// The playbook.
     pub playbook: Playbook,
-    /// The image to start from, and how its programs are run.
-    pub image: ImagePlan,
+    /// The image to start from, and how its programs are run; `None` where ansible-playbook only lists.
+    pub image: Option<ImagePlan>,
     /// Where the result goes.
     pub output: PathBuf,
     /// Whether an output that exists is replaced.
@@ -52,7 +54,7 @@ pub struct AnsiblePlan {
     pub verbosity: u8,
     /// Further arguments for ansible-playbook.
     pub arguments: Vec<OsString>,
-    /// Whether ansible-playbook will change nothing (`--check`, `--list-tasks`, `--syntax-check` ...),
+    /// Whether ansible-playbook will change nothing (`--check`, or it only lists),
     /// so that there is nothing to write to `output`.
     pub changes_nothing: bool,
     /// `ansible.command` of pichroot.yml.
@@ -86,6 +88,7 @@ impl AnsiblePlan {
             extra.push(extra_vars::option(text, cwd)?);
         }
         let known = Known::new(&file.vars, &extra);
+        let unread = unread(given.image.config.as_deref(), cwd, playbook.name());
 
         passthrough::check(file.ansible.args.iter().map(AsRef::as_ref), "ansible.args")?;
         passthrough::check(given.rest.iter().map(AsRef::as_ref), "what follows --")?;
@@ -123,23 +126,33 @@ impl AnsiblePlan {
         };
         let host_name = machine.unwrap_or_else(|| names::from_stem(&output));
 
-        let source = match given.resume {
-            true => {
-                arguments.extend(resume(&output, &playbook, &arguments)?);
-                ImageSource::kept(&output)
+        let image = if passthrough::only_lists(&arguments) {
+            None
+        } else {
+            let files = (&file, folder.as_path());
+            let source = match given.resume {
+                true => {
+                    arguments.extend(resume(&output, &playbook, &arguments)?);
+                    Ok(ImageSource::kept(&output))
+                }
+                false => image::source(given.source.as_deref(), &given.image, files, around),
+            };
+            let source = source.map_err(|error| match &unread {
+                Some(path) if given.source.is_none() => error.better_hint(format!(
+                    "{} is read only in its own folder, or by --config {}",
+                    path.display(),
+                    path.display()
+                )),
+                _ => error,
+            })?;
+            check_output(&output, given.force || changes_nothing, &source)?;
+            let mut image = ImagePlan::new(source, &host_name, &given.image, &file, around)?;
+            image.notes.extend(unread.map(Event::ConfigNotRead));
+            if changes_nothing {
+                image.settings.shortcuts.initramfs = false;
             }
-            false => image::source(
-                given.source.as_deref(),
-                &given.image,
-                (&file, &folder),
-                around,
-            )?,
+            Some(image)
         };
-        check_output(&output, given.force || changes_nothing, &source)?;
-        let mut image = ImagePlan::new(source, &host_name, &given.image, &file, around)?;
-        if changes_nothing {
-            image.settings.shortcuts.initramfs = false;
-        }
 
         let secrets = file
             .secrets
@@ -211,8 +224,9 @@ fn inventories(given: &[String], base: &Path, home: Option<&Path>) -> Result<Vec
         if place.contains(',') || Path::new(&place).exists() {
             return Ok(place);
         }
+        let other = "name a file or folder, or a list of hosts with a comma at its end";
         Err(Error::usage(format!("there is no inventory {place}"))
-            .hint("name a file or folder, or a list of hosts with a comma at its end"))
+            .hint(nearest::hint(Path::new(&place), other)))
     });
     absolute.collect()
 }

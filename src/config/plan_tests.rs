@@ -74,7 +74,7 @@ fn the_command_line_of_the_readme() {
     let site = place.at("playbooks/site.yml");
     assert_eq!(plan.playbook, Playbook::File(site));
     assert_eq!(
-        plan.image.source.location,
+        plan.image.as_ref().unwrap().source.location,
         Location::Path(place.at("base.img.xz"))
     );
     assert_eq!(plan.output, place.at("mypi.img"));
@@ -90,7 +90,7 @@ fn values_of_the_file_start_from_its_folder() {
     let plan = place
         .plan(|given| given.image.config = Some("conf/p.yml".into()))
         .unwrap();
-    let source = &plan.image.source;
+    let source = &plan.image.as_ref().unwrap().source;
     assert_eq!(
         source.location,
         Location::Path(place.at("conf/base.img.xz"))
@@ -101,7 +101,14 @@ fn values_of_the_file_start_from_its_folder() {
     assert_eq!(plan.secrets[1].source, Source::File(place.at("conf/key")));
     assert_eq!(plan.secret_variables(), ["A"]);
     assert_eq!(
-        plan.image.settings.layout.as_ref().unwrap().get(1),
+        plan.image
+            .as_ref()
+            .unwrap()
+            .settings
+            .layout
+            .as_ref()
+            .unwrap()
+            .get(1),
         Some(Path::new("/boot"))
     );
     assert_eq!(
@@ -127,10 +134,13 @@ fn the_command_line_wins() {
         })
         .unwrap();
     let other = Location::Url("https://x/other.img".into());
-    assert_eq!(plan.image.source.location, other);
+    assert_eq!(plan.image.as_ref().unwrap().source.location, other);
     // The file's checksum is of its own image; its layout is for each.
-    assert_eq!(plan.image.source.checksum, Checksum::Unspecified);
-    assert!(plan.image.settings.layout.is_some());
+    assert_eq!(
+        plan.image.as_ref().unwrap().source.checksum,
+        Checksum::Unspecified
+    );
+    assert!(plan.image.as_ref().unwrap().settings.layout.is_some());
     assert_eq!(plan.output, place.at("o.img"));
     assert_eq!(plan.host_name, "middle");
     assert_eq!(plan.user.as_deref(), Some("me"));
@@ -191,10 +201,10 @@ fn shortcuts_are_all_taken_but_those_that_either_names() {
         packages: false,
         ..Shortcuts::default()
     };
-    assert_eq!(plan.unwrap().image.settings.shortcuts, only);
+    assert_eq!(plan.unwrap().image.unwrap().settings.shortcuts, only);
     // Where nothing changes, nothing is put off.
     let plan = place.plan(|given| given.options = vec!["--check".into()]);
-    assert!(!plan.unwrap().image.settings.shortcuts.initramfs);
+    assert!(!plan.unwrap().image.unwrap().settings.shortcuts.initramfs);
 }
 
 #[test]

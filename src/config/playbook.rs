@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::{
     ansible::bundle,
     error::{Context, Error, Kind, Result},
+    nearest,
 };
 
 /// A playbook that was found.
@@ -36,11 +37,14 @@ impl Playbook {
                 .map_err(|error| error.hint("make the playbook readable for this user"))?;
             return Ok(Playbook::File(found.clone()));
         }
+        if let Some(folder) = candidates.iter().find(|path| path.is_dir()) {
+            return Err(folder_given(folder));
+        }
         let mut bundled = names.into_iter().filter(|_| data_dir.is_none());
         bundled
             .find(|name| bundle::has(name))
             .map(Playbook::Bundled)
-            .ok_or_else(|| missing(given, &candidates))
+            .ok_or_else(|| missing(given, &candidates, data_dir.is_none()))
     }
 
     /// Its path in a run that has the bundle in the folder `bundle`.
@@ -65,15 +69,43 @@ fn names(given: &Path) -> Vec<PathBuf> {
     }
 }
 
-fn missing(given: &Path, candidates: &[PathBuf]) -> Error {
+/// The error for a folder in the playbook's place, with the playbooks in it.
+fn folder_given(folder: &Path) -> Error {
+    /// How many are named.
+    const NAMED: usize = 5;
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = entries.map(|entry| entry.path()).filter(|path| {
+        let yaml = path
+            .extension()
+            .is_some_and(|end| end == "yml" || end == "yaml");
+        yaml && path.is_file()
+    });
+    let mut files: Vec<_> = files.map(|path| path.display().to_string()).collect();
+    files.sort_unstable();
+    files.truncate(NAMED);
+    let what = format!("{} is a folder, not a playbook", folder.display());
+    Error::usage(what).hint(match files.as_slice() {
+        [] => "give the playbook's path".to_owned(),
+        files => format!("name a playbook, such as {}", files.join(" or ")),
+    })
+}
+
+fn missing(given: &Path, candidates: &[PathBuf], with_bundle: bool) -> Error {
     let places: Vec<_> = candidates.iter().map(|p| p.display().to_string()).collect();
-    Error::usage(format!(
+    let meant = candidates.iter().find_map(|path| nearest::file(path));
+    let what = format!(
         "there is no playbook {}: looked for {}",
         given.display(),
         places.join(", ")
-    ))
-    .hint(
-        "give the playbook's path, or the name of one in ./playbooks; bootstrap-ubuntu-image.yml comes with pichroot",
+    );
+    Error::usage(what).hint(
+        match (meant, bundle::nearest(given).filter(|_| with_bundle)) {
+            (Some(path), _) => format!("did you mean {}?", path.display()),
+            (None, Some(name)) => format!("did you mean {name}?"),
+            (None, None) => "give the playbook's path, or the name of one in ./playbooks; \
+                         bootstrap-ubuntu-image.yml comes with pichroot"
+                .to_owned(),
+        },
     )
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::data_dir;
+use super::{data_dir, sudo};
 use crate::{
     ansible::bundle,
     error::{Context, Error, Kind, Result},
@@ -26,7 +26,7 @@ const PROXIES: [&str; 5] = [
 pub struct Surroundings {
     /// The working directory, absolute.
     pub cwd: PathBuf,
-    /// The environment.
+    /// The environment. Under sudo, `HOME` is the caller's.
     pub env: BTreeMap<OsString, OsString>,
     /// The folder that is used in place of the bundle.
     pub data_dir: Option<PathBuf>,
@@ -40,7 +40,11 @@ impl Surroundings {
     /// # Errors
     /// When the working directory is gone.
     pub fn of_process() -> Result<Self> {
-        let env: BTreeMap<_, _> = std::env::vars_os().collect();
+        let mut env: BTreeMap<_, _> = std::env::vars_os().collect();
+        let home = nix::unistd::geteuid().is_root().then(|| sudo::home(&env));
+        if let Some(home) = home.flatten() {
+            env.insert("HOME".into(), home.into());
+        }
         let cwd = std::env::current_dir().context(Kind::Usage, || {
             "the working directory cannot be found".to_owned()
         })?;
@@ -117,6 +121,16 @@ impl Surroundings {
                 Error::usage("no place for the cache: HOME is not set")
                     .hint("set PICHROOT_CACHE_DIR to a directory that can be written")
             })
+    }
+
+    /// A folder in memory for files of one run: /run for root, else `XDG_RUNTIME_DIR`, else /dev/shm.
+    pub fn in_memory(&self) -> PathBuf {
+        if nix::unistd::geteuid().is_root() {
+            return "/run".into();
+        }
+        let dir = self.variable("XDG_RUNTIME_DIR").map(Path::new);
+        let dir = dir.filter(|dir| dir.is_absolute() && dir.is_dir());
+        dir.unwrap_or(Path::new("/dev/shm")).into()
     }
 
     /// Where playbooks and the connection plugin are, in a run with this folder of its own.

@@ -6,6 +6,7 @@
 pub mod dos;
 pub mod fstab;
 pub mod gpt;
+mod iso;
 pub mod layout;
 pub mod names;
 pub mod partition;

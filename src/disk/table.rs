@@ -3,7 +3,7 @@
 use std::io::{Read, Seek};
 
 use super::{
-    dos, gpt,
+    dos, gpt, iso,
     partition::{Partition, Table},
     probe,
     probe::FsKind,
@@ -20,6 +20,16 @@ use crate::{
 /// [`Kind::Image`] where there is no table, where it is damaged, where a partition reaches beyond
 /// the image, and where two partitions overlap.
 pub fn read_table(reader: &mut (impl Read + Seek), size: u64, name: &str) -> Result<Table> {
+    let table = read(reader, size, name);
+    let starts = table.iter().flat_map(|table| &table.partitions);
+    let first = starts.map(|partition| partition.start).min();
+    match iso::is_iso(reader, first) {
+        true => Err(iso::refused(name)),
+        false => table,
+    }
+}
+
+fn read(reader: &mut (impl Read + Seek), size: u64, name: &str) -> Result<Table> {
     let reading = || format!("read the partition table of {name}");
     let first: [u8; 512] = read_array(reader, 0)
         .context(Kind::Image, reading)?

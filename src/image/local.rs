@@ -12,13 +12,14 @@ use super::{
     cache::{BaseImage, Cache},
     decode::Format,
     digest::{Digest, Digests},
-    fit,
+    enough, fit,
     pass::{self, Input},
     record::{BaseRecord, FileId, PlaceRecord},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
     event::{Event, Report},
+    nearest,
     sys::in_use,
 };
 
@@ -91,6 +92,28 @@ fn writer(file: &File) -> Option<String> {
         .or_else(locked)
 }
 
+/// Whether the file at `path` has a base image already, or none of it can be made.
+pub fn at_hand(cache: &Cache, path: &Path) -> bool {
+    let name = path.display().to_string();
+    let packed = || {
+        let file = open(path)?;
+        let format = pass::detect(&file, &name)?;
+        let input = Input {
+            file: &file,
+            name: &name,
+            format,
+        };
+        Ok::<_, Error>((format, identity(&input)?))
+    };
+    // What is wrong with it is told at once.
+    let Ok((format, id)) = packed() else {
+        return true;
+    };
+    let seen = cache.place(&id.place).filter(|seen| seen.stamp == id.stamp);
+    format == Format::Raw
+        || seen.is_some_and(|seen| matches!(cache.base(&seen.digests), Ok(Some(_))))
+}
+
 /// Verifies an image that is to be changed where it is, so it must not be packed.
 pub fn verify_in_place(path: &Path, wanted: Option<&Digest>, report: &dyn Report) -> Result<()> {
     let (file, name) = (open(path)?, path.display().to_string());
@@ -135,6 +158,8 @@ fn make_base(
             return Ok(base);
         }
     }
+    // What is packed is no smaller when it is unpacked.
+    enough::check(cache.root(), source_size, input.name)?;
     let new = cache.new_base()?;
     let decoded = pass::decode(input, &new, wanted, report)?;
     note(cache, input, id, &decoded.digests)?;
@@ -205,15 +230,25 @@ fn open(path: &Path) -> Result<File> {
         .open(path)
         .context(Kind::Usage, || format!("cannot open the image {shown}"))
         .map_err(|error| {
-            error.hint("check the path; a relative one starts at the working directory")
+            error.hint(nearest::hint(
+                path,
+                "check the path; a relative one starts at the working directory",
+            ))
         })?;
     let meta = file
         .metadata()
         .context(Kind::Host, || format!("cannot read {shown}"))?;
     if meta.file_type().is_block_device() {
         return Err(
-            Error::usage(format!("{shown} is a device, not an image file"))
-                .hint("copy it to a file first, for instance with dd"),
+            Error::usage(format!("{shown} is a disk device, not an image file")).hint(format!(
+                "copy it to a file first: dd if={shown} of=card.img bs=4M"
+            )),
+        );
+    }
+    if meta.is_dir() {
+        return Err(
+            Error::usage(format!("{shown} is a folder, not an image file"))
+                .hint("name a disk image in it"),
         );
     }
     if !meta.is_file() {

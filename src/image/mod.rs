@@ -14,6 +14,7 @@ mod copy;
 mod decode;
 mod digest;
 mod download;
+mod enough;
 mod fit;
 mod http;
 pub mod kept;
@@ -54,6 +55,14 @@ use crate::{
 /// * [`Kind::Host`](crate::error::Kind::Host): the network, the disk or the cache fails.
 pub fn fetch(cache: &Cache, source: &Source, report: &dyn Report) -> Result<BaseImage> {
     fetch_with(cache, &Client::new(Patience::default()), source, report)
+}
+
+/// Whether its base image needs neither a download nor unpacking, as far as that can be told without asking anybody.
+pub fn at_hand(cache: &Cache, source: &Source) -> bool {
+    match &source.location {
+        Location::Path(path) => local::at_hand(cache, path),
+        Location::Url(url) => remote::at_hand(cache, url, &source.checksum),
+    }
 }
 
 /// Verifies a source that is to be changed where it is.

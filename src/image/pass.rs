@@ -52,6 +52,11 @@ pub fn detect(file: &File, name: &str) -> Result<Format> {
         Format::Foreign(kind, hint) => {
             Err(Error::image(format!("{name} is in {kind} format, which is not read")).hint(hint))
         }
+        Format::Page(page) => Err(
+            Error::image(format!("{name} is {page}, not an image")).hint(
+                "look at it in a browser: it may want a login, or lead to the image's own address",
+            ),
+        ),
         format => Ok(format),
     }
 }
@@ -189,6 +194,11 @@ fn write(
         _ if head.is_empty() => Err(Error::image(format!("{} holds an empty image", input.name))
             .hint("get the image again, or name another one")),
         Format::Raw => Ok(()),
+        Format::Page(page) => Err(Error::image(format!(
+            "{} holds {page} instead of a disk image",
+            input.name
+        ))
+        .hint("get the image again, or name another one")),
         inner => Err(Error::image(format!(
             "{} holds a {} file instead of a disk image",
             input.name,

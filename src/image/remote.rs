@@ -2,6 +2,7 @@
 
 use super::{
     cache::{BaseImage, Cache, Of},
+    checksum::Checksum,
     digest::Digest,
     download::{Answer, Download, download},
     http::Client,
@@ -78,6 +79,20 @@ pub fn fetch(
         )),
         (Err(error), None) => Err(error),
     }
+}
+
+/// Whether the file at `url` has a base image already, unless the server has another one by now.
+pub fn at_hand(cache: &Cache, url: &str, checksum: &Checksum) -> bool {
+    let base = match checksum {
+        Checksum::Digest(digest) => cache
+            .base_with(digest)
+            .map(|found| found.map(|(base, _)| base)),
+        _ => {
+            let seen = cache.place(&format!("url {url}"));
+            seen.map_or(Ok(None), |seen| cache.base(&seen.digests))
+        }
+    };
+    matches!(base, Ok(Some(_)))
 }
 
 /// Decodes a complete download into the cache and removes it; also where it proves to be no good.

@@ -41,6 +41,13 @@ pub fn check_output(output: &Path, force: bool, source: &Source) -> Result<()> {
             "give the file's name too: -o FOLDER/NAME.img",
         );
     }
+    if let Some(ending) = packed(output) {
+        let plain = output.with_extension("");
+        return wrong(
+            &format!("would be a plain image, not {ending}"),
+            &format!("name it {}, and pack that afterwards", plain.display()),
+        );
+    }
     let dir = directory(output);
     if !dir.is_dir() {
         return wrong(
@@ -70,6 +77,14 @@ pub fn check_output(output: &Path, force: bool, source: &Source) -> Result<()> {
         return wrong("exists", "use --force to replace it, or name another by -o");
     }
     Ok(())
+}
+
+/// The ending that says an output is more than a plain image, which it cannot be yet.
+fn packed(output: &Path) -> Option<&str> {
+    const ENDINGS: [&str; 8] = ["xz", "gz", "zst", "zip", "bz2", "qcow2", "vmdk", "vdi"];
+    let ending = output.extension()?.to_str()?;
+    let known = |known: &&str| ending.eq_ignore_ascii_case(known);
+    ENDINGS.iter().any(known).then_some(ending)
 }
 
 /// Refuses an output in a folder that this process may not write to.

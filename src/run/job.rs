@@ -6,28 +6,32 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use secrecy::SecretString;
+use secrecy::{SecretString, zeroize::Zeroizing};
 use tokio::net::unix::pipe::Receiver;
 
 use super::signals;
 use crate::{
     ansible::{
-        Connection, Play, bundle,
+        Connection, Play,
+        ansible_cfg::Env,
+        bundle,
         environment::{self, Setting},
         find, library,
+        passwords::{Passwords, Question, questions},
+        version,
     },
     chroot::{client, plan::ChrootPlan},
     config::{AnsiblePlan, Executor, Surroundings},
     error::{Context, Error, Kind, Result},
     event::{Event, Report},
-    secrets::{self, redact},
+    secrets::{self, prompt, redact},
     stage::{
         facts::Facts,
         handle::Output,
         protocol::{FILES, Job, NOTE},
         warm::Library,
     },
-    sys::{children::Ending, command},
+    sys::{children::Ending, command, private_files::PrivateFiles},
     ui::Ui,
 };
 
@@ -39,6 +43,7 @@ pub struct AnsibleCommand {
     around: Surroundings,
     program: PathBuf,
     secrets: Vec<(String, SecretString)>,
+    passwords: Passwords,
 }
 
 impl AnsibleCommand {
@@ -47,6 +52,7 @@ impl AnsibleCommand {
         let command = plan.command.as_deref();
         let venv = around.venv.as_deref();
         let program = find::ansible_playbook(command, &around.env, &around.cwd, venv)?;
+        version::check(&program)?;
         if plan.executor == Executor::Fast {
             around.has_connection_plugin()?;
         }
@@ -54,7 +60,29 @@ impl AnsibleCommand {
             around,
             program,
             secrets: Vec::new(),
+            passwords: Passwords::default(),
         })
+    }
+
+    /// Asks for the passwords that ansible-playbook would ask for; only for those that it needs to read the playbook, or
+    /// only for the others. Without a terminal it is left to do so itself. Whether it is not.
+    pub fn ask(&mut self, plan: &AnsiblePlan, to_read: bool, ui: &Ui) -> Result<bool> {
+        let around = &self.around;
+        let questions = questions(&plan.arguments, &around.env, &around.cwd).into_iter();
+        let questions = questions.filter(|one| (*one != Question::Become) == to_read);
+        let questions: Vec<_> = questions.collect();
+        if !questions.is_empty() && !prompt::possible() {
+            return Ok(false);
+        }
+        for question in questions {
+            let typed = Zeroizing::new(prompt::ask(&question.prompt())?);
+            let answer = SecretString::from(String::from_utf8_lossy(&typed).into_owned());
+            if !typed.is_empty() {
+                ui.keep_secret([answer.clone()]);
+            }
+            self.passwords.add(question, answer);
+        }
+        Ok(true)
     }
 
     /// Fetches the plan's secrets; from now on `ui` shows none of them.
@@ -72,6 +100,77 @@ impl AnsibleCommand {
         ui.keep_secret(secrets.iter().map(|(_, value)| value.clone()));
         self.secrets = secrets;
         Ok(self)
+    }
+
+    /// Which ansible-playbook it is.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// What this process was started with.
+    pub fn around(&self) -> &Surroundings {
+        &self.around
+    }
+
+    /// The call of ansible-playbook for the plan's `playbook`, with these `arguments` of the user's, and for the guard
+    /// the file of our connection plugin and that of its note.
+    pub fn play<'a>(
+        &self,
+        plan: &'a AnsiblePlan,
+        playbook: &'a Path,
+        secrets: &'a [(String, SecretString)],
+        arguments: &'a [OsString],
+        connection: &'a Connection,
+        (plugin, note): (Option<&'a Path>, &'a Path),
+    ) -> Play<'a> {
+        Play {
+            playbook,
+            host_name: &plan.host_name,
+            vars: &plan.vars,
+            extra_vars: &plan.extra_vars,
+            secrets,
+            user: plan.user.as_deref(),
+            inventories: &plan.inventories,
+            limit: plan.limit.as_deref(),
+            verbosity: plan.verbosity,
+            arguments,
+            connection,
+            plugin,
+            note,
+        }
+    }
+
+    /// The environment for it, with its files in `folder`.
+    pub fn environment(
+        &self,
+        plan: &AnsiblePlan,
+        folder: &Path,
+        secrets: bool,
+        connection_plugins: Option<&Path>,
+    ) -> Env {
+        let setting = Setting {
+            cwd: &self.around.cwd,
+            folder,
+            secrets,
+            secret_names: &plan.secret_variables(),
+            connection_plugins,
+            terminal: io::stdout().is_terminal(),
+        };
+        let mut environment = environment::environment(&self.around.env, &setting);
+        for variable in self.passwords.environment() {
+            environment.insert(variable.into(), "false".into());
+        }
+        environment
+    }
+
+    /// `given`, with files of the passwords in place of what asks for them.
+    pub fn arguments(&self, given: &[OsString], folder: &Path) -> Vec<OsString> {
+        self.passwords.arguments(given, folder)
+    }
+
+    /// Adds those files to `files`.
+    pub fn add_passwords_to(&self, files: &mut PrivateFiles) {
+        self.passwords.add_to(files);
     }
 
     /// The ansible-playbook command with its files.
@@ -104,22 +203,13 @@ impl AnsibleCommand {
         let ours = bundle.join(bundle::CONNECTION_PLUGINS);
         let ours = (plan.executor == Executor::Fast).then_some(ours);
         let plugin = ours.as_ref().map(|folder| folder.join("chroot.py"));
-        let play = Play {
-            playbook: &plan.playbook.path(&bundle),
-            host_name: &plan.host_name,
-            vars: &plan.vars,
-            extra_vars: &plan.extra_vars,
-            secrets: &self.secrets,
-            user: plan.user.as_deref(),
-            inventories: &plan.inventories,
-            limit: plan.limit.as_deref(),
-            verbosity: plan.verbosity,
-            arguments: &plan.arguments,
-            connection: &connection,
-            plugin: plugin.as_deref(),
-            note: &folder.join(NOTE),
-        };
+        let note = folder.join(NOTE);
+        let guarded = (plugin.as_deref(), note.as_path());
+        let playbook = plan.playbook.path(&bundle);
+        let given = self.arguments(&plan.arguments, &folder);
+        let play = self.play(plan, &playbook, &self.secrets, &given, &connection, guarded);
         let mut files = play.files();
+        self.passwords.add_to(&mut files);
         if self.around.data_dir.is_none() {
             bundle::add_to(&mut files);
         }
@@ -128,17 +218,8 @@ impl AnsibleCommand {
             &self.program,
             &arguments,
         )));
-        let environment = environment::environment(
-            &self.around.env,
-            &Setting {
-                cwd: &self.around.cwd,
-                folder: &folder,
-                secrets: !self.secrets.is_empty(),
-                secret_names: &plan.secret_variables(),
-                connection_plugins: ours.as_deref(),
-                terminal: io::stdout().is_terminal(),
-            },
-        );
+        let environment =
+            self.environment(plan, &folder, !self.secrets.is_empty(), ours.as_deref());
         Ok(Job {
             argv: std::iter::once(self.program.clone().into_os_string())
                 .chain(arguments)

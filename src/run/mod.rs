@@ -4,10 +4,13 @@
 
 pub mod command;
 mod deferred;
+mod early;
 mod job;
+mod listing;
 mod opened;
 pub mod playbook;
 mod reached;
+pub mod scratch;
 mod session;
 mod signals;
 

@@ -4,7 +4,7 @@ use std::{fs::File, path::Path};
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::signals::Signals;
+use super::{early, signals::Signals};
 use crate::{
     config::CommandPlan,
     error::{Context, Error, Kind, Result},
@@ -35,6 +35,9 @@ impl Opened {
             }
             _ => {
                 let cache = Cache::open(&plan.image.cache)?;
+                if !image::at_hand(&cache, &source) {
+                    early::host(&plan.image.settings, ui)?;
+                }
                 let scratch = cache.root().join("scratch.img");
                 let copied = move || {
                     let base = image::fetch(&cache, &source, &report)?;

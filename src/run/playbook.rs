@@ -3,15 +3,15 @@
 use std::io;
 
 use super::{
-    deferred,
+    deferred, early,
     job::{self, AnsibleCommand},
-    need_root, reached,
+    listing, need_root, reached,
     session::Session,
     signals::{Signals, block_on},
 };
 use crate::{
-    ansible::guard,
-    config::{AnsiblePlan, OnError, Surroundings},
+    ansible::{guard, selection::Selection},
+    config::{AnsiblePlan, ImagePlan, OnError, Surroundings},
     error::{Kind, Result},
     event::{Event, Report, Starts},
     image::{self, Cache, WorkImage, check_may_write, kept},
@@ -21,6 +21,7 @@ use crate::{
 /// Everything that is decided before any work begins.
 struct Run {
     plan: AnsiblePlan,
+    image: ImagePlan,
     /// Whom the output belongs to, by user and group.
     owner: Option<(u32, u32)>,
     command: AnsibleCommand,
@@ -30,21 +31,37 @@ struct Run {
 ///
 /// # Errors
 /// Whatever keeps it from making the output, a failed playbook included.
-pub fn run(plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
-    need_root()?;
+pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
     let owner = around.caller();
-    let command = AnsibleCommand::find(&plan, around)?;
+    let Some(image) = plan.image.take() else {
+        let command = AnsibleCommand::find(&plan, around)?;
+        return block_on(listing::list(&command, &plan, ui));
+    };
+    need_root()?;
+    let mut command = AnsibleCommand::find(&plan, around)?;
     if !plan.changes_nothing {
         check_may_write(&plan.output)?;
     }
-    let cache = Cache::open(&plan.image.cache)?;
+    let cache = Cache::open(&image.cache)?;
     let _lock = cache.lock_output(&plan.output)?;
+    let long = !image::at_hand(&cache, &image.source);
+    if long {
+        early::host(&image.settings, ui)?;
+    }
+    let may_read = command.ask(&plan, true, ui)?;
+    // Else the run itself tells nearly as soon, but for a selection of nothing, which Ansible takes.
+    let selects = !Selection::take(&plan.arguments).0.is_empty();
+    if may_read && (long || selects) {
+        early::playbook(&command, &plan, ui)?;
+    }
+    command.ask(&plan, false, ui)?;
     let command = command.with_secrets(&plan, ui)?;
-    for note in &plan.image.notes {
+    for note in &image.notes {
         ui.tell(note.clone());
     }
     let run = Run {
         plan,
+        image,
         owner,
         command,
     };
@@ -55,7 +72,7 @@ impl Run {
     async fn whole(&self, cache: Cache, ui: &Ui) -> Result<()> {
         let mut signals = Signals::listen()?;
         let plan = &self.plan;
-        let source = plan.image.source.clone();
+        let source = self.image.source.clone();
         let (report, output, owner) = (ui.clone(), plan.output.clone(), self.owner);
         let force = plan.force || plan.changes_nothing;
         let work = signals
@@ -101,12 +118,12 @@ impl Run {
     ) -> Result<()> {
         let plan = &self.plan;
         // Without what may be secret in a URL.
-        let name = plan.image.source.location.to_string();
+        let name = self.image.source.location.to_string();
         let (output, streams) = job::streams()?;
         let mut session = Session::start(work.file(), &name, signals, Some(&output), ui)?;
         // Only the stage's copies keep the pipes open now.
         drop(output);
-        let facts = session.open(&plan.image.settings).await?;
+        let facts = session.open(&self.image.settings).await?;
         ui.tell(Event::Opened(facts.opened()));
         let job = self.command.job(plan, session.dir(), &facts, ui)?;
         let [stdout, stderr] = streams;

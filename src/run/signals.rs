@@ -37,6 +37,14 @@ impl Signals {
         }
     }
 
+    /// What `work` comes to; a signal is an error, and drops it.
+    pub async fn until<T>(&mut self, work: impl Future<Output = T>) -> Result<T> {
+        tokio::select! {
+            done = work => Ok(done),
+            number = self.next() => Err(interrupted(number)),
+        }
+    }
+
     /// Runs `work` on a thread of its own and returns what it does; a signal is an error, and leaves
     /// `work` to end with the process.
     pub async fn during<T: Send + 'static>(

@@ -9,6 +9,7 @@ pub mod prompt;
 pub mod redact;
 pub mod resolve;
 pub mod source;
+mod variables;
 pub mod vault;
 
 pub use resolve::{Secret, resolve};

@@ -10,16 +10,22 @@ use secrecy::zeroize::Zeroizing;
 
 use crate::error::{Context, Error, Kind, Result};
 
+/// Whether there is a terminal to ask on.
+pub fn possible() -> bool {
+    terminal().is_ok()
+}
+
+fn terminal() -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).open("/dev/tty")
+}
+
 /// Asks on /dev/tty for the secret `name`; returns the line typed.
 ///
 /// # Errors
 /// [`Kind::Usage`] when there is no terminal or nothing was typed before its end;
 /// [`Kind::Signal`] on Ctrl-C.
 pub fn ask(name: &str) -> Result<Vec<u8>> {
-    let tty = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/tty")
+    let tty = terminal()
         .context(Kind::Usage, || {
             format!("secret {name}: there is no terminal to ask on")
         })

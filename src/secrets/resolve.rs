@@ -10,9 +10,15 @@ use std::{
 
 use secrecy::{SecretString, zeroize::Zeroize};
 
-use super::{prompt, source::Source, vault};
+use super::{
+    prompt,
+    source::Source,
+    variables::{let_through, under_sudo},
+    vault,
+};
 use crate::{
     error::{Context, Error, Kind, Result},
+    nearest,
     sys::command,
 };
 
@@ -46,19 +52,32 @@ pub fn resolve(
         let value = match source {
             Source::Env(variable) => from_env(name, variable, env)?,
             Source::File(path) => from_file(name, path)?,
-            Source::Command(line) => from_command(name, line)?,
+            Source::Command(line) => from_command(name, line, env)?,
             Source::Prompt => text(name, source, prompt::ask(name)?)?,
             Source::Vault { path, field } => {
                 if vault.is_none() {
                     vault = Some(vault::Client::new(&vault::Settings::from_env(env)?)?);
                 }
                 let client = vault.as_ref().expect("made above");
-                client.read(name, path, field)?
+                client
+                    .read(name, path, field)
+                    .map_err(|error| no_address(error, env))?
             }
         };
         values.push((name.clone(), value));
     }
     Ok(values)
+}
+
+/// Without VAULT_ADDR it is Vault's own default that does not answer.
+fn no_address(error: Error, env: &BTreeMap<OsString, OsString>) -> Error {
+    let given = env.contains_key(OsStr::new("VAULT_ADDR"));
+    match error.kind() {
+        Kind::Host if !given && under_sudo(env) => {
+            error.better_hint(let_through("VAULT_ADDR", env))
+        }
+        _ => error,
+    }
 }
 
 fn from_env(
@@ -70,7 +89,7 @@ fn from_env(
         Error::usage(format!(
             "secret {name}: the environment variable {variable} {what}"
         ))
-        .hint(format!("export {variable}=... before starting pichroot"))
+        .hint(let_through(variable, env))
     };
     match env.get(OsStr::new(variable)) {
         None => Err(missing("is not set")),
@@ -89,14 +108,22 @@ fn from_file(name: &str, path: &Path) -> Result<SecretString> {
         .context(Kind::Usage, || {
             format!("secret {name}: cannot read {}", path.display())
         })
-        .map_err(|error| error.hint("write the secret to that file, or name another source"))?;
+        .map_err(|error| {
+            let other = "write the secret to that file, or name another source";
+            error.hint(nearest::hint(path, other))
+        })?;
     text(name, &Source::File(path.into()), bytes)
 }
 
 /// Runs the command. Neither its text nor what it printed is ever in an error, only what it wrote
 /// to standard error.
-fn from_command(name: &str, line: &str) -> Result<SecretString> {
-    let output = command::output(Path::new("/bin/sh"), &["-c".into(), line.into()])
+fn from_command(
+    name: &str,
+    line: &str,
+    env: &BTreeMap<OsString, OsString>,
+) -> Result<SecretString> {
+    let args = ["-c".into(), line.into()];
+    let output = command::output_with(env, Path::new("/bin/sh"), &args)
         .map_err(|_| Error::host(format!("secret {name}: cannot start sh for its command")))?;
     if output.status.success() {
         return text(name, &Source::Command(line.into()), output.stdout);

@@ -61,6 +61,7 @@ impl Handle {
                 | CloneFlags::CLONE_NEWPID
                 | CloneFlags::CLONE_NEWUTS
                 | CloneFlags::CLONE_NEWIPC,
+            outlives_us: false,
             confined: false,
         })
         .map_err(|e| e.hint("pichroot needs root and, in a container, the right to mount"))?;

@@ -2,6 +2,8 @@
 
 use std::{
     collections::HashMap,
+    os::unix::process::ExitStatusExt,
+    process::ExitStatus,
     sync::{Arc, Mutex},
 };
 
@@ -33,6 +35,15 @@ impl Ending {
         match self {
             Ending::Code(code) => code,
             Ending::Signal(number) => 128 + number,
+        }
+    }
+}
+
+impl From<ExitStatus> for Ending {
+    fn from(status: ExitStatus) -> Self {
+        match status.code() {
+            Some(code) => Ending::Code(code),
+            None => Ending::Signal(status.signal().unwrap_or_default()),
         }
     }
 }

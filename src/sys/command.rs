@@ -4,14 +4,18 @@
 //! signals and process groups, are started by the stage and the executor.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     io::{self, Read},
+    os::unix::process::CommandExt,
     path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
     time::{Duration, Instant},
 };
+
+use nix::sys::signal::Signal;
 
 use crate::error::{Context, Error, Kind, Result};
 
@@ -28,8 +32,25 @@ pub fn search_path() -> OsString {
 /// # Errors
 /// When the program cannot be started; [`Kind::Host`], as it is the host that lacks it.
 pub fn output(program: &Path, args: &[OsString]) -> Result<Output> {
-    // As a string: duct would take a bare name as a path for one in the working directory.
-    duct::cmd(program.as_os_str(), args)
+    captured(duct::cmd(program.as_os_str(), args), program, args)
+}
+
+/// As [`output`], but with this environment alone.
+///
+/// # Errors
+/// As [`output`].
+pub fn output_with(
+    env: &BTreeMap<OsString, OsString>,
+    program: &Path,
+    args: &[OsString],
+) -> Result<Output> {
+    let command = duct::cmd(program.as_os_str(), args).full_env(env);
+    captured(command, program, args)
+}
+
+/// The program is a string in `command`: duct would take a bare name as a path for one in the working directory.
+fn captured(command: duct::Expression, program: &Path, args: &[OsString]) -> Result<Output> {
+    command
         .stdin_null()
         .stdout_capture()
         .stderr_capture()
@@ -132,6 +153,16 @@ pub(super) fn wait_until(child: &mut Child, deadline: Instant) -> io::Result<Opt
             return Ok(None);
         }
         thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Has the kernel kill the program that `command` starts once the thread that starts it is gone.
+#[allow(unsafe_code)]
+pub fn ends_with_us(command: &mut Command) {
+    let ask = || nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(Into::into);
+    // SAFETY: between fork and exec there is one system call, and nothing is allocated.
+    unsafe {
+        command.pre_exec(ask);
     }
 }
 

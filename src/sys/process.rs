@@ -33,12 +33,14 @@ pub struct Program<'a> {
     pub fds: &'a [(RawFd, RawFd)],
     /// Namespaces that the new process is the first member of.
     pub namespaces: CloneFlags,
+    /// Whether it goes on when this process ends.
+    pub outlives_us: bool,
     /// Whether it gets nothing of ours but `fds`: no other descriptor, and a session of its own, so
     /// that the terminal is out of its reach.
     pub confined: bool,
 }
 
-/// Starts `program` in new namespaces; it is killed when this process ends.
+/// Starts `program` in new namespaces; it is killed when this process ends, unless it is to outlive it.
 ///
 /// Of our environment it gets `PATH` and no more: the user may have put secrets there.
 ///
@@ -128,6 +130,7 @@ pub fn spawn_confined(
         name,
         fds: &[(null, 0), (null, 1), (null, 2), (socket.as_raw_fd(), at)],
         namespaces,
+        outlives_us: false,
         confined: true,
     })
 }
@@ -145,7 +148,8 @@ unsafe fn in_child(
     envp: &[*const libc::c_char],
 ) -> i32 {
     unsafe {
-        if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) < 0 {
+        let dies_with_us = !program.outlives_us;
+        if dies_with_us && libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) < 0 {
             return *libc::__errno_location();
         }
         if program.confined {

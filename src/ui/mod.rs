@@ -85,6 +85,13 @@ impl Ui {
         }
     }
 
+    /// What another program has printed to standard error.
+    pub fn said(&self, text: &str) {
+        for line in text.lines() {
+            self.line("", line);
+        }
+    }
+
     fn line(&self, prefix: &str, text: &str) {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if !*ended {

@@ -57,6 +57,14 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
             "{}; trying again in {pause:.0?} (retry {number}; given up after {left} more failures)",
             failed(failure)
         ),
+        Event::ConfigNotRead(path) => format!(
+            "{} is not read, as it is not in the working directory; name it by --config",
+            path.display()
+        ),
+        Event::Lacking(failure) => with_hint(failure),
+        Event::TagNowhere(tag) => format!(
+            "no task is seen to be tagged {tag}; only what is included while the playbook runs may be"
+        ),
         Event::ShortSecret(name) => {
             format!("secret {name} is too short to be kept out of the output")
         }

@@ -1,6 +1,6 @@
 //! Ansible itself, and playbooks.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use crate::{
     case::{Case, play},
@@ -82,7 +82,16 @@ fn an_ansible_without_the_connection_plugin() {
 fn playbooks_that_cannot_be_read() {
     let case = case();
     fs::create_dir(case.path("folder.yml")).unwrap();
-    for name in ["missing.yml", "folder.yml", "./missing.yml"] {
+    case.file("plays/one.yml", play("true"));
+    case.file("plays/two.yaml", play("true"));
+    for (name, hint) in [
+        ("folder.yml", "give the playbook's path"),
+        ("plays", "plays/one.yml or"),
+    ] {
+        let error = ["is a folder, not a playbook"];
+        case.refused(case.pichroot(["ansible", name]).args(RUN), 2, &error, hint);
+    }
+    for name in ["missing.yml", "./missing.yml"] {
         let mut run = case.pichroot(["ansible", name]);
         let hint = "give the playbook's path";
         case.refused(run.args(RUN), 2, &[name.trim_start_matches("./")], hint);
@@ -242,4 +251,57 @@ fn a_failed_run_is_gone_on_from_at_the_task_that_failed() {
         &["another playbook", "/other.yml"],
         "--resume",
     );
+}
+
+/// They need no image, no root, no secret, and no output that is free.
+#[test]
+fn what_only_lists() {
+    let case = Case::new();
+    case.file("out.img", "");
+    case.file(
+        "play.yml",
+        play("echo {{ word }}") + "      tags: [early]\n",
+    );
+    fs::set_permissions(case.folder(), fs::Permissions::from_mode(0o777)).unwrap();
+    let program = case.path("pichroot");
+    fs::copy(env!("CARGO_BIN_EXE_pichroot"), &program).unwrap();
+    // The checkout's own may be where only root may look.
+    let script = "#!/bin/sh\nfor word; do case $word in --list*|--syn*) echo \"as $(id -u) $word \";; \
+                  @*) cat ${word#@};; esac; done | sort -r\n";
+    let fake = case.file("bin/ansible-playbook", script);
+    fs::set_permissions(fake, fs::Permissions::from_mode(0o755)).unwrap();
+    for (option, shown) in [
+        ("--list-tasks", "one\tTAGS: [early]"),
+        ("--list-tags", "TASK TAGS: [early]"),
+        ("--list-hosts", "\n      out\n"),
+        ("--syntax-check", "playbook: "),
+    ] {
+        let more = [option, "-oout.img", "-eword=x", "--secret", "word=env:NONE"];
+        assert!(
+            case.works(&mut case.ansible(&more)).contains(shown),
+            "{option}"
+        );
+        let mut plain = Command::new("setpriv");
+        plain
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
+            .arg(&program)
+            .args(case.ansible(&more).get_args())
+            .current_dir(case.folder())
+            .env(
+                "PATH",
+                format!("{}:/usr/bin:/bin", case.path("bin").display()),
+            )
+            .env("HOME", case.folder());
+        let shown = case.works(&mut plain);
+        for part in [&format!("as 65534 {option} "), "{\"word\":\"x\"}"] {
+            assert!(shown.contains(part), "no {part}: {shown}");
+        }
+    }
+    let mut bundled = case.pichroot(["ansible", "bootstrap-ubuntu-image", "--list-tasks"]);
+    assert!(case.works(&mut bundled).contains("TAGS: ["));
+    case.file("play.yml", "- hosts: all\n  roles: [none]\n");
+    let error = ["ansible-playbook ended with exit code"];
+    let mut run = case.ansible(&["--list-tasks"]);
+    let ended = case.refused(&mut run, 5, &error, "what is wrong is above");
+    assert!(ended.stderr.contains("role"), "{ended:#?}");
 }

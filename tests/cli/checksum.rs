@@ -162,3 +162,18 @@ fn a_checksum_of_the_unpacked_image() {
         case.refused(&mut run, 4, &error, "get the image again");
     }
 }
+
+/// Who says that nothing is to be checked is not warned; who says nothing is.
+#[test]
+fn none_is_meant() {
+    let case = Case::new();
+    images::tiny(&case.path("x.img"));
+    let warned = |arguments: &[&str]| {
+        let ended = case.run(&mut case.exec(arguments));
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        ended.stderr.contains("without checking it")
+    };
+    assert!(warned(&["x.img"]));
+    assert!(!warned(&["--checksum", "none", "x.img"]));
+    assert!(warned(&["-v", "--checksum", "none", "x.img"]));
+}

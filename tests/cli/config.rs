@@ -1,6 +1,11 @@
 //! pichroot.yml and variables.
 
-use crate::{case::Case, images};
+use std::fs;
+
+use crate::{
+    case::{Case, play},
+    images,
+};
 
 #[test]
 fn files_that_are_wrong() {
@@ -65,6 +70,34 @@ fn files_that_are_wrong() {
     case.refused(&mut missing, 2, &["none.yml"], "--config");
     let mut folder = case.ansible(&["--config", "."]);
     case.refused(&mut folder, 2, &["cannot read"], "--config");
+}
+
+#[test]
+fn files_that_are_not_read() {
+    let case = Case::new();
+    images::tiny(&case.path("x.img"));
+    let config = "image: {source: x.img, output: out.img}\n";
+    case.file("site/play.yml", play("echo done > /done"));
+    let other = case.file("pichroot.yaml", config);
+    let run = |arguments: &[&str]| {
+        let mut run = case.pichroot(["ansible", "site/play.yml"]);
+        run.args(arguments);
+        run
+    };
+    let error = ["pichroot.yaml is not read"];
+    let hint = "--config pichroot.yaml";
+    case.refused(&mut run(&[]), 2, &error, hint);
+    case.refused(&mut case.exec(&["x.img"]), 2, &error, hint);
+    fs::remove_file(other).unwrap();
+
+    let beside = case.file("site/pichroot.yml", config);
+    let hint = format!("--config {}", beside.display());
+    case.refused(&mut run(&[]), 2, &["no image is given"], &hint);
+    let ended = case.run(&mut run(&["--image", "x.img", "-oout.img"]));
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let warning = format!("warning: {} is not read", beside.display());
+    assert!(ended.stderr.contains(&warning), "{ended:#?}");
+    case.unchanged();
 }
 
 #[test]

@@ -59,8 +59,8 @@ fn answers_that_are_no_image() {
             "page.img.xz",
             "none",
             4,
-            "has no partition table",
-            "SD cards",
+            "is an HTML page, not an image",
+            "browser",
         ),
         (
             "x.img.xz",

@@ -34,6 +34,12 @@ fn outputs_that_cannot_be_made() {
         ("folder", false, "is a folder", "-o"),
         ("folder", true, "is a folder", "-o"),
         ("folder/", true, "is a folder", "-o"),
+        (
+            "out.img.xz",
+            false,
+            "would be a plain image, not xz",
+            "out.img, and pack",
+        ),
         ("none/out.img", true, "does not exist", "mkdir -p"),
         ("old.img/out.img", true, "does not exist", "mkdir -p"),
         ("x.img", true, "is the source image", "-o"),

@@ -101,9 +101,10 @@ fn sources_that_are_no_file() {
     crate::support::run(std::process::Command::new("mkfifo").arg(case.path("fifo.img")));
     for (name, error) in [
         ("missing.img", "cannot open the image"),
-        ("folder.img", "is not an image file"),
+        ("folder.img", "is a folder, not an image file"),
         ("fifo.img", "is not an image file"),
         ("/dev/null", "is not an image file"),
+        ("/dev/loop0", "is a disk device, not an image file"),
         ("ftp://example.org/x.img", "ftp:// is not supported"),
     ] {
         case.refused(

@@ -43,7 +43,16 @@ fn bad_tables_and_disks_without_a_root() {
         "dos",
         &[Part::new("83", 16, damaged)],
     );
+    // As xorriso makes it: the only partition is all of it.
+    let mut iso = vec![0; 4 * MIB as usize];
+    iso[16 * 2048 + 1..][..5].copy_from_slice(b"CD001");
+    case.file("plain.iso", &iso);
+    iso[446..462].copy_from_slice(&[0x80, 0, 1, 0, 0x17, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0]);
+    iso[510..512].copy_from_slice(b"\x55\xAA");
+    case.file("hybrid.iso", &iso);
     for (name, error, hint) in [
+        ("plain.iso", "is an ISO", "SD cards"),
+        ("hybrid.iso", "is an ISO", "SD cards"),
         (
             "whole.img",
             "it is an ext4 file system from end to end",

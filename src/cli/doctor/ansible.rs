@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::{check::Check, distribution::Distribution};
 use crate::{
-    ansible::find,
+    ansible::{
+        find,
+        version::{NEWEST, OLDEST},
+    },
     config::{File, Surroundings, file, locations},
     sys::{command, kernel::Version},
 };
-
-/// The versions of ansible-core that pichroot is made for.
-const OLDEST: Version = Version(2, 16);
-const NEWEST: Version = Version(2, 21);
 
 /// What `ansible-playbook --version` tells.
 #[derive(Debug, PartialEq, Eq)]

@@ -15,6 +15,8 @@ pub enum Format {
     Zip,
     /// Something else with a known signature: its name, and how to make an image of it.
     Foreign(&'static str, &'static str),
+    /// Text that a server sent in place of an image, such as "an HTML page".
+    Page(&'static str),
 }
 
 /// How many bytes [`Format::detect`] wants to see.
@@ -97,6 +99,11 @@ impl Format {
             head.get(*offset..)
                 .is_some_and(|rest| rest.starts_with(bytes))
         });
+        if found.is_none()
+            && let Some(page) = page(head)
+        {
+            return Format::Page(page);
+        }
         // A compressed file may itself be empty of data, but no disk image begins like one:
         // boot code begins with a jump, or the sector is zero up to its table.
         found.map_or(Format::Raw, |(_, _, format)| *format)
@@ -110,9 +117,26 @@ impl Format {
             Format::Gzip => "gzip",
             Format::Zstd => "zstd",
             Format::Zip => "zip",
-            Format::Foreign(name, _) => name,
+            Format::Foreign(name, _) | Format::Page(name) => name,
         }
     }
+}
+
+/// What `head` is, if it is a document of the web: its first tag says so, after blanks and a byte order mark.
+fn page(head: &[u8]) -> Option<&'static str> {
+    const TAGS: [(&str, &str); 3] = [
+        ("<!doctype html", "an HTML page"),
+        ("<html", "an HTML page"),
+        ("<?xml", "an XML document"),
+    ];
+    let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
+    let text = text.trim_ascii_start();
+    let begins = |tag: &str| {
+        let first = text.get(..tag.len());
+        first.is_some_and(|first| first.eq_ignore_ascii_case(tag.as_bytes()))
+    };
+    let found = TAGS.iter().find(|(tag, _)| begins(tag));
+    found.map(|(_, name)| *name)
 }
 
 #[cfg(test)]
@@ -127,5 +151,12 @@ mod tests {
         let mut tar = [0; HEAD];
         tar[257..262].copy_from_slice(b"ustar");
         assert_eq!(Format::detect(&tar).name(), "tar");
+        for page in ["<html><body>", "\u{feff}\n <!DOCTYPE HTML>"] {
+            assert_eq!(
+                Format::detect(page.as_bytes()),
+                Format::Page("an HTML page")
+            );
+        }
+        assert_eq!(Format::detect(b"<h"), Format::Raw);
     }
 }

@@ -25,7 +25,7 @@ pub fn open<'a>(format: Format, input: impl BufRead + 'a) -> io::Result<Box<dyn 
         Format::Xz => Box::new(xz::Decoder::new(input)?),
         Format::Gzip => Box::new(gzip::decoder(input)),
         Format::Zstd => Box::new(zstd::decoder(input)?),
-        Format::Zip | Format::Foreign(..) => {
+        Format::Zip | Format::Foreign(..) | Format::Page(_) => {
             let name = format.name();
             return Err(io::Error::other(format!(
                 "{name} is not a stream to decode"

@@ -15,6 +15,7 @@ use ureq::{
 
 use super::super::{
     cache::ELSEWHERE,
+    enough,
     http::{self, Client, Fault},
     record::{self, Validators},
 };
@@ -150,6 +151,7 @@ impl Transfer<'_> {
             Fault::passing(Error::host(what))
         };
         self.has_room(total.unwrap_or(0).saturating_sub(have))?;
+        self.check_room(have, total).map_err(Fault::fatal)?;
         let progress = self
             .report
             .begin(Task::Downloading(self.shown.to_owned()), total);
@@ -188,6 +190,17 @@ impl Transfer<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A packed image is unpacked beside its download, and is not smaller then.
+    fn check_room(&self, have: u64, total: Option<u64>) -> Result<()> {
+        const PACKED: [&str; 4] = [".xz", ".gz", ".zst", ".zip"];
+        let total = total.unwrap_or_default();
+        let packed = PACKED.iter().any(|ending| self.shown.ends_with(ending));
+        let unpacked = if packed { total } else { 0 };
+        let dir = self.meta.parent().unwrap_or(self.meta);
+        let needed = total.saturating_sub(have).saturating_add(unpacked);
+        enough::check(dir, needed, self.shown)
     }
 
     fn disk(&self, error: io::Error) -> Fault {

@@ -9,7 +9,13 @@ use std::{
 
 use secrecy::SecretString;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    secrets::variables::let_through,
+};
+
+/// Where `vault login` puts a token, below the home folder.
+const TOKEN_FILE: &str = ".vault-token";
 
 /// How to reach Vault, and as whom.
 #[derive(Debug)]
@@ -47,10 +53,20 @@ impl Settings {
         }
         let token = match get("VAULT_TOKEN") {
             Some(token) => token.to_owned(),
-            None => token_file(get("HOME")).ok_or_else(|| {
-                Error::usage("there is no Vault token: VAULT_TOKEN is not set, and ~/.vault-token is not there")
-                    .hint("run `vault login`, or set VAULT_TOKEN")
-            })?,
+            None => {
+                let file = get("HOME").map(|home| Path::new(home).join(TOKEN_FILE));
+                file.as_deref().and_then(token_file).ok_or_else(|| {
+                    let file = file.unwrap_or_else(|| Path::new("~").join(TOKEN_FILE));
+                    Error::usage(format!(
+                        "there is no Vault token: VAULT_TOKEN is not set, and {} has none",
+                        file.display()
+                    ))
+                    .hint(format!(
+                        "run `vault login`, or {}",
+                        let_through("VAULT_TOKEN", env)
+                    ))
+                })?
+            }
         };
         if !token.trim().bytes().all(|b| b.is_ascii_graphic()) {
             return Err(
@@ -67,7 +83,7 @@ impl Settings {
     }
 }
 
-fn token_file(home: Option<&str>) -> Option<String> {
-    let text = fs::read_to_string(Path::new(home?).join(".vault-token")).ok()?;
+fn token_file(path: &Path) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
     (!text.trim().is_empty()).then_some(text)
 }
