@@ -36,6 +36,11 @@ error
 # What is compiled apart, below src/: the library, and the program that build.rs makes.
 ROOTS = ["lib.rs", "twins/dispatcher/program/main.rs"]
 
+# Comments, texts and characters: where one of them begins, the others do not.
+LITERAL = re.compile(
+    r"""//[^\n]*|/\*.*?\*/|b?r(?P<hash>\#*)".*?"(?P=hash)|"(?:[^"\\]|\\.)*"|'(?:[^'\\\n]|\\[^\n]+?)'""",
+    re.DOTALL,
+)
 TOKEN = re.compile(r"[A-Za-z_]\w*|::|[{},*]")
 USE = re.compile(r"^\s*(?:pub )?use ([^;]*);", re.MULTILINE)
 PATH = re.compile(r"(?<![\w:])(?:crate|super|self|[a-z]\w*)(?:::[A-Za-z_]\w*)+")
@@ -44,13 +49,10 @@ CHILD = re.compile(r"^\s*(?:pub )?mod (\w+);", re.MULTILINE)
 
 def source(path):
     """The code of a file, without comments, texts and tests, and without what tells who may see it."""
-    text = re.sub(
-        r"(?m)^#\[cfg\(test\)\]\nmod \w+ \{.*", "", path.read_text(), flags=re.DOTALL
-    )
+    text = LITERAL.sub(lambda m: " " if m[0][0] == "/" else '""', path.read_text())
+    text = re.sub(r"(?m)^#\[cfg\(test\)\]\nmod \w+ \{.*", "", text, flags=re.DOTALL)
     text = re.sub(r"#\[cfg\(test\)\]\n(?:#.*\n)*(?:pub )?mod \w+;", "", text)
-    text = re.sub(r"\bpub\([^)]*\)", "pub", text)
-    text = re.sub(r'r#".*?"#|"(?:[^"\\]|\\.)*"', '""', text, flags=re.DOTALL)
-    return re.sub(r"//.*", "", text)
+    return re.sub(r"\bpub\([^)]*\)", "pub", text)
 
 
 def expand(tree):

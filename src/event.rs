@@ -22,6 +22,9 @@ pub trait Report: Send + Sync {
 pub trait Progress: Send {
     /// `bytes` are done, counted from the start.
     fn at(&self, bytes: u64);
+
+    /// So many have come of them where that is not the same number, as of what is unpacked.
+    fn written(&self, bytes: u64);
 }
 
 /// Work on many bytes.
@@ -63,7 +66,7 @@ pub enum Event {
     Started(Starts),
     /// The output is there.
     Made(PathBuf),
-    /// The image of a run that failed is kept under this name.
+    /// The image of a run that failed is kept under this name, to look into or to go on from.
     Kept(PathBuf),
 
     /// A source is used without checking it; whether the user said so.
@@ -80,6 +83,28 @@ pub enum Event {
         /// Who: a loop device of this host, or a process.
         by: String,
     },
+    /// The checksum that was given is that of the image in this source, not of the source.
+    ImagesChecksum(String),
+    /// A checksum file cannot be read, and the checksum that was last seen there is used.
+    OldChecksum {
+        /// The checksum file.
+        file: String,
+        /// What happened.
+        failure: Failure,
+    },
+    /// A server has not answered yet. Its address.
+    NoAnswerYet(String),
+    /// A request failed and is made again.
+    Retrying {
+        /// What happened.
+        failure: Failure,
+        /// How long it waits before.
+        pause: Duration,
+        /// Which time it is that the request is repeated.
+        number: u32,
+        /// After how many more failures in a row it is given up.
+        left: u32,
+    },
     /// A secret's value is too short to be kept out of the output. Its name.
     ShortSecret(String),
     /// Ansible's log is not written, as it would hold secrets.
@@ -95,6 +120,8 @@ pub enum Event {
         /// Why not.
         why: String,
     },
+    /// A file system of the image had little room while a job ran that failed.
+    LittleRoom(LittleRoom),
     /// What the image boots without (`nofail`) cannot be mounted: what happened.
     MayFail(String),
     /// This partition looks like one to boot from and is not mounted, and why.
@@ -110,30 +137,36 @@ pub enum Event {
         /// What happened.
         why: String,
     },
+    /// The file system of a partition has no room left.
+    Full {
+        /// The partition's number.
+        partition: u32,
+        /// Whether it is inodes that it has none of.
+        inodes: bool,
+    },
+    /// Names are not resolved in the image; why.
+    NoNames(String),
+    /// Packages may start services in the image; why.
+    ServicesMayStart(String),
     /// Something of the host is less closed off than it should be.
     Open(Opening),
     /// Every program of the image is emulated.
     NoTwins(NoTwins),
     /// Packages are not kept for other runs.
     NoPackageCache(Failure),
+    /// An initramfs has most drivers, where the image says that it have those of the machine it is made on.
+    InitramfsModules,
     /// What was put off to the end has not been done: this command.
     LeftUndone(Vec<String>),
-    /// The playbook ran nothing in the image, which has this name in the inventory.
+    /// The playbook ran nothing in the image, which has this name in the inventory; that is allowed.
     NothingRun(String),
+    /// The user's inventory has hosts, and the image is none of them.
+    NotInInventory(Stranger),
     /// Something failed beside what the run fails with.
     AlsoFailed(Failure),
 
     /// A file is read from this address.
     Reading(String),
-    /// A request failed and is made again.
-    Retrying {
-        /// What is asked for.
-        source: String,
-        /// What happened.
-        failure: Failure,
-        /// How long it waits before.
-        pause: Duration,
-    },
     /// The base image.
     BaseImage(PathBuf),
     /// How the work image was made of the base image.
@@ -192,6 +225,21 @@ pub struct Opened {
     pub emulator: Option<PathBuf>,
     /// The numbers of its partitions, and where in the image they are mounted.
     pub partitions: Vec<(u32, PathBuf)>,
+}
+
+/// How little room a file system of the image had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LittleRoom {
+    /// The number of its partition.
+    pub partition: u32,
+    /// Where it is mounted in the image.
+    pub at: PathBuf,
+    /// The least that was free, in bytes.
+    pub free: u64,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// The fewest files that could still be made.
+    pub inodes: u64,
 }
 
 /// How often programs of the image were started, the most frequent first.
@@ -259,33 +307,54 @@ pub struct TwinMissing {
     pub why: String,
 }
 
+/// An image that the user's inventory does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stranger {
+    /// Its name.
+    pub name: String,
+    /// Where it was looked for.
+    pub inventories: Vec<String>,
+    /// Hosts that are there.
+    pub others: Vec<String>,
+    /// How many more there are.
+    pub more: usize,
+}
+
 impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
-        use Event::{
-            AlsoFailed, Kept, LeftUndone, Made, MakingInitramfs, MayFail, NoAnsibleLog,
-            NoPackageCache, NoPlace, NoTwins, NotMounted, NotTrimmed, NothingRun, Open, Opened,
-            Repaired, ShortSecret, SourceInUse, Started, Unchecked, WaitingFor,
-        };
         match self {
-            WaitingFor(_) | Opened(_) | MakingInitramfs(_) | Started(_) | Made(_) | Kept(_) => {
-                Level::Step
-            }
-            Unchecked { .. }
-            | SourceInUse { .. }
-            | ShortSecret(_)
-            | NoAnsibleLog(_)
-            | NotMounted { .. }
-            | MayFail(_)
-            | NoPlace(..)
-            | Repaired(_)
-            | NotTrimmed { .. }
-            | Open(_)
-            | NoTwins(_)
-            | NoPackageCache(_)
-            | LeftUndone(_)
-            | NothingRun(_)
-            | AlsoFailed(_) => Level::Warning,
+            Event::WaitingFor(_)
+            | Event::Opened(_)
+            | Event::MakingInitramfs(_)
+            | Event::Started(_)
+            | Event::Made(_)
+            | Event::Kept(_)
+            | Event::ImagesChecksum(_)
+            | Event::NoAnswerYet(_) => Level::Step,
+            Event::Unchecked { .. }
+            | Event::SourceInUse { .. }
+            | Event::OldChecksum { .. }
+            | Event::Retrying { .. }
+            | Event::ShortSecret(_)
+            | Event::NoAnsibleLog(_)
+            | Event::NotMounted { .. }
+            | Event::MayFail(_)
+            | Event::NoPlace(..)
+            | Event::LittleRoom(_)
+            | Event::Repaired(_)
+            | Event::NotTrimmed { .. }
+            | Event::Full { .. }
+            | Event::NoNames(_)
+            | Event::ServicesMayStart(_)
+            | Event::Open(_)
+            | Event::NoTwins(_)
+            | Event::NoPackageCache(_)
+            | Event::InitramfsModules
+            | Event::LeftUndone(_)
+            | Event::NothingRun(_)
+            | Event::NotInInventory(_)
+            | Event::AlsoFailed(_) => Level::Warning,
             _ => Level::Detail,
         }
     }
@@ -304,4 +373,5 @@ impl Report for Silent {
 
 impl Progress for Silent {
     fn at(&self, _: u64) {}
+    fn written(&self, _: u64) {}
 }

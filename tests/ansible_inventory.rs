@@ -157,6 +157,8 @@ fn play<'a>(
         verbosity: 0,
         arguments: &[],
         connection,
+        plugin: None,
+        note: Path::new("/t/note"),
     }
 }
 

@@ -74,9 +74,19 @@ pub fn setting(
     section: &str,
     key: &str,
 ) -> Option<(String, PathBuf)> {
-    if let Some(value) = variable(env, name) {
-        return Some((value.to_string_lossy().into_owned(), cwd.to_owned()));
+    match variable(env, name) {
+        Some(value) => Some((value.to_string_lossy().into_owned(), cwd.to_owned())),
+        None => configured(env, cwd, section, key),
     }
+}
+
+/// What ansible.cfg says for the key, and the folder of that file.
+pub(super) fn configured(
+    env: &Env,
+    cwd: &Path,
+    section: &str,
+    key: &str,
+) -> Option<(String, PathBuf)> {
     let file = find(env, cwd)?;
     let text = fs::read_to_string(&file).ok()?;
     let folder = file.parent().unwrap_or(cwd).to_owned();

@@ -74,11 +74,22 @@ impl Connection {
     /// All host variables, `ansible_connection` and `ansible_host` included.
     pub fn host_vars(&self) -> Vars {
         let mut vars = self.vars.clone();
+        vars.extend(self.leading_vars());
+        vars
+    }
+
+    /// Those that say where the image's tasks run, which nothing may override.
+    pub fn leading_vars(&self) -> Vars {
+        let leads = |name: &str| matches!(name, "ansible_chroot_socket" | "ansible_chroot_exe");
+        let own = self.vars.iter().filter(|(name, _)| leads(name));
+        let mut vars: Vars = own
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         vars.insert("ansible_connection".into(), self.plugin.clone().into());
-        vars.insert(
-            "ansible_host".into(),
-            self.host_path.to_string_lossy().into(),
-        );
+        // The second is an old name of the first, and goes before it in some of Ansible.
+        for name in ["ansible_host", "ansible_ssh_host"] {
+            vars.insert(name.into(), self.host_path.to_string_lossy().into());
+        }
         vars
     }
 }

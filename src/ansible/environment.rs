@@ -1,27 +1,33 @@
 //! The environment of ansible-playbook.
 
-use std::{
-    ffi::{OsStr, OsString},
-    path::Path,
-};
+use std::{ffi::OsStr, path::Path};
 
 use super::{
-    ansible_cfg::{Env, setting, variable},
-    user_inventory,
+    ansible_cfg::{Env, configured, setting, variable},
+    guard, user_inventory,
 };
 
-/// Where Ansible looks for connection plugins, and where it does if nobody says.
-const CONNECTION_PLUGINS: &str = "ANSIBLE_CONNECTION_PLUGINS";
-const DEFAULT_PLUGINS: &str =
-    ":~/.ansible/plugins/connection:/usr/share/ansible/plugins/connection";
+/// A kind of plugins: the variable and the key of ansible.cfg with their folders, and those where nobody sets one.
+struct Kind(&'static str, &'static str, &'static str);
+
+const CONNECTION: Kind = Kind(
+    "ANSIBLE_CONNECTION_PLUGINS",
+    "connection_plugins",
+    ":~/.ansible/plugins/connection:/usr/share/ansible/plugins/connection",
+);
+const CALLBACK: Kind = Kind(
+    "ANSIBLE_CALLBACK_PLUGINS",
+    "callback_plugins",
+    ":~/.ansible/plugins/callback:/usr/share/ansible/plugins/callback",
+);
 
 /// What the environment depends on, beside the caller's own.
 #[derive(Debug)]
 pub struct Setting<'a> {
     /// The folder in which ansible-playbook is started.
     pub cwd: &'a Path,
-    /// A folder on the run's tmpfs for Ansible's local temporary files; Ansible makes it.
-    pub local_temp: &'a Path,
+    /// The run's folder, on a tmpfs.
+    pub folder: &'a Path,
     /// Whether the play has secrets at all.
     pub secrets: bool,
     /// Names of variables that hold a secret (`env:` sources), which Ansible need not see.
@@ -38,16 +44,28 @@ pub fn log_path(caller: &Env, cwd: &Path) -> Option<String> {
 }
 
 /// The caller's environment as ansible-playbook gets it: without secrets, and with what makes
-/// Ansible behave behind a pipe. What the user set stays as it is, with two exceptions: Ansible's
-/// local temporary folder, which may hold secrets and so is always on the tmpfs, and, when there are
-/// secrets, its log, which would hold them too.
+/// Ansible behave behind a pipe. What the user set stays as it is, with three exceptions: Ansible's
+/// local temporary folder, which may hold secrets and so is always on the tmpfs; when there are
+/// secrets, its log, which would hold them too; and the cache of facts, as those of the image and of
+/// the machine that has its name are not the same.
 pub fn environment(caller: &Env, setting: &Setting) -> Env {
     let mut env = caller.clone();
     env.remove(OsStr::new("VAULT_TOKEN"));
     for name in setting.secret_names {
         env.remove(OsStr::new(name));
     }
-    env.insert("ANSIBLE_LOCAL_TEMP".into(), setting.local_temp.into());
+    env.insert(
+        "ANSIBLE_LOCAL_TEMP".into(),
+        setting.folder.join("tmp").into(),
+    );
+    if let Some(plugin) = inventory_cache(caller, setting.cwd) {
+        env.insert(INVENTORY_CACHE.into(), plugin.into());
+    }
+    env.insert(FACT_CACHE.into(), "memory".into());
+    env.insert(
+        guard::VARIABLE.into(),
+        setting.folder.join(guard::RULES).into(),
+    );
     if setting.secrets && log_path(caller, setting.cwd).is_some() {
         env.insert("ANSIBLE_LOG_PATH".into(), "/dev/null".into());
     }
@@ -55,11 +73,10 @@ pub fn environment(caller: &Env, setting: &Setting) -> Env {
         env.insert("ANSIBLE_INVENTORY_ENABLED".into(), plugins.into());
     }
     if let Some(ours) = setting.connection_plugins {
-        env.insert(
-            CONNECTION_PLUGINS.into(),
-            plugin_path(caller, setting.cwd, ours),
-        );
+        add_plugins(&mut env, caller, setting.cwd, &CONNECTION, ours);
     }
+    let guard = setting.folder.join(guard::FOLDER);
+    add_plugins(&mut env, caller, setting.cwd, &CALLBACK, &guard);
     let colour_set = ["NO_COLOR", "ANSIBLE_NOCOLOR"]
         .iter()
         .any(|name| variable(caller, name).is_some());
@@ -73,15 +90,23 @@ pub fn environment(caller: &Env, setting: &Setting) -> Env {
     env
 }
 
+const FACT_CACHE: &str = "ANSIBLE_CACHE_PLUGIN";
+const INVENTORY_CACHE: &str = "ANSIBLE_INVENTORY_CACHE_PLUGIN";
+
+/// The cache that the user's inventories have. Where it has no setting of its own, it is that of facts.
+fn inventory_cache(caller: &Env, cwd: &Path) -> Option<String> {
+    let set = |name| Some(variable(caller, name)?.to_string_lossy().into_owned());
+    let in_file = |section, key| Some(configured(caller, cwd, section, key)?.0);
+    set(INVENTORY_CACHE)
+        .or_else(|| set(FACT_CACHE))
+        .or_else(|| in_file("inventory", "cache_plugin"))
+        .or_else(|| in_file("defaults", "fact_caching"))
+}
+
 /// Our folder first, so that `chroot` is our plugin, then where the user's are.
-fn plugin_path(caller: &Env, cwd: &Path, ours: &Path) -> OsString {
-    let theirs = setting(
-        caller,
-        cwd,
-        CONNECTION_PLUGINS,
-        "defaults",
-        "connection_plugins",
-    );
+fn add_plugins(env: &mut Env, caller: &Env, cwd: &Path, kind: &Kind, ours: &Path) {
+    let Kind(name, key, usual) = kind;
+    let theirs = setting(caller, cwd, name, "defaults", key);
     let mut path = ours.as_os_str().to_owned();
     match theirs {
         Some((folders, base)) => {
@@ -93,9 +118,9 @@ fn plugin_path(caller: &Env, cwd: &Path, ours: &Path) -> OsString {
                 });
             }
         }
-        None => path.push(DEFAULT_PLUGINS),
+        None => path.push(usual),
     }
-    path
+    env.insert(name.into(), path);
 }
 
 fn default(env: &mut Env, name: &str, value: &str) {
@@ -122,7 +147,7 @@ mod tests {
         let caller: Env = pairs.iter().map(|(k, v)| (k.into(), v.into())).collect();
         let setting = Setting {
             cwd: Path::new("/"),
-            local_temp: Path::new("/t"),
+            folder: Path::new("/t"),
             secrets: true,
             secret_names: &["IMHOTEP_PW".into()],
             connection_plugins: Some(Path::new("/p")),
@@ -144,7 +169,7 @@ mod tests {
         assert_eq!(get(&env, "VAULT_TOKEN"), None);
         assert_eq!(get(&env, "IMHOTEP_PW"), None);
         assert_eq!(get(&env, "PATH"), Some("/bin"));
-        assert_eq!(get(&env, "ANSIBLE_LOCAL_TEMP"), Some("/t"));
+        assert_eq!(get(&env, "ANSIBLE_LOCAL_TEMP"), Some("/t/tmp"));
     }
 
     #[test]
@@ -156,13 +181,25 @@ mod tests {
 
     #[test]
     fn our_plugins_come_before_the_users() {
-        let path = |pairs: &[_]| {
-            get(&run(pairs, false), CONNECTION_PLUGINS)
-                .unwrap()
-                .to_owned()
+        for (Kind(name, _, usual), ours) in [(CONNECTION, "/p"), (CALLBACK, "/t/guard")] {
+            let path = |pairs: &[_]| get(&run(pairs, false), name).unwrap().to_owned();
+            assert_eq!(path(&[]), format!("{ours}{usual}"));
+            assert_eq!(path(&[(name, "a:~/b:/c")]), format!("{ours}:/a:~/b:/c"));
+        }
+    }
+
+    #[test]
+    fn facts_are_in_memory_and_the_inventorys_cache_stays() {
+        let caches = |pairs: &[_]| {
+            let env = run(pairs, false);
+            let inventory = get(&env, INVENTORY_CACHE).map(str::to_owned);
+            assert_eq!(get(&env, FACT_CACHE), Some("memory"));
+            inventory
         };
-        assert_eq!(path(&[]), format!("/p{DEFAULT_PLUGINS}"));
-        assert_eq!(path(&[(CONNECTION_PLUGINS, "a:~/b:/c")]), "/p:/a:~/b:/c");
+        assert_eq!(caches(&[]), None);
+        assert_eq!(caches(&[(FACT_CACHE, "jsonfile")]).unwrap(), "jsonfile");
+        let both = [(FACT_CACHE, "jsonfile"), (INVENTORY_CACHE, "redis")];
+        assert_eq!(caches(&both).unwrap(), "redis");
     }
 
     #[test]

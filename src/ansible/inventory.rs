@@ -3,8 +3,7 @@
 //! Ansible lets later sources win, and files in `host_vars/` win over inventory files. So the
 //! variables of pichroot.yml are the first source, and the connection is the last: a folder with
 //! `host_vars/` of its own, so that a user's inventory that names the same host gives it groups and
-//! variables but cannot lead the play away from the image. (A `host_vars/` beside the *playbook*
-//! still wins over everything; see [`super::overrides`].)
+//! variables. What playbooks say wins over both; see [`super::guard`].
 
 use std::path::{Path, PathBuf};
 

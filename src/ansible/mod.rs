@@ -11,11 +11,11 @@ pub mod connection;
 pub mod environment;
 pub mod extra_vars;
 pub mod find;
+pub mod guard;
 pub mod hosts;
 pub mod inventory;
 pub mod json;
 pub mod library;
-pub mod overrides;
 pub mod play;
 pub mod user_inventory;
 

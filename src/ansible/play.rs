@@ -7,7 +7,7 @@ use std::{
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{connection::Connection, extra_vars::ExtraVars, inventory, json::Vars};
+use super::{connection::Connection, extra_vars::ExtraVars, guard::Rules, inventory, json::Vars};
 use crate::sys::private_files::PrivateFiles;
 
 /// What ansible-playbook is to do, all checked and resolved.
@@ -35,13 +35,26 @@ pub struct Play<'a> {
     pub arguments: &'a [OsString],
     /// How Ansible reaches the image.
     pub connection: &'a Connection,
+    /// The file of the connection plugin, if it is ours.
+    pub plugin: Option<&'a Path>,
+    /// Where the guard leaves its note.
+    pub note: &'a Path,
 }
 
 impl Play<'_> {
-    /// The inventory and the extra variables, with paths relative to the run's folder.
+    /// The inventory, the guard and the extra variables, with paths relative to the run's folder.
     pub fn files(&self) -> PrivateFiles {
         let mut files = PrivateFiles::default();
         inventory::add_to(&mut files, self.host_name, self.vars, self.connection);
+        let rules = Rules {
+            image: self.host_name,
+            variables: self.connection.leading_vars(),
+            plugin: self.plugin.map(Path::to_string_lossy),
+            limit: self.limit,
+            inventories: !self.inventories.is_empty(),
+            note: self.note.to_string_lossy(),
+        };
+        rules.add_to(&mut files);
         for (path, vars) in self.extra() {
             if let (Some(path), ExtraVars::Text(text)) = (path, vars) {
                 files.add(path, text.expose_secret());
@@ -89,12 +102,14 @@ impl Play<'_> {
     }
 
     /// Only the image is ever provisioned: other hosts of the user's inventory, which the same
-    /// playbook may well name, are left out. A `--limit` of the user narrows this further.
+    /// playbook may well name, are left out. A `--limit` of the user narrows this further. The guard
+    /// knows more than a pattern can say, and puts its own rule in the place of this one; without it,
+    /// nothing more is in reach.
     fn limit_pattern(&self) -> Option<String> {
         match self.limit {
             Some(limit) => Some(format!("{limit},&{}", self.host_name)),
             None if self.inventories.is_empty() => None,
-            None => Some(self.host_name.to_owned()),
+            None => Some(format!("{},localhost", self.host_name)),
         }
     }
 }
@@ -122,6 +137,8 @@ mod tests {
             verbosity: more.len() as u8,
             arguments: more,
             connection: &connection,
+            plugin: None,
+            note: Path::new("/t/note"),
         };
         let words = play.arguments(Path::new("/t"));
         let words: Vec<_> = words.iter().map(|w| w.to_str().unwrap()).collect();
@@ -142,7 +159,7 @@ mod tests {
         let inventories = ["/inv".to_owned()];
         let line = arguments(&inventories, None, &[]);
         assert!(line.contains("vars.json --inventory /inv --inventory /t/inventory/host"));
-        assert!(line.contains(" --limit mypi "), "{line}");
+        assert!(line.contains(" --limit mypi,localhost "), "{line}");
         let line = arguments(&[], Some("pis"), &[]);
         assert!(line.contains(" --limit pis,&mypi "), "{line}");
     }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, Kind, Result},
-    sys::{frame, inroot::Root, mount, process},
+    sys::{frame, inroot::Root, mount, process, seccomp},
 };
 
 /// The name the process is started by.
@@ -54,14 +54,20 @@ fn run(orders: &UnixStream) -> Result<()> {
         .dev();
     let load = |emulator| Loaded::load(emulator, plan.kernel.as_deref(), device);
     let emulator = plan.emulator.as_ref().map(load).transpose()?;
-    {
+    let uncovered = {
         let root = Root::open(&plan.root)?;
         filesystems::mount_all(&root)?;
+        // Only the filter keeps programs of the image from changing its devices.
+        if seccomp::exists() {
+            plan.disk.show(&root)?;
+        }
         if let Some(twins) = &plan.twins {
             filesystems::show_twins(&root, twins)?;
         }
-        services::cover(&root, &plan)?;
-    }
+        services::cover(&root, &plan)?
+    };
+    // Until this process ends, and with it everything in the chroot.
+    let _held = plan.disk.hold()?;
     let unconfined = confine::leave_host(plan.network)?;
     tell(orders, &Report::NeedsMaps)?;
     let Order::Mapped = next(orders)? else {
@@ -72,7 +78,8 @@ fn run(orders: &UnixStream) -> Result<()> {
         .transpose()?
         .flatten();
     let others = confine::enter_image(&plan)?;
-    for event in unconfined.into_iter().chain(warning).chain(others) {
+    let told = uncovered.into_iter().chain(unconfined);
+    for event in told.chain(warning).chain(others) {
         tell(orders, &Report::Told(event))?;
     }
     // What programs take PID 1 for: by this Ansible looks for the image's real init, /sbin/init.

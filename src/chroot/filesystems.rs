@@ -68,6 +68,9 @@ const PROC_HIDDEN: [&str; 9] = [
     "timer_list",
 ];
 
+/// Below /proc: what is shown as it is for the image.
+const REPLACED: [&str; 2] = ["cmdline", "partitions"];
+
 /// Mounts all of it below `root`.
 pub fn mount_all(root: &Root) -> Result<()> {
     let no_suid_dev = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
@@ -174,7 +177,7 @@ fn mask_proc(root: &Root) -> Result<()> {
         let name = entry.file_name().to_string_lossy().into_owned();
         let of_process = name.bytes().all(|b| b.is_ascii_digit());
         let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-        if of_process || link || name == "cmdline" || PROC_HIDDEN.contains(&&*name) {
+        if of_process || link || REPLACED.contains(&&*name) || PROC_HIDDEN.contains(&&*name) {
             continue;
         }
         let name = format!("proc/{name}");
@@ -195,24 +198,35 @@ fn mask_proc(root: &Root) -> Result<()> {
     Ok(())
 }
 
+/// The kernel arguments that the image at `root` boots with, where a Pi's firmware finds them.
+pub fn boot_arguments(root: &Root) -> String {
+    let read = |path: &&str| root.read(path.as_ref(), MAX_ARGUMENTS).ok();
+    let text = KERNEL_ARGUMENTS.iter().find_map(read).unwrap_or_default();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
 /// Shows the image's own kernel arguments in place of this host's: they tell what a Pi boots from, and
 /// Ansible makes facts of them.
 fn kernel_arguments(root: &Root) -> Result<()> {
-    let read = |path: &&str| root.read(path.as_ref(), MAX_ARGUMENTS).ok();
-    let text = KERNEL_ARGUMENTS.iter().find_map(read).unwrap_or_default();
-    let line = text.lines().next().unwrap_or_default();
-    let failed = || "cannot hide the host's /proc/cmdline".to_owned();
-    let name = "dev/.cmdline";
+    show_text(root, "proc/cmdline", &format!("{}\n", boot_arguments(root)))
+}
+
+/// Shows `text` in place of the file `name`, read-only.
+pub(super) fn show_text(root: &Root, name: &str, text: &str) -> Result<()> {
+    let failed = || format!("cannot hide the host's /{name}");
+    let (covered, name) = (name, "dev/.text");
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
     let file = root
         .open_at(name.as_ref(), flags, Mode::from_bits_truncate(0o444))
         .context(Kind::Host, failed)?;
-    writeln!(File::from(file), "{line}").context(Kind::Host, failed)?;
+    File::from(file)
+        .write_all(text.as_bytes())
+        .context(Kind::Host, failed)?;
     let file = root.locate(name.as_ref()).context(Kind::Host, failed)?;
-    bind_read_only(root, "proc/cmdline", &path_of(&file))?;
+    bind_read_only(root, covered, &path_of(&file))?;
     // The mount keeps it.
     let dev = root.locate("dev".as_ref()).context(Kind::Host, failed)?;
-    unlinkat(&dev, ".cmdline", UnlinkatFlags::NoRemoveDir).context(Kind::Host, failed)
+    unlinkat(&dev, ".text", UnlinkatFlags::NoRemoveDir).context(Kind::Host, failed)
 }
 
 /// Shows `what` at `name`, read-only.
@@ -247,7 +261,7 @@ fn mount_point(root: &Root, name: &str) -> Result<OwnedFd> {
         })
 }
 
-fn mkdir(root: &Root, path: &str, mode: u32) -> Result<()> {
+pub(super) fn mkdir(root: &Root, path: &str, mode: u32) -> Result<()> {
     let path = Path::new(path);
     let (parent, name) = (
         path.parent().expect("has one"),

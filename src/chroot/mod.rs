@@ -3,23 +3,30 @@
 //! The stage starts the executor ([`executor::main`]) with a [`plan::ChrootPlan`]; the executor
 //! prepares ([`filesystems`], [`services`], [`emulator`]), confines itself ([`confine`]) and serves
 //! ([`server`]): commands ([`exec`]), modules of Ansible's ([`zygote`]), a few shell lines that need no
-//! shell ([`shell_lines`]), and [`files`]. Programs on the host's side reach it as [`client`]s. A [`trial`] does the same with
+//! shell ([`shell_lines`]), and [`files`]. [`initramfs_modules`] keeps the build machine's hardware out of an initramfs,
+//! and [`disk`] its disks out of everything. Programs on the host's side reach it as [`client`]s. A [`trial`] does the same with
 //! no image, for `pichroot doctor`.
 
 pub mod client;
 pub mod confine;
+pub mod covers;
+pub mod disk;
 pub mod emulator;
 pub mod exec;
 pub mod executor;
 pub mod files;
 pub mod filesystems;
+pub mod initramfs_modules;
+mod nodes;
 pub mod placeholders;
 pub mod plan;
 pub mod protocol;
+pub mod room;
 pub mod server;
 pub mod services;
 pub mod shell_lines;
 pub mod shortcuts;
 pub mod streams;
+mod times;
 pub mod trial;
 pub mod zygote;

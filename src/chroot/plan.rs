@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::shortcuts::{Shortcuts, apt_hooks};
+use super::{
+    covers::cover::Covering,
+    disk::{self, Disk},
+    shortcuts::{Shortcuts, apt_hooks},
+};
 use crate::{emulation::Emulator, error::Failure, event::Event};
 
 /// Everything the executor needs to know; it takes nothing from its environment.
@@ -27,8 +31,12 @@ pub struct ChrootPlan {
     pub network: Network,
     /// The `TERM` of the user's terminal.
     pub term: String,
+    /// The image's disk, to be read.
+    pub disk: Disk,
     /// What is left out or put off, as far as it can be in this image.
     pub shortcuts: Shortcuts,
+    /// Files of the image that ours are in place of.
+    pub covering: Covering,
     /// Configuration for apt, as long as the image is in use.
     pub apt: Option<String>,
 }
@@ -98,6 +106,7 @@ pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
         // Ansible takes this, and no comparison of /proc/1/root, as the sign of a chroot.
         ("debian_chroot", "pichroot"),
     ];
+    environment.push(disk::ENVIRONMENT);
     if plan.shortcuts.apt_hooks {
         environment.push(apt_hooks::ENVIRONMENT);
     }

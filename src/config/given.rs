@@ -50,8 +50,12 @@ pub struct Given {
     pub rest: Vec<OsString>,
     /// `--on-error`.
     pub on_error: Option<OnError>,
+    /// `--resume`.
+    pub resume: bool,
     /// `--executor`.
     pub executor: Option<Executor>,
     /// `--force`.
     pub force: bool,
+    /// `--allow-unchanged`.
+    pub allow_unchanged: bool,
 }

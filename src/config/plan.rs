@@ -17,9 +17,9 @@ use super::{
     surroundings::Surroundings,
 };
 use crate::{
-    ansible::{ExtraVars, find, hosts, json::Vars, overrides, user_inventory},
+    ansible::{ExtraVars, find, hosts, json::Vars, user_inventory},
     error::{Error, Result},
-    image::check_output,
+    image::{Source as ImageSource, check_output, kept},
     secrets::{Secret, Source},
 };
 
@@ -57,6 +57,10 @@ pub struct AnsiblePlan {
     pub changes_nothing: bool,
     /// `ansible.command` of pichroot.yml.
     pub command: Option<PathBuf>,
+    /// Whether an image in which nothing ran is an output, too.
+    pub allow_unchanged: bool,
+    /// Whether this goes on from a kept image, which is then its source.
+    pub resume: bool,
     /// What becomes of the work image on failure.
     pub on_error: OnError,
     /// How Ansible reaches the image.
@@ -86,7 +90,7 @@ impl AnsiblePlan {
         passthrough::check(file.ansible.args.iter().map(AsRef::as_ref), "ansible.args")?;
         passthrough::check(given.rest.iter().map(AsRef::as_ref), "what follows --")?;
         let configured = file.ansible.args.iter().map(OsString::from);
-        let arguments: Vec<_> = configured.chain(given.options).chain(given.rest).collect();
+        let mut arguments: Vec<_> = configured.chain(given.options).chain(given.rest).collect();
         let changes_nothing = passthrough::changes_nothing(&arguments);
 
         let inventories = if given.inventories.is_empty() {
@@ -118,16 +122,19 @@ impl AnsiblePlan {
             (None, None) => cwd.join(names::default_output(machine.as_deref(), playbook.name())),
         };
         let host_name = machine.unwrap_or_else(|| names::from_stem(&output));
-        if let Playbook::File(path) = &playbook {
-            overrides::refuse(path, &host_name)?;
-        }
 
-        let source = image::source(
-            given.source.as_deref(),
-            &given.image,
-            (&file, &folder),
-            around,
-        )?;
+        let source = match given.resume {
+            true => {
+                arguments.extend(resume(&output, &playbook, &arguments)?);
+                ImageSource::kept(&output)
+            }
+            false => image::source(
+                given.source.as_deref(),
+                &given.image,
+                (&file, &folder),
+                around,
+            )?,
+        };
         check_output(&output, given.force || changes_nothing, &source)?;
         let mut image = ImagePlan::new(source, &host_name, &given.image, &file, around)?;
         if changes_nothing {
@@ -144,11 +151,13 @@ impl AnsiblePlan {
             inventories: user_inventory::sources(&inventories, &around.env, cwd),
             command,
             user: given.user.or(file.ansible.user),
+            resume: given.resume,
             on_error: given.on_error.or(file.on_error).unwrap_or_default(),
             executor: given.executor.or(file.executor).unwrap_or_default(),
             limit: given.limit,
             verbosity: given.verbosity,
             force: given.force,
+            allow_unchanged: given.allow_unchanged,
             vars: file.vars,
             extra_vars: extra,
             playbook,
@@ -206,6 +215,25 @@ fn inventories(given: &[String], base: &Path, home: Option<&Path>) -> Result<Vec
             .hint("name a file or folder, or a list of hosts with a comma at its end"))
     });
     absolute.collect()
+}
+
+/// The argument to go on with where the kept run has failed, unless the user names a task.
+fn resume(output: &Path, playbook: &Playbook, arguments: &[OsString]) -> Result<Option<OsString>> {
+    let record = kept::Record::read(output)?;
+    if Path::new(&record.playbook) != playbook.name() {
+        return Err(Error::usage(format!(
+            "{} is of another playbook, {}",
+            kept::name(output).display(),
+            record.playbook
+        ))
+        .hint("give that playbook, or leave out --resume"));
+    }
+    let option = "--start-at-task";
+    let named = arguments
+        .iter()
+        .any(|argument| argument.as_encoded_bytes().starts_with(option.as_bytes()));
+    let task = record.start_at_task.filter(|_| !named);
+    Ok(task.map(|task| format!("{option}={task}").into()))
 }
 
 /// The one host of the inventories that are given, if there is one and no other.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     fstab::{self, Entry, Spec},
+    names::split,
     partition::PartitionType,
     probe::FsKind,
     volume::Volume,
@@ -135,7 +136,7 @@ pub fn from_fstab(volumes: &[Volume], root: u32, fstab: &str) -> Result<Layout> 
     let entries = fstab::parse(fstab);
     let own = entries.iter().find(|entry| entry.file == "/");
     let disk = own.and_then(|entry| match &entry.spec {
-        Spec::Device(path) => device::split(path).map(|(disk, _)| disk),
+        Spec::Device(path) => split(path).map(|(disk, _)| disk),
         _ => None,
     });
     let options = own.map(kept_options).unwrap_or_default();

@@ -7,6 +7,7 @@ pub mod dos;
 pub mod fstab;
 pub mod gpt;
 pub mod layout;
+pub mod names;
 pub mod partition;
 pub mod probe;
 pub mod slice;
@@ -14,6 +15,7 @@ pub mod table;
 pub mod volume;
 
 pub use layout::{Layout, Mount};
+pub use names::DiskName;
 pub use partition::Partition;
 pub use probe::{FsKind, probe};
 pub use slice::Slice;

@@ -36,7 +36,8 @@ pub struct FatMount {
     session: Option<BackgroundSession>,
 }
 
-/// Mounts the FAT file system in `size` bytes of `device` from `offset` at the directory `at`.
+/// Mounts the FAT file system in `size` bytes of `device` from `offset` at the directory `at`. Who looks at the
+/// mount is told that it is of `source`.
 ///
 /// `device` is a regular file or a block device, open for reading and writing; nothing outside the
 /// window is touched, and nobody else may write inside until [`FatMount::close`]. Needs /dev/fuse and
@@ -46,7 +47,7 @@ pub struct FatMount {
 ///
 /// [`Kind::Image`] where there is no sound FAT file system, [`Kind::Host`] where FUSE is missing or
 /// mounting is not allowed.
-pub fn mount(device: File, offset: u64, size: u64, at: &Path) -> Result<FatMount> {
+pub fn mount(device: File, offset: u64, size: u64, at: &Path, source: &Path) -> Result<FatMount> {
     let bad = |errno| {
         let what = match errno {
             Errno::EINVAL => "it is damaged, or larger than its partition".to_owned(),
@@ -73,7 +74,7 @@ pub fn mount(device: File, offset: u64, size: u64, at: &Path) -> Result<FatMount
     );
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     mount_syscall(
-        Some("pichroot"),
+        Some(source),
         at,
         Some("fuse.vfat"),
         flags,

@@ -75,7 +75,14 @@ impl Disk {
             .write(true)
             .open(self.image())
             .unwrap();
-        mount(image, OFFSET, self.size, &self.root()).unwrap()
+        mount(
+            image,
+            OFFSET,
+            self.size,
+            &self.root(),
+            "/dev/mmcblk0p1".as_ref(),
+        )
+        .unwrap()
     }
 
     /// The bytes of the file system; the guards must be whole.

@@ -14,7 +14,7 @@ mod bases;
 #[cfg(test)]
 mod tests;
 
-pub use bases::BaseImage;
+pub use bases::{BaseImage, Of};
 
 use std::{
     fs::{self, DirBuilder},
@@ -32,6 +32,9 @@ use crate::{
     event::{Event, Report},
     sys::newfile,
 };
+
+/// The way out when there is no room in the cache.
+pub(super) const ELSEWHERE: &str = "set PICHROOT_CACHE_DIR to a directory on another file system";
 
 /// What to do about a cache directory that cannot be used.
 const HINT: &str = "set PICHROOT_CACHE_DIR to a directory that can be written";

@@ -54,7 +54,7 @@ fn copy_data(
             Copied::ReadWrite => copy_by_hand(from, to, at, step)?,
             _ => match sys::file::copy_range(from, to, at, step) {
                 Ok(copied) if copied > 0 => copied,
-                Err(error) if is_disk_full(&error) => return Err(error),
+                Err(error) if sys::file::is_full(&error) => return Err(error),
                 // Another file system, or one of the many that fail here in their own ways; if it
                 // was a real error, reading or writing meets it again.
                 _ => {
@@ -79,13 +79,6 @@ fn copy_by_hand(from: &File, to: &File, at: u64, len: u64) -> io::Result<u64> {
         done += part as u64;
     }
     Ok(done)
-}
-
-fn is_disk_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ pub fn download(
         report,
     };
     let length = || file.metadata().map_or(0, |meta| meta.len());
-    let complete = client.patiently(&shown, report, &mut || length(), &mut || {
+    let complete = client.patiently(report, &mut || length(), &mut || {
         transfer.attempt(&mut state, cached)
     });
     match complete {

@@ -1,12 +1,13 @@
 //! HTTP requests: one agent, one set of limits, and errors that say whether trying again may help.
 
-use std::{io::Read, thread, time::Duration};
+use std::{io::Read, sync::mpsc, thread, time::Duration};
 
 use ureq::{
     Agent, Body, Proxy, ResponseExt,
     http::{Response, header},
 };
 
+use super::location::Location;
 use crate::{
     address::Address,
     error::{Context, Error, Kind, Result},
@@ -101,12 +102,14 @@ impl Client {
         url: &str,
         shown: &str,
         headers: &[(&str, String)],
+        report: &dyn Report,
     ) -> Result<Response<Body>, Fault> {
         let mut request = self.agent.get(url);
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        let response = request.call().map_err(|error| failed(shown, error))?;
+        let answer = impatiently(shown, report, || request.call());
+        let response = answer.map_err(|error| failed(shown, error))?;
         let secure = |scheme: Option<&str>| scheme.is_some_and(|s| s.eq_ignore_ascii_case("https"));
         if secure(Address::of(url).scheme) && !secure(response.get_uri().scheme_str()) {
             return Err(Fault::fatal(
@@ -117,18 +120,41 @@ impl Client {
         refuse_status(shown, &response).map_or(Ok(response), Err)
     }
 
-    /// The text at `url`, at most `limit` bytes of it.
-    pub fn text(&self, url: &str, limit: u64, report: &dyn Report) -> Result<String> {
+    /// A client that gives up after the first retry.
+    pub fn hurried(&self) -> Self {
+        let attempts = self.patience.attempts.min(2);
+        Client {
+            agent: self.agent.clone(),
+            patience: Patience {
+                attempts,
+                ..self.patience
+            },
+        }
+    }
+
+    /// Where `url` leads, after all redirects.
+    pub fn target(&self, url: &str, report: &dyn Report) -> Result<Location> {
+        let shown = Address::of(url).to_string();
+        self.patiently(report, &mut || 0, &mut || {
+            // Not HEAD, which some servers refuse. The body is not read.
+            let first = [("range", "bytes=0-0".to_owned())];
+            let response = self.get(url, &shown, &first, report)?;
+            Ok(Location::Url(response.get_uri().to_string()))
+        })
+    }
+
+    /// What is at `url`, at most `limit` bytes of it.
+    pub fn bytes(&self, url: &str, limit: u64, report: &dyn Report) -> Result<Vec<u8>> {
         let shown = Address::of(url).to_string();
         report.tell(Event::Reading(shown.clone()));
-        self.patiently(&shown, report, &mut || 0, &mut || {
-            let response = self.get(url, &shown, &[])?;
+        self.patiently(report, &mut || 0, &mut || {
+            let response = self.get(url, &shown, &[], report)?;
             let mut text = Vec::new();
             let body = response.into_body().into_reader();
             let read = body.take(limit).read_to_end(&mut text);
             read.context(Kind::Host, || format!("cannot read {shown}"))
                 .map_err(Fault::passing)?;
-            Ok(String::from_utf8_lossy(&text).into_owned())
+            Ok(text)
         })
     }
 
@@ -136,13 +162,13 @@ impl Client {
     /// which `done` is larger than ever before does not count.
     pub fn patiently<T>(
         &self,
-        shown: &str,
         report: &dyn Report,
         done: &mut dyn FnMut() -> u64,
         attempt: &mut dyn FnMut() -> Result<T, Fault>,
     ) -> Result<T> {
         let mut best = done();
         let mut failures = 0;
+        let mut number = 0;
         loop {
             let failure = match attempt() {
                 Ok(value) => return Ok(value),
@@ -160,14 +186,34 @@ impl Client {
                 return Err(failure.error.hint(hint));
             }
             let pause = self.patience.pause * 2_u32.pow(failures.saturating_sub(1));
+            number += 1;
             report.tell(Event::Retrying {
-                source: shown.to_owned(),
                 failure: (&failure.error).into(),
                 pause,
+                number,
+                left: self.patience.attempts - failures,
             });
             thread::sleep(pause);
         }
     }
+}
+
+/// How long a server may take before the user is told whom we are waiting for.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// Does `work`, and tells after a while that it has not ended yet.
+fn impatiently<T>(shown: &str, report: &dyn Report, work: impl FnOnce() -> T) -> T {
+    let (ended, waiting) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if waiting.recv_timeout(SILENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                report.tell(Event::NoAnswerYet(shown.to_owned()));
+            }
+        });
+        let result = work();
+        drop(ended);
+        result
+    })
 }
 
 /// The failure that an answer's status stands for, if it is one.

@@ -10,9 +10,9 @@ use nix::fcntl::OFlag;
 
 use super::{
     cache::{BaseImage, Cache},
-    checksum,
     decode::Format,
     digest::{Digest, Digests},
+    fit,
     pass::{self, Input},
     record::{BaseRecord, FileId, PlaceRecord},
 };
@@ -60,17 +60,14 @@ pub fn fetch(
         }
         if wanted.is_some() {
             let digests = known().map_or_else(|| pass::hash(&input, wanted, report), Ok)?;
-            checksum::verify(&name, wanted, &digests)?;
+            fit::verify(&name, wanted, &digests)?;
             note(cache, &input, &id, &digests)?;
         }
         return BaseImage::new(file, path.into())
             .context(Kind::Host, || format!("cannot read {}", path.display()));
     }
     let cached = || match known() {
-        Some(digests) => {
-            checksum::verify(&name, wanted, &digests)?;
-            cache.base(&digests)
-        }
+        Some(digests) => known_base(cache, &name, wanted, &digests, report),
         None => Ok(None),
     };
     if let Some(base) = cached()? {
@@ -132,16 +129,43 @@ fn make_base(
         .iter()
         .any(|base| base.source_size == source_size)
     {
-        let digests = pass::hash(input, wanted, report)?;
-        if let Some(base) = cache.base(&digests)? {
+        let digests = pass::digests(input, wanted, report)?;
+        if let Some(base) = known_base(cache, input.name, wanted, &digests, report)? {
             note(cache, input, id, &digests)?;
             return Ok(base);
         }
     }
     let new = cache.new_base()?;
-    let (size, digests) = pass::decode(input, &new, wanted, report)?;
-    note(cache, input, id, &digests)?;
-    cache.insert(new, BaseRecord::now(input.name, digests, source_size, size))
+    let decoded = pass::decode(input, &new, wanted, report)?;
+    note(cache, input, id, &decoded.digests)?;
+    cache.insert(new, BaseRecord::now(input.name, decoded, source_size))
+}
+
+/// The base image of the source with the digests `packed`, if the cache has it and it is what was asked for.
+///
+/// # Errors
+/// [`Kind::Image`] when it is something else.
+fn known_base(
+    cache: &Cache,
+    source: &str,
+    wanted: Option<&Digest>,
+    packed: &Digests,
+    report: &dyn Report,
+) -> Result<Option<BaseImage>> {
+    let Some(base) = cache.base(packed)? else {
+        return Ok(None);
+    };
+    let image = || {
+        let known = cache.image_digests(packed);
+        if wanted.is_some_and(|wanted| known.contains_key(&wanted.algorithm)) {
+            return Ok(known);
+        }
+        let digests = pass::of_image(base.file(), source, wanted, report)?;
+        cache.note_image_digests(packed, &digests);
+        Ok(digests)
+    };
+    fit::check(source, wanted, packed, image, report)?;
+    Ok(Some(base))
 }
 
 /// Notes the digests of the file, which must not have changed while they were computed.

@@ -14,7 +14,9 @@ mod copy;
 mod decode;
 mod digest;
 mod download;
+mod fit;
 mod http;
+pub mod kept;
 mod local;
 mod location;
 mod lock;
@@ -24,6 +26,7 @@ mod remote;
 mod source;
 mod sparse;
 mod sums;
+mod wanted;
 mod work;
 
 pub use cache::{BaseImage, Cache};
@@ -70,7 +73,9 @@ pub fn verify_in_place(source: &Source, report: &dyn Report) -> Result<()> {
         Checksum::None | Checksum::Unspecified => None,
         Checksum::Digest(_) | Checksum::File(_) => {
             let client = Client::new(Patience::default());
-            source.checksum.resolve(&source.location, &client, report)?
+            source
+                .checksum
+                .resolve(&source.location, &client, None, report)?
         }
     };
     local::verify_in_place(path, wanted.as_ref(), report)
@@ -82,7 +87,9 @@ fn fetch_with(
     source: &Source,
     report: &dyn Report,
 ) -> Result<BaseImage> {
-    let wanted = source.checksum.resolve(&source.location, client, report)?;
+    let wanted = source
+        .checksum
+        .resolve(&source.location, client, Some(cache), report)?;
     let base = match &source.location {
         Location::Path(path) => local::fetch(cache, path, wanted.as_ref(), report),
         Location::Url(url) => remote::fetch(cache, client, url, wanted.as_ref(), report),

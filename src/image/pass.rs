@@ -3,19 +3,22 @@
 use std::{
     fs::File,
     io::{self, BufReader, Read},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt},
+    rc::Rc,
 };
 
 use super::{
-    checksum,
+    cache::ELSEWHERE,
     decode::{self, Format, HEAD},
     digest::{Digest, Digests, Hasher},
+    fit,
+    record::Decoded,
     sparse::{self, Stop},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
     event::{Progress, Report, Task},
-    sys::newfile::NewFile,
+    sys::{self, newfile::NewFile, room},
 };
 
 /// The largest image that is decoded, in bytes: a guard against files made to fill the disk. The
@@ -55,21 +58,40 @@ pub fn detect(file: &File, name: &str) -> Result<Format> {
 
 /// The digests of the source, which must match `wanted`.
 pub fn hash(input: &Input, wanted: Option<&Digest>, report: &dyn Report) -> Result<Digests> {
+    let digests = digests(input, wanted, report)?;
+    fit::verify(input.name, wanted, &digests)?;
+    Ok(digests)
+}
+
+/// The digests of the source, with that of `wanted` among them.
+pub fn digests(input: &Input, wanted: Option<&Digest>, report: &dyn Report) -> Result<Digests> {
     let read_error = || format!("cannot read {}", input.name);
     let size = input.file.metadata().context(Kind::Host, read_error)?.len();
     let progress = report.begin(Task::Verifying(input.name.to_owned()), Some(size));
     let mut bytes = Bytes::new(
         input.file,
-        Some((Hasher::new(wanted.map(|w| w.algorithm)), progress)),
+        Some((Hasher::new(wanted.map(|w| w.algorithm)), Rc::from(progress))),
     );
     bytes.drain().context(Kind::Host, read_error)?;
-    let digests = bytes.finish();
-    checksum::verify(input.name, wanted, &digests)?;
-    Ok(digests)
+    Ok(bytes.finish())
 }
 
-/// Decodes the source into `new`; returns the image's size and the source's digests, which match
-/// `wanted`.
+/// The digests of an image that was unpacked from `source`.
+pub fn of_image(
+    file: &File,
+    source: &str,
+    wanted: Option<&Digest>,
+    report: &dyn Report,
+) -> Result<Digests> {
+    let input = Input {
+        file,
+        name: &format!("the image in {source}"),
+        format: Format::Raw,
+    };
+    digests(&input, wanted, report)
+}
+
+/// Decodes the source into `new`; it, or else the image in it, matches `wanted`.
 ///
 /// # Errors
 /// [`Kind::Image`] for a wrong checksum (rather than for the damage that it shows) or a source that
@@ -79,28 +101,64 @@ pub fn decode(
     new: &NewFile,
     wanted: Option<&Digest>,
     report: &dyn Report,
-) -> Result<(u64, Digests)> {
-    let task = Task::Decompressing(input.name.to_owned());
-    if input.format == Format::Zip {
+) -> Result<Decoded> {
+    let (written, digests) = match input.format {
         // Not a stream: its directory is at the end.
-        let digests = hash(input, wanted, report)?;
-        let bad = |error| read_error(input, error);
-        let size = decode::zip::with_image(input.file, bad, |_, size, reader| {
-            let progress = report.begin(task.clone(), Some(size));
-            write(input, reader, new, &mut |at| progress.at(at))
-        })?;
-        return Ok((size, digests));
-    }
+        Format::Zip => {
+            let digests = digests(input, wanted, report)?;
+            (unzip(input, new, report), digests)
+        }
+        _ => unpack(input, new, wanted, report)?,
+    };
+    let written = match written {
+        Err(error) if error.kind() != Kind::Image => return Err(error),
+        other => other,
+    };
+    let image = || match &written {
+        Ok(_) => of_image(new.file(), input.name, wanted, report),
+        Err(_) => Ok(Digests::new()),
+    };
+    let image_digests = fit::check(input.name, wanted, &digests, image, report)?;
+    Ok(Decoded {
+        size: written?,
+        digests,
+        image_digests,
+    })
+}
+
+/// Decodes the image in a zip archive; returns its size.
+fn unzip(input: &Input, new: &NewFile, report: &dyn Report) -> Result<u64> {
+    let bad = |error| read_error(input, error);
+    decode::zip::with_image(input.file, bad, |_, size, reader| {
+        let task = Task::Decompressing(input.name.to_owned());
+        let progress = report.begin(task, Some(size));
+        write(input, reader, new, Some(size), &mut |at| progress.at(at))
+    })
+}
+
+/// Decodes a stream; returns the image's size, or why there is none, and the digests of all of the source.
+fn unpack(
+    input: &Input,
+    new: &NewFile,
+    wanted: Option<&Digest>,
+    report: &dyn Report,
+) -> Result<(Result<u64>, Digests)> {
     let size = input
         .file
         .metadata()
         .context(Kind::Host, || format!("cannot read {}", input.name))?;
-    let progress = report.begin(task, Some(size.len()));
+    let task = Task::Decompressing(input.name.to_owned());
+    let progress: Rc<dyn Progress> = Rc::from(report.begin(task, Some(size.len())));
     let hasher = Hasher::new(wanted.map(|w| w.algorithm));
-    let mut source =
-        BufReader::with_capacity(BUFFER, Bytes::new(input.file, Some((hasher, progress))));
+    let mut source = BufReader::with_capacity(
+        BUFFER,
+        Bytes::new(input.file, Some((hasher, progress.clone()))),
+    );
+    let total = decode::unpacked_size(input.format, input.file);
     let written = match decode::open(input.format, &mut source) {
-        Ok(mut reader) => write(input, &mut reader, new, &mut |_| {}),
+        Ok(mut reader) => write(input, &mut reader, new, total, &mut |at| {
+            progress.written(at);
+        }),
         Err(error) => Err(read_error(input, error)),
     };
     match written {
@@ -111,16 +169,20 @@ pub fn decode(
     source
         .drain()
         .context(Kind::Host, || format!("cannot read {}", input.name))?;
-    let digests = source.finish();
-    checksum::verify(input.name, wanted, &digests)?;
-    Ok((written?, digests))
+    Ok((written, source.finish()))
 }
 
-/// Writes the decoded bytes as a sparse file.
+/// How much of a file takes room, in bytes.
+fn written(file: &File) -> u64 {
+    file.metadata().map_or(0, |meta| meta.blocks() * 512)
+}
+
+/// Writes the decoded bytes as a sparse file; of `size` bytes, where that is known.
 fn write(
     input: &Input,
     reader: &mut dyn Read,
     new: &NewFile,
+    size: Option<u64>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64> {
     let mut check = |head: &[u8]| match Format::detect(head) {
@@ -136,11 +198,19 @@ fn write(
     };
     sparse::write(reader, new.file(), LIMIT, &mut check, progress).map_err(|stop| match stop {
         Stop::Read(error) => read_error(input, error),
-        Stop::Write(error) => Err::<(), _>(error)
-            .context(Kind::Host, || {
+        Stop::Write(error) => {
+            let full = sys::file::is_full(&error);
+            let failed = Err::<(), _>(error).context(Kind::Host, || {
                 format!("cannot write the image of {} to the cache", input.name)
-            })
-            .unwrap_err(),
+            });
+            match (full, failed.unwrap_err()) {
+                (true, error) => {
+                    let more = size.map(|size| size.saturating_sub(written(new.file())));
+                    error.better_hint(room::hint(new.file(), more, ELSEWHERE))
+                }
+                (false, error) => error,
+            }
+        }
         Stop::TooLarge => Error::image(format!(
             "{} decompresses to more than {} GiB",
             input.name,
@@ -165,6 +235,13 @@ fn read_error(input: &Input, error: io::Error) -> Error {
             return Error::image(format!("{name}: {error}"))
                 .hint("unpack it, and name the image that you want");
         }
+        // What it holds is sound, and has to be unpacked by something that reads it.
+        io::ErrorKind::Unsupported => {
+            return Error::image(format!("{name}: {error}")).hint(
+                "unpack it first, with `7z x` of the package 7zip or p7zip-full, and name the image \
+                 that comes out",
+            );
+        }
         io::ErrorKind::OutOfMemory => {
             return Err::<(), _>(error)
                 .context(Kind::Host, || format!("cannot decompress {name}"))
@@ -184,11 +261,11 @@ fn read_error(input: &Input, error: io::Error) -> Error {
 struct Bytes<'a> {
     file: &'a File,
     at: u64,
-    side: Option<(Hasher, Box<dyn Progress>)>,
+    side: Option<(Hasher, Rc<dyn Progress>)>,
 }
 
 impl<'a> Bytes<'a> {
-    fn new(file: &'a File, side: Option<(Hasher, Box<dyn Progress>)>) -> Self {
+    fn new(file: &'a File, side: Option<(Hasher, Rc<dyn Progress>)>) -> Self {
         Bytes { file, at: 0, side }
     }
 

@@ -11,6 +11,16 @@ use crate::sys::newfile::NewFile;
 /// The prefix of temporary names in the cache.
 pub const TEMPORARY: &str = ".new-";
 
+/// What became of a source.
+pub struct Decoded {
+    /// The image's size in bytes.
+    pub size: u64,
+    /// The digests of the source, as it is packed.
+    pub digests: Digests,
+    /// What was learned of the image's own digests.
+    pub image_digests: Digests,
+}
+
 /// What is known of a base image in the cache.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaseRecord {
@@ -18,6 +28,9 @@ pub struct BaseRecord {
     pub source: String,
     /// The source's digests; its SHA-256 is the key.
     pub digests: Digests,
+    /// What is known of the digests of the image itself.
+    #[serde(default)]
+    pub image_digests: Digests,
     /// The source's size in bytes, as packed.
     pub source_size: u64,
     /// The base image's size in bytes.
@@ -28,15 +41,16 @@ pub struct BaseRecord {
 
 impl BaseRecord {
     /// The record of a base image that is being made now.
-    pub fn now(source: &str, digests: Digests, source_size: u64, size: u64) -> Self {
+    pub fn now(source: &str, decoded: Decoded, source_size: u64) -> Self {
         let created = std::time::UNIX_EPOCH
             .elapsed()
             .map_or(0, |since| since.as_secs());
         BaseRecord {
             source: source.into(),
-            digests,
+            digests: decoded.digests,
+            image_digests: decoded.image_digests,
             source_size,
-            size,
+            size: decoded.size,
             created,
         }
     }

@@ -1,7 +1,7 @@
 //! Fetches a source from an http(s) server.
 
 use super::{
-    cache::{BaseImage, Cache},
+    cache::{BaseImage, Cache, Of},
     digest::Digest,
     download::{Answer, Download, download},
     http::Client,
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     address::Address,
     error::{Context, Error, Kind, Result},
-    event::Report,
+    event::{Event, Report},
 };
 
 /// The base image for the file at `url`.
@@ -27,7 +27,15 @@ pub fn fetch(
 ) -> Result<BaseImage> {
     let name = Address::of(url).to_string();
     let place = format!("url {url}");
-    let cached = || wanted.map_or(Ok(None), |wanted| cache.base_with(wanted));
+    let cached = || -> Result<Option<BaseImage>> {
+        let found = wanted.map_or(Ok(None), |wanted| cache.base_with(wanted))?;
+        Ok(found.map(|(base, of)| {
+            if of == Of::Image {
+                report.tell(Event::ImagesChecksum(name.clone()));
+            }
+            base
+        }))
+    };
     if let Some(base) = cached()? {
         return Ok(base);
     }
@@ -118,7 +126,8 @@ fn decode(
         format: pass::detect(&file, name)?,
     };
     let new = cache.new_base()?;
-    let (size, digests) = pass::decode(&input, &new, wanted, report)?;
-    let record = BaseRecord::now(name, digests.clone(), source_size, size);
+    let decoded = pass::decode(&input, &new, wanted, report)?;
+    let digests = decoded.digests.clone();
+    let record = BaseRecord::now(name, decoded, source_size);
     Ok((cache.insert(new, record)?, digests))
 }

@@ -1,6 +1,8 @@
 //! What the user names as the image: where it is, and its checksum.
 
-use super::{checksum::Checksum, location::Location};
+use std::path::Path;
+
+use super::{checksum::Checksum, kept, location::Location};
 use crate::error::Result;
 
 /// An image to fetch, and how to know that it is the right one.
@@ -13,6 +15,14 @@ pub struct Source {
 }
 
 impl Source {
+    /// The kept image of `output`, which nobody has to say the checksum of.
+    pub fn kept(output: &Path) -> Self {
+        Source {
+            location: Location::Path(kept::name(output)),
+            checksum: Checksum::None,
+        }
+    }
+
     /// Reads both as the user writes them; no `checksum` is [`Checksum::Unspecified`].
     ///
     /// # Errors

@@ -130,10 +130,13 @@ fn a_settled_file_is_not_even_read_again() {
     setup.fetch(&path, &good).unwrap();
     setup.fetch(&path, "none").unwrap();
     assert_eq!(setup.seen.passes(), (1, 0));
-    let bad = setup
-        .fetch(&path, &sum(Algorithm::Sha256, b"x"))
-        .unwrap_err();
-    assert_eq!((bad.kind(), setup.seen.passes()), (Kind::Image, (1, 0)));
+    // The image in it is tried once, as the sum may be that one's.
+    for _ in 0..2 {
+        let bad = setup
+            .fetch(&path, &sum(Algorithm::Sha256, b"x"))
+            .unwrap_err();
+        assert_eq!((bad.kind(), setup.seen.passes()), (Kind::Image, (1, 1)));
+    }
 
     let other = image(2, 5);
     let path = setup.file("a.img.gz", &gzip(&other));

@@ -10,11 +10,15 @@ use std::{
 
 use nix::unistd::{AccessFlags, access};
 
-use super::{cache::BaseImage, copy, location::Location, source::Source};
+use super::{cache::BaseImage, copy, kept, location::Location, source::Source};
 use crate::{
     error::{Context, Error, Kind, Result},
     event::{Event, Report, Task},
-    sys::newfile::{self, NewFile},
+    sys::{
+        self,
+        newfile::{self, NewFile},
+        room,
+    },
 };
 
 /// The permissions of an output. A provisioned image holds what the playbook put in, such as Ceph
@@ -117,7 +121,7 @@ impl WorkImage {
         let method = copy::copy(base.file(), new.file(), base.size(), &mut |at| {
             progress.at(at)
         })
-        .context(Kind::Host, failed)?;
+        .map_err(|error| no_room(error, new.file(), base, failed))?;
         report.tell(Event::Copied(method));
         Ok(WorkImage {
             new,
@@ -157,16 +161,18 @@ impl WorkImage {
         newfile::sync_dir(directory(&self.output)).context(Kind::Host, failed)
     }
 
-    /// Keeps it as it is, for looking into after a failure; returns its new name, the output's with
-    /// `.failed` behind it, and a number where that exists.
+    /// Keeps it as it is, for looking into after a failure, in place of one that was kept before. Returns its
+    /// new name ([`kept::name`]).
     ///
     /// # Errors
     /// [`Kind::Host`] when it cannot be given a name.
     pub fn keep(mut self) -> Result<PathBuf> {
-        self.give_to_owner().context(Kind::Host, || {
-            format!("cannot keep the image of {}", self.output.display())
-        })?;
-        self.name_uniquely("failed")
+        let kept = kept::name(&self.output);
+        let failed = || format!("cannot keep the image as {}", kept.display());
+        self.give_to_owner().context(Kind::Host, failed)?;
+        let name = kept.file_name().unwrap_or_default();
+        self.new.publish(name, true).context(Kind::Host, failed)?;
+        Ok(kept)
     }
 
     fn give_to_owner(&self) -> io::Result<()> {
@@ -196,6 +202,23 @@ impl WorkImage {
             }
         }
     }
+}
+
+/// The error of a copy that failed: with figures, if it was for lack of room.
+fn no_room(
+    error: io::Error,
+    file: &File,
+    base: &BaseImage,
+    what: impl FnOnce() -> String,
+) -> Error {
+    let full = sys::file::is_full(&error);
+    let error = Err::<(), _>(error).context(Kind::Host, what).unwrap_err();
+    if !full {
+        return error;
+    }
+    let taken = |file: &File| file.metadata().map_or(0, |meta| meta.blocks() * 512);
+    let more = taken(base.file()).saturating_sub(taken(file));
+    error.better_hint(room::hint(file, Some(more), "name another --output"))
 }
 
 fn directory(output: &Path) -> &Path {

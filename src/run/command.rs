@@ -51,7 +51,7 @@ pub fn run(plan: &CommandPlan, command: Vec<String>, verbose: bool, ui: &Ui) -> 
                 }
             }),
         };
-        let code = ended?.shell_code();
+        let code = ended?.0.shell_code();
         closed?;
         Ok(code as u8)
     })

@@ -33,7 +33,7 @@ async fn make(
     let command = outstanding.command();
     let shown = command.join(" ");
     let job = session::command(session.dir(), facts, command, Vec::new());
-    match session.run(job).await?.shell_code() {
+    match session.run(job).await?.0.shell_code() {
         0 => Ok(()),
         code => Err(Error::new(
             Kind::Playbook,

@@ -24,7 +24,7 @@ use crate::{
     stage::{
         facts::Facts,
         handle::Output,
-        protocol::{FILES, Job},
+        protocol::{FILES, Job, NOTE},
         warm::Library,
     },
     sys::{children::Ending, command},
@@ -102,6 +102,8 @@ impl AnsibleCommand {
         let folder = dir.join(FILES);
         let bundle = self.around.bundle(&folder);
         let ours = bundle.join(bundle::CONNECTION_PLUGINS);
+        let ours = (plan.executor == Executor::Fast).then_some(ours);
+        let plugin = ours.as_ref().map(|folder| folder.join("chroot.py"));
         let play = Play {
             playbook: &plan.playbook.path(&bundle),
             host_name: &plan.host_name,
@@ -114,6 +116,8 @@ impl AnsibleCommand {
             verbosity: plan.verbosity,
             arguments: &plan.arguments,
             connection: &connection,
+            plugin: plugin.as_deref(),
+            note: &folder.join(NOTE),
         };
         let mut files = play.files();
         if self.around.data_dir.is_none() {
@@ -128,10 +132,10 @@ impl AnsibleCommand {
             &self.around.env,
             &Setting {
                 cwd: &self.around.cwd,
-                local_temp: &folder.join("tmp"),
+                folder: &folder,
                 secrets: !self.secrets.is_empty(),
                 secret_names: &plan.secret_variables(),
-                connection_plugins: (plan.executor == Executor::Fast).then_some(&*ours),
+                connection_plugins: ours.as_deref(),
                 terminal: io::stdout().is_terminal(),
             },
         );
@@ -172,7 +176,7 @@ pub fn verdict(ending: Ending) -> Result<()> {
             Kind::Playbook,
             format!("ansible-playbook ended with exit code {code}"),
         )
-        .hint("what failed is above; --on-error keep keeps the image for a look")),
+        .hint("what failed is above; docs/limits.md tells what a chroot cannot do; --on-error keep keeps the image for a look")),
         Ending::Signal(number) => Err(Error::new(
             Kind::Playbook,
             format!("ansible-playbook was killed by signal {number}"),

@@ -7,16 +7,28 @@ mod deferred;
 mod job;
 mod opened;
 pub mod playbook;
+mod reached;
 mod session;
 mod signals;
 
-use crate::error::{Error, Result};
+use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
+
+use crate::error::{Context, Error, Kind, Result};
 
 /// Refuses to go on without root: mounting and loop devices need it.
 fn need_root() -> Result<()> {
     if nix::unistd::geteuid().is_root() {
-        return Ok(());
+        return lift_limit_of_files();
     }
     Err(Error::host("pichroot mounts the image, which needs root")
         .hint("run it with sudo; the output will belong to you"))
+}
+
+/// By a limit of the size of files (`ulimit -f`) the kernel would end whatever writes into the image, without a word.
+fn lift_limit_of_files() -> Result<()> {
+    setrlimit(Resource::RLIMIT_FSIZE, RLIM_INFINITY, RLIM_INFINITY)
+        .context(Kind::Host, || {
+            "cannot lift the limit of the size of files".into()
+        })
+        .map_err(|error| error.hint("start pichroot where `ulimit -f` says unlimited"))
 }

@@ -5,15 +5,16 @@ use std::io;
 use super::{
     deferred,
     job::{self, AnsibleCommand},
-    need_root,
+    need_root, reached,
     session::Session,
     signals::{Signals, block_on},
 };
 use crate::{
+    ansible::guard,
     config::{AnsiblePlan, OnError, Surroundings},
     error::{Kind, Result},
     event::{Event, Report, Starts},
-    image::{self, Cache, WorkImage, check_may_write},
+    image::{self, Cache, WorkImage, check_may_write, kept},
     ui::{Ui, relay},
 };
 
@@ -63,23 +64,41 @@ impl Run {
                 WorkImage::create(&base, &output, force, owner, &report)
             })
             .await?;
-        match self.provision(&work, signals, ui).await {
+        let mut start_at_task = None;
+        match self.provision(&work, signals, ui, &mut start_at_task).await {
             Ok(()) if plan.changes_nothing => Ok(()),
             Ok(()) => {
                 work.publish()?;
+                if plan.resume {
+                    kept::remove(&plan.output);
+                }
                 ui.tell(Event::Made(plan.output.clone()));
                 Ok(())
             }
             Err(error) if plan.on_error == OnError::Keep => {
-                ui.tell(Event::Kept(work.keep()?));
+                let kept = work.keep()?;
+                let playbook = plan.playbook.name().display().to_string();
+                let record = kept::Record {
+                    playbook,
+                    start_at_task,
+                };
+                record.write(&plan.output, self.owner)?;
+                ui.tell(Event::Kept(kept));
                 Err(error)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Runs the playbook in the work image; it is unmounted and checked afterwards.
-    async fn provision(&self, work: &WorkImage, signals: Signals, ui: &Ui) -> Result<()> {
+    /// Runs the playbook in the work image; it is unmounted and checked afterwards. Where a task fails it becomes
+    /// `start_at_task`.
+    async fn provision(
+        &self,
+        work: &WorkImage,
+        signals: Signals,
+        ui: &Ui,
+        start_at_task: &mut Option<String>,
+    ) -> Result<()> {
         let plan = &self.plan;
         // Without what may be secret in a URL.
         let name = plan.image.source.location.to_string();
@@ -95,7 +114,12 @@ impl Run {
             tokio::spawn(relay(stdout, io::stdout(), ui.redactor())),
             tokio::spawn(relay(stderr, io::stderr(), ui.redactor())),
         );
-        let mut ended = session.run(job).await.and_then(job::verdict);
+        let mut note = guard::Note::default();
+        let mut ended = session.run(job).await.and_then(|(ending, text)| {
+            note = guard::Note::read(&text.unwrap_or_default());
+            *start_at_task = note.failed.take();
+            job::verdict(ending)
+        });
         let kept = plan.on_error == OnError::Keep;
         if ended.is_ok() {
             ended = deferred::finish(&mut session, &facts, kept, ui).await;
@@ -120,9 +144,6 @@ impl Run {
         ended?;
         let (used, starts) = closed?;
         ui.tell(Event::Started(starts));
-        if !used && !plan.changes_nothing {
-            ui.tell(Event::NothingRun(plan.host_name.clone()));
-        }
-        Ok(())
+        reached::check(plan, note, used, ui)
     }
 }

@@ -77,18 +77,18 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Runs `job` to its end. A signal to us ends it, and is the error.
-    pub async fn run(&mut self, job: Job) -> Result<Ending> {
+    /// Runs `job` to its end; how that was, and the note that it left. A signal to us ends it, and is the error.
+    pub async fn run(&mut self, job: Job) -> Result<(Ending, Option<String>)> {
         self.handle.order(&Order::Run(job))?;
         let mut stopped = None;
         loop {
             tokio::select! {
                 event = self.handle.event() => match self.pass_on(event?) {
                     None => {}
-                    Some(Event::Ended(_)) if stopped.is_some() => {
+                    Some(Event::Ended { .. }) if stopped.is_some() => {
                         return Err(stopped.expect("checked"));
                     }
-                    Some(Event::Ended(ending)) => return Ok(ending),
+                    Some(Event::Ended { ending, note }) => return Ok((ending, note)),
                     Some(other) => return Err(out_of_step(&other)),
                 },
                 number = self.signals.next() => {

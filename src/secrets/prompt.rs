@@ -122,14 +122,15 @@ mod tests {
         let (mut master, slave) = (File::from(pty.master), File::from(pty.slave));
         let before = termios::tcgetattr(&slave).unwrap();
         let mut screen = vec![0; 256];
-        let answer = std::thread::scope(|scope| {
+        let (answer, prompt) = std::thread::scope(|scope| {
             let asking = scope.spawn(|| read_hidden(&slave, "pw"));
-            // Once the prompt is seen the mode is set, so nothing typed is flushed.
-            let seen = master.read(&mut screen).unwrap();
-            assert_eq!(&screen[..seen], b"pw: ");
+            // Once the prompt is seen the mode is set, so nothing typed is flushed. It may come in parts.
+            let mut prompt = [0; 4];
+            master.read_exact(&mut prompt).unwrap();
             master.write_all(keys).unwrap();
-            asking.join().unwrap()
+            (asking.join().unwrap(), prompt)
         });
+        assert_eq!(&prompt, b"pw: ");
         let seen = master.read(&mut screen).unwrap();
         let after = termios::tcgetattr(&slave).unwrap();
         assert_eq!(after.local_flags, before.local_flags);

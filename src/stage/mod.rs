@@ -9,10 +9,13 @@
 mod boot;
 pub mod check;
 pub mod directory;
+pub mod disk;
 pub mod executor;
 pub mod facts;
+mod fullness;
 pub mod handle;
 pub mod job;
+mod leaks;
 pub mod mounts;
 pub mod older;
 pub mod outstanding;

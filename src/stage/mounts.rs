@@ -7,12 +7,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{directory, facts, partition::Mounted, subvolumes};
+use super::{directory, disk, facts, partition::Mounted, subvolumes};
 use crate::{
-    disk::{FsKind, Layout, Mount, Volume, layout},
+    chroot::disk::Disk,
+    disk::{DiskName, FsKind, Layout, Mount, Volume, layout},
     error::{Context, Error, Kind, Result},
     event::Event,
-    sys::inroot::{Root, path_of},
+    sys::{
+        inroot::{Root, path_of},
+        loopdev::LoopDevice,
+    },
 };
 
 /// The mounted image. To be ended by [`Mounts::close`]; the kernel does it if we are killed.
@@ -23,7 +27,13 @@ pub struct Mounts {
     /// The image's file.
     image: File,
     volumes: Vec<Volume>,
+    /// What the image calls its disk.
+    name: DiskName,
+    /// What the root is mounted with.
+    root_options: Vec<String>,
     mounted: Vec<Mounted>,
+    /// Devices by which its programs can read it.
+    shown: Vec<LoopDevice>,
     /// What the user should know of the file systems.
     notes: Vec<Event>,
 }
@@ -55,7 +65,10 @@ impl Mounts {
                 .try_clone()
                 .context(Kind::Other, || "cannot share the image file".into())?,
             volumes: volumes.to_vec(),
+            name: DiskName::likely(volumes),
+            root_options: Vec::new(),
             mounted: Vec::new(),
+            shown: Vec::new(),
             notes: Vec::new(),
         };
         let layout = match given {
@@ -67,14 +80,8 @@ impl Mounts {
             }
             None => mounts.find_root()?,
         };
-        for entry in &layout.mounts[1..] {
-            match mounts.mount(entry) {
-                Err(error) if entry.may_fail && error.kind() == Kind::Image => {
-                    mounts.notes.push(Event::MayFail(error.to_string()));
-                }
-                mounted => mounted?,
-            }
-        }
+        mounts.mount_others(&layout)?;
+        mounts.name_disk(&layout)?;
         let skipped = layout.skipped.iter().filter(|s| s.warn);
         let skipped = skipped.map(|s| Event::NotMounted {
             line: s.line,
@@ -86,9 +93,23 @@ impl Mounts {
         Ok((mounts, given.is_none().then_some(layout)))
     }
 
+    /// Mounts all but the root.
+    fn mount_others(&mut self, layout: &Layout) -> Result<()> {
+        for entry in &layout.mounts[1..] {
+            match self.mount(entry) {
+                Err(error) if entry.may_fail && error.kind() == Kind::Image => {
+                    self.notes.push(Event::MayFail(error.to_string()));
+                }
+                mounted => mounted?,
+            }
+        }
+        Ok(())
+    }
+
     /// Mounts the candidates one by one until one has the content of a root.
     fn find_root(&mut self) -> Result<Layout> {
         let mut refused = BTreeMap::new();
+        let mut hint = None;
         for number in layout::root_candidates(&self.volumes) {
             match self.try_root(number) {
                 Ok(true) => return self.layout_of(number),
@@ -97,6 +118,7 @@ impl Mounts {
                 }
                 Err(error) if error.kind() == Kind::Image => {
                     refused.insert(number, error.to_string());
+                    hint = hint.or(error.hint_text().map(str::to_owned));
                 }
                 Err(error) => return Err(error),
             }
@@ -110,12 +132,49 @@ impl Mounts {
             }
         });
         let why = why.collect::<Vec<_>>().join("; ");
-        Err(
-            Error::image(format!("no Linux root in the image: {why}")).hint(
-                "if one of its partitions is the root, name it in pichroot.yml, as in `image: {layout: {2: /}}`; what \
-                 is encrypted, or cannot be changed, has to be copied to a file system of its own first",
-            ),
-        )
+        let none = Error::image(format!("no Linux root in the image: {why}"));
+        // What is wrong with a partition that may be the root comes before looking for it elsewhere.
+        let none = match hint {
+            Some(hint) => none.hint(hint),
+            None => none,
+        };
+        Err(none.hint(
+            "if one of its partitions is the root, name it in pichroot.yml, as in `image: {layout: {2: /}}`; what \
+             is encrypted, or cannot be changed, has to be copied to a file system of its own first",
+        ))
+    }
+
+    /// Mounts everything again if the image calls its disk otherwise than it did seem.
+    fn name_disk(&mut self, layout: &Layout) -> Result<()> {
+        let name = disk::name(&Root::open(&self.root)?);
+        if name == self.name {
+            return Ok(());
+        }
+        while let Some(last) = self.mounted.pop() {
+            last.unmount(&self.image)?;
+        }
+        self.name = name;
+        // What there was to say of them has been said.
+        let notes = self.notes();
+        let options = self.root_options.clone();
+        self.mount_root(layout.mounts[0].partition, &options)?;
+        self.mount_others(layout)?;
+        self.notes = notes;
+        Ok(())
+    }
+
+    /// Attaches devices by which programs of the image can read its disk, and nothing else.
+    pub fn show_disk(&mut self) -> Result<Disk> {
+        let nodes = directory::nodes();
+        let (disk, devices) = disk::show(
+            &self.image,
+            &self.volumes,
+            &self.mounted,
+            &self.name,
+            &nodes,
+        )?;
+        self.shown = devices;
+        Ok(disk)
     }
 
     /// Mounts partition `number` as the root; whether it is one.
@@ -159,6 +218,7 @@ impl Mounts {
             line: None,
             may_fail: false,
         };
+        self.root_options = entry.options.clone();
         self.mount(&entry)
     }
 
@@ -182,7 +242,8 @@ impl Mounts {
             may_fail: false,
         };
         let nodes = directory::nodes();
-        let (mounted, _) = Mounted::mount(&self.image, volume, &entry, &aside, &nodes)?;
+        let name = self.name.partition(number);
+        let (mounted, _) = Mounted::mount(&self.image, volume, &entry, &aside, &nodes, &name)?;
         let found = Root::open(&aside).map(|root| with(&root));
         mounted.unmount(&self.image)?;
         found
@@ -221,14 +282,19 @@ impl Mounts {
             let (at, handle) = self.mount_point(entry)?;
             (at, Some(handle))
         };
+        let name = self.name.partition(entry.partition);
         let same = self.mounted.iter().find(|m| m.number == entry.partition);
-        if let Some(again) = same.map(|m| m.again(entry, &at)).transpose()?.flatten() {
+        if let Some(again) = same
+            .map(|m| m.again(entry, &at, &name))
+            .transpose()?
+            .flatten()
+        {
             self.mounted.push(again);
             return Ok(());
         }
         let volume = find(&self.volumes, entry.partition)?;
-        let (mounted, repaired) =
-            Mounted::mount(&self.image, volume, entry, &at, &directory::nodes())?;
+        let nodes = directory::nodes();
+        let (mounted, repaired) = Mounted::mount(&self.image, volume, entry, &at, &nodes, &name)?;
         self.mounted.push(mounted);
         self.notes.extend(repaired);
         Ok(())
@@ -273,6 +339,7 @@ impl Mounts {
     /// data before it knows of room for them. [`Kind::Teardown`] when something cannot be unmounted;
     /// what could be is.
     pub fn close(mut self) -> Result<Vec<Event>> {
+        self.shown.clear();
         let mut warnings = Vec::new();
         let mut first_error = None;
         while let Some(last) = self.mounted.pop() {

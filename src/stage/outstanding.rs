@@ -1,4 +1,4 @@
-//! Asking the executor for what programs in the chroot have put off.
+//! Asking the executor for what programs in the chroot have put off, and what was done otherwise for them.
 
 use std::{
     fs::File,
@@ -9,6 +9,7 @@ use std::{
 
 use crate::{
     chroot::{
+        initramfs_modules,
         plan::ChrootPlan,
         protocol::{Ask, Fetch, Reply},
         shortcuts::initramfs::{self, MAX_RECORD, Outstanding, RECORD},
@@ -22,7 +23,7 @@ use crate::{
 /// # Errors
 /// When what was noted is gone: then something may be missing in the image.
 pub fn ask(dir: &Path) -> Result<Vec<Outstanding>> {
-    let record = fetch(dir)
+    let record = fetch(dir, RECORD)
         .context(Kind::Playbook, || {
             format!("cannot read {RECORD} in the image, which tells of which kernel the initramfs is to be made")
         })
@@ -32,10 +33,16 @@ pub fn ask(dir: &Path) -> Result<Vec<Outstanding>> {
     initramfs::read(&record)
 }
 
-fn fetch(dir: &Path) -> io::Result<String> {
+/// Whether an initramfs has most modules, where the image says that it be made for one machine.
+pub fn replaced_modules(dir: &Path) -> bool {
+    // The file is not there otherwise.
+    fetch(dir, initramfs_modules::RECORD).is_ok()
+}
+
+fn fetch(dir: &Path, path: &str) -> io::Result<String> {
     let executor = UnixStream::connect(ChrootPlan::socket(dir))?;
     let (from, to) = io::pipe()?;
-    let path = RECORD.to_owned();
+    let path = path.to_owned();
     let ask = Ask::Fetch(Fetch { path });
     frame::send(&executor, &ask.request(), &[to.as_raw_fd()])?;
     drop(to);

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,7 +19,7 @@ use crate::{
     sys::{
         command, kernel,
         loopdev::{LoopDevice, Window},
-        mount, trim,
+        mount, room, trim,
     },
 };
 
@@ -45,13 +46,16 @@ enum By {
         /// Its root directory, open since it was mounted: syncfs(2) tells each descriptor of the
         /// writes that failed since it was opened (Linux 5.8).
         watch: File,
+        /// How many errors the kernel knew in it then.
+        errors: u64,
     },
     Ourselves(FatMount),
 }
 
 impl Mounted {
     /// Mounts `volume` of `image`, as `entry` says, on the directory `at`, after a check as at a
-    /// boot; says what that has repaired. Nodes of loop devices are made in `nodes`.
+    /// boot; says what that has repaired. Nodes of loop devices are made in `nodes`; programs of the image find that
+    /// it is mounted from `name`, below /dev.
     ///
     /// # Errors
     /// [`Kind::Image`] when the file system is damaged or unknown to the kernel.
@@ -61,6 +65,7 @@ impl Mounted {
         entry: &Mount,
         at: &Path,
         nodes: &Path,
+        name: &str,
     ) -> Result<(Self, Option<Event>)> {
         let window = Window {
             start: volume.partition.start,
@@ -68,14 +73,20 @@ impl Mounted {
             read_only: false,
         };
         let device = LoopDevice::attach(image, window, nodes)?;
-        let repaired = check::at_boot(device.node(), entry.kind, entry.partition)?;
+        let repaired = check::at_boot(&device, entry.kind, entry.partition)?;
         let by = if entry.kind.is_fat() && !kernel_has("vfat") {
             let file = image
                 .try_clone()
                 .context(Kind::Other, || "cannot share the image file".into())?;
-            By::Ourselves(fat::mount(file, window.start, window.size, at)?)
+            By::Ourselves(fat::mount(
+                file,
+                window.start,
+                window.size,
+                at,
+                &Path::new("/dev").join(name),
+            )?)
         } else {
-            by_kernel(Arc::new(device), entry, at)?
+            by_kernel(Arc::new(device), entry, at, name)?
         };
         let mounted = Mounted {
             number: entry.partition,
@@ -85,37 +96,74 @@ impl Mounted {
         Ok((mounted, repaired))
     }
 
+    /// The minor number of the loop device that the kernel serves it from.
+    pub fn device(&self) -> Option<u32> {
+        match &self.by {
+            By::Kernel { device, .. } => Some(device.number()),
+            By::Ourselves(_) => None,
+        }
+    }
+
     /// Mounts another part of the same file system, as `entry` says, on the directory `at`; `None` if we serve it
     /// ourselves.
-    pub fn again(&self, entry: &Mount, at: &Path) -> Result<Option<Self>> {
+    pub fn again(&self, entry: &Mount, at: &Path, name: &str) -> Result<Option<Self>> {
         let By::Kernel { device, .. } = &self.by else {
             return Ok(None);
         };
         Ok(Some(Mounted {
             number: entry.partition,
             place: entry.at.clone(),
-            by: by_kernel(device.clone(), entry, at)?,
+            by: by_kernel(device.clone(), entry, at, name)?,
         }))
     }
 
     /// Writes everything out and zeroes what is free, so that nothing deleted stays in `image`.
-    /// Returns a warning when it cannot do the latter. Our own FAT does both when it is unmounted.
+    /// Returns warnings: when it cannot do the latter, and when there is no room left. Our own FAT does both when it is
+    /// unmounted.
     ///
     /// # Errors
     /// [`Kind::Host`] when something that was written did not get into the image: the kernel takes
     /// data before it knows of room for them.
-    pub fn write_out(&self, image: &File) -> Result<Option<Event>> {
+    pub fn write_out(&self, image: &File) -> Result<Vec<Event>> {
         let By::Kernel { watch, .. } = &self.by else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
-        syncfs(watch).map_err(|errno| lost(self.number, image, errno.into()))?;
-        let number = self.number;
-        Ok(trim::free_blocks(watch)
+        let partition = self.number;
+        let synced = syncfs(watch).map_err(|errno| lost(partition, image, errno.into()));
+        match (synced, self.damaged()) {
+            // No room comes first: it may be what the kernel calls an error.
+            (Err(lost), _) if is_full(image) => return Err(lost),
+            (_, Some(damaged)) => return Err(damaged),
+            (synced, None) => synced?,
+        }
+        let not_trimmed = trim::free_blocks(watch)
             .err()
             .map(|error| Event::NotTrimmed {
-                partition: number,
+                partition,
                 why: error.to_string(),
-            }))
+            });
+        let full = fstatvfs(watch).ok().and_then(|state| {
+            // Some file systems do not count inodes.
+            let inodes = state.files() > 0 && state.files_free() == 0;
+            let full = inodes || state.blocks_free() == 0;
+            full.then_some(Event::Full { partition, inodes })
+        });
+        Ok(not_trimmed.into_iter().chain(full).collect())
+    }
+
+    /// The error for a file system in which the kernel has found one since it was mounted.
+    fn damaged(&self) -> Option<Error> {
+        let By::Kernel { device, errors, .. } = &self.by else {
+            return None;
+        };
+        (kernel::file_system_errors(device.node()) > *errors).then(|| {
+            Error::image(format!(
+                "the file system of partition {} is damaged: the kernel found an error in it when it was used, \
+                 and made it read-only",
+                self.number
+            ))
+            .hint("get the image again, or repair a copy of it with `e2fsck -f`; this machine's disk is not at fault")
+        })
     }
 
     /// Unmounts it.
@@ -129,6 +177,7 @@ impl Mounted {
                 mount,
                 device,
                 watch,
+                ..
             } => {
                 // An open file would keep it from being unmounted.
                 drop(watch);
@@ -142,13 +191,18 @@ impl Mounted {
     }
 }
 
-fn by_kernel(device: Arc<LoopDevice>, entry: &Mount, at: &Path) -> Result<By> {
+fn by_kernel(device: Arc<LoopDevice>, entry: &Mount, at: &Path, name: &str) -> Result<By> {
     let flags = MountFlags::NODEV | MountFlags::NOATIME;
     let kind = entry.kind.mount_type().unwrap_or("auto");
-    mount::device(device.node(), kind, at, flags, &options(entry))
+    let source = mount::Named {
+        node: device.node(),
+        name,
+    };
+    mount::device(&source, kind, at, flags, &options(entry))
         .map_err(|error| error.hint(mount_hint(kind)))?;
     Ok(By::Kernel {
         mount: mount::Mounted::at(at)?,
+        errors: kernel::file_system_errors(device.node()),
         device,
         watch: File::open(at).context(Kind::Image, || format!("cannot open {}", at.display()))?,
     })
@@ -157,20 +211,40 @@ fn by_kernel(device: Arc<LoopDevice>, entry: &Mount, at: &Path) -> Result<By> {
 /// The error for data that did not get into partition `number`. The loop device makes an
 /// I/O error of most that can happen to the image's file, so that is looked into.
 fn lost(number: u32, image: &File, error: std::io::Error) -> Error {
-    let full =
-        fstatvfs(image).is_ok_and(|state| state.blocks_available() * state.fragment_size() < FULL);
+    let full = is_full(image);
     let error = match full {
         true => Errno::ENOSPC.into(),
         false => error,
     };
+    let disk_fails = image.sync_all().is_err();
     let lost: Result<()> = Err(error).context(Kind::Host, || {
         format!("what was written to partition {number} did not all get into the image")
     });
     let error = lost.unwrap_err();
-    match full {
-        true => error.hint("free some space where the output goes, or name another --output"),
-        false => error.hint("see the kernel's log, `dmesg`, for what is wrong with the disk"),
+    match (full, disk_fails) {
+        (true, _) => error.better_hint(room::hint(
+            image,
+            Some(image_needs(image)),
+            "name another --output",
+        )),
+        (_, true) => error.hint("see the kernel's log, `dmesg`, for what is wrong with the disk"),
+        (_, false) => error.hint(
+            "this machine's disk takes what is written, so the file system in the image may be damaged: see the \
+             kernel's log, `dmesg`, and check a copy of the image",
+        ),
     }
+}
+
+/// Whether there is no room for the image's file to grow.
+fn is_full(image: &File) -> bool {
+    room::free(image).is_some_and(|free| free < FULL)
+}
+
+/// How much the image's file may still grow, in bytes.
+fn image_needs(image: &File) -> u64 {
+    image
+        .metadata()
+        .map_or(0, |meta| meta.len().saturating_sub(meta.blocks() * 512))
 }
 
 /// Mount options: those of the fstab that decide what is seen, and what keeps a bad image from

@@ -6,7 +6,7 @@
 use std::{
     fs::File,
     os::unix::{fs::symlink, net::UnixStream},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use nix::{
@@ -23,6 +23,8 @@ use super::{
     boot, check, directory,
     executor::{self, Executor},
     facts::{self, Facts},
+    fullness::Watch,
+    leaks,
     mounts::Mounts,
     protocol::{Event, Order, StagePlan},
     serve,
@@ -30,7 +32,12 @@ use super::{
 };
 use crate::{
     chroot::{
-        client, placeholders::Placeholders, plan::ChrootPlan, services, shortcuts::Shortcuts,
+        client,
+        covers::{Covers, cover::Covering},
+        placeholders::Placeholders,
+        plan::ChrootPlan,
+        room, services,
+        shortcuts::Shortcuts,
     },
     emulation::{self, Mode, arch::Arch},
     error::{Context, Error, Kind, Result},
@@ -75,6 +82,7 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
     let Some((Order::Open(plan), _)) = first else {
         return Err(Error::other("no orders"));
     };
+    let started = SystemTime::now();
     let (mut mounts, by_fstab) = Mounts::open(image, &plan.volumes, plan.settings.layout.as_ref())?;
     if let Some(layout) = by_fstab {
         let told = boot::mount(&mut mounts, &layout)?;
@@ -86,11 +94,20 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         .into_iter()
         .map(|(number, _)| number)
         .collect::<Vec<_>>();
-    let used = use_image(supervisor, &plan, &mounts);
+    let used = use_image(supervisor, &plan, &mut mounts);
+    // Nothing runs in it any more. An output with such a name in it would be worse than none.
+    let clean = match used {
+        Ok(true) => leaks::search(
+            &Root::open(mounts.root())?,
+            &[mounts.root(), &directory::nodes()],
+            started,
+        ),
+        _ => Ok(()),
+    };
     // Whatever happened: unmounted is unmounted. The first failure is the one to report, except that
-    // writes which did not get into the image explain what failed before.
+    // writes which did not get into the image, or damage in it, explain what failed before.
     let used = match (used, mounts.close()) {
-        (Err(_), Err(lost)) if lost.kind() == Kind::Host => return Err(lost),
+        (Err(_), Err(lost)) if matches!(lost.kind(), Kind::Host | Kind::Image) => return Err(lost),
         (used, closed) => {
             let used = used?;
             supervisor.report(closed?)?;
@@ -98,12 +115,13 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         }
     };
     check::at_end(image, &plan.volumes, &numbers)?;
+    clean?;
     let starts = starts::read(&directory::path().join(place::FOLDER));
     supervisor.tell(&Event::Closed { used, starts })
 }
 
 /// From mounted to ready to be unmounted; whether any program was run in the image.
-fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Result<bool> {
+fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &mut Mounts) -> Result<bool> {
     let root = Root::open(mounts.root())?;
     let (possible, mut told) = plan.settings.shortcuts.possible_in(&root);
     let mut keeps = plan.settings.packages.is_some();
@@ -119,11 +137,24 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Resu
         packages: keeps,
         ..possible
     };
-    let placeholders = Placeholders::make(&root, services::wanted(&root, shortcuts))?;
-    let started = start(supervisor, plan, shortcuts, mounts, &root);
+    let no_room = |error| room::explain(&root, error);
+    let placeholders =
+        Placeholders::make(&root, services::wanted(&root, shortcuts)).map_err(no_room)?;
+    let (covers, covering, uncovered) = match Covers::put(&root, plan.settings.network) {
+        Ok(put) => put,
+        Err(error) => {
+            // The first failure is the one to report.
+            let _ = placeholders.remove();
+            return Err(no_room(error));
+        }
+    };
+    let started = supervisor
+        .report(uncovered)
+        .and_then(|()| start(supervisor, plan, (shortcuts, covering), mounts, &root));
     let served = started.and_then(|(executor, twinning)| {
         let place = (directory::path(), &root);
-        serve::until_close(supervisor, place, shortcuts, &executor, twinning)?;
+        let watch = Watch::of(&root, &mounts.places());
+        serve::until_close(supervisor, place, watch, shortcuts, &executor, twinning)?;
         let until_now = executor.use_until_now();
         if !until_now.left.is_empty() {
             let names = Vec::from_iter(until_now.left);
@@ -131,9 +162,10 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Resu
         }
         Ok(until_now.used)
     });
-    // Nothing may run in the chroot when the placeholders go.
+    // Nothing may run in the chroot when these go.
     end_everything()?;
-    let removed = placeholders.remove().map_err(|error| {
+    let removed = covers.take_away(&root).and(placeholders.remove());
+    let removed = removed.map_err(|error| {
         error.hint("an error in the image's file system makes it read-only: see `dmesg`")
     });
     let used = served?;
@@ -143,8 +175,8 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &Mounts) -> Resu
 fn start(
     supervisor: &Supervisor,
     plan: &StagePlan,
-    shortcuts: Shortcuts,
-    mounts: &Mounts,
+    (shortcuts, covering): (Shortcuts, Covering),
+    mounts: &mut Mounts,
     root: &Root,
 ) -> Result<(Executor, Option<Twinning>)> {
     let arch = facts::arch(root)?;
@@ -197,7 +229,9 @@ fn start(
             .then(|| directory::path().join(place::FOLDER)),
         network: plan.settings.network,
         term: plan.settings.term.clone(),
+        disk: mounts.show_disk()?,
         shortcuts,
+        covering,
         apt: packages.as_ref().map(packages::Proxy::apt_lines),
     })?;
     supervisor.report(warnings)?;

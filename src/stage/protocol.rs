@@ -66,6 +66,11 @@ pub struct Job {
 /// The folder of a job's files, below the stage's directory.
 pub const FILES: &str = "job";
 
+/// What a job may leave behind for the supervisor, below [`FILES`].
+pub const NOTE: &str = "note";
+/// The longest note, in bytes.
+pub const MAX_NOTE: u64 = 16 << 10;
+
 /// What the supervisor tells the stage.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,7 +94,12 @@ pub enum Event {
     /// The image is mounted and its programs run.
     Ready(Facts),
     /// The job ended.
-    Ended(Ending),
+    Ended {
+        /// How.
+        ending: Ending,
+        /// What it left in the file [`NOTE`], if that is there, is no longer than [`MAX_NOTE`] and is text.
+        note: Option<String>,
+    },
     /// What was put off to the end, where that is known.
     Outstanding(Result<Vec<Outstanding>, Failure>),
     /// Everything is unmounted and clean.

@@ -1,20 +1,22 @@
 //! The stage between opening and closing: it waits for orders, for the job and for the executor.
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
 use nix::sys::signal::Signal;
 use tokio::net::UnixStream;
 
 use super::{
     executor::Executor,
+    fullness::{self, Watch},
     job::Running,
     outstanding,
-    protocol::{Event, Order},
+    protocol::{Event, FILES, MAX_NOTE, NOTE, Order},
     supervisor::Supervisor,
 };
 use crate::{
     chroot::shortcuts::{Shortcuts, initramfs::Outstanding},
     error::{Context, Error, Kind, Result},
+    event,
     sys::{
         children::{Children, Ending},
         frame,
@@ -30,6 +32,7 @@ use crate::{
 pub(super) fn until_close(
     supervisor: &Supervisor,
     place: (&Path, &Root),
+    mut watch: Watch,
     shortcuts: Shortcuts,
     executor: &Executor,
     twinning: Option<Twinning>,
@@ -49,6 +52,8 @@ pub(super) fn until_close(
         let children = Children::reap()?;
         let mut executor_end = children.ending_of(executor.pid);
         let mut job: Option<Running> = None;
+        let mut looks = tokio::time::interval(fullness::EVERY);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 order = frame::receive_async(&orders, &mut incoming) => {
@@ -71,7 +76,12 @@ pub(super) fn until_close(
                             };
                             supervisor.tell(&Event::Outstanding(outstanding))?;
                         }
-                        Some(Order::Close) => return Ok(()),
+                        Some(Order::Close) => {
+                            if outstanding::replaced_modules(dir) {
+                                supervisor.report([event::Event::InitramfsModules])?;
+                            }
+                            return Ok(());
+                        }
                         Some(Order::Open(_)) | None => {
                             return Err(Error::other("the stage lost its orders"));
                         }
@@ -84,8 +94,14 @@ pub(super) fn until_close(
                 },
                 ended = end_of(&mut job) => {
                     job = None;
-                    supervisor.tell(&Event::Ended(ended?))?;
+                    let ending = ended?;
+                    watch.look();
+                    if ending != Ending::Code(0) {
+                        supervisor.report(watch.little())?;
+                    }
+                    supervisor.tell(&Event::Ended { ending, note: note(dir) })?;
                 }
+                _ = looks.tick(), if job.is_some() => watch.look(),
                 _ = &mut executor_end => {
                     return Err(Error::other("the executor of the image was killed")
                         .hint("did something in the image use up all memory? see the kernel's log"));
@@ -109,6 +125,17 @@ fn still_wanted(
         }
     }
     Ok(wanted)
+}
+
+/// The job's note, where it left one.
+fn note(dir: &Path) -> Option<String> {
+    let path = dir.join(FILES).join(NOTE);
+    let mut text = String::new();
+    let file = std::fs::File::open(&path).ok()?;
+    file.take(MAX_NOTE + 1).read_to_string(&mut text).ok()?;
+    // It is of this job alone.
+    let _ = std::fs::remove_file(path);
+    (text.len() as u64 <= MAX_NOTE).then_some(text)
 }
 
 /// The end of the job; without one, waits for ever.

@@ -1,9 +1,17 @@
 //! Starts short helper programs, captures what they print, and puts it into the error.
 //!
-//! For programs that end soon by themselves (e2fsck, fsck.vfat). Long-lived children, which need
+//! For programs that end soon by themselves; those that read an image's bytes are in [`super::bounded`]. Long-lived children, which need
 //! signals and process groups, are started by the stage and the executor.
 
-use std::{ffi::OsString, path::Path, process::Output, time::Duration};
+use std::{
+    ffi::OsString,
+    io::{self, Read},
+    path::Path,
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::{Duration, Instant},
+};
 
 use crate::error::{Context, Error, Kind, Result};
 
@@ -43,32 +51,88 @@ pub struct Surroundings<'a> {
     pub limit: Duration,
 }
 
-/// As [`output`], but in other surroundings than ours.
+/// As [`output`], but in other surroundings than ours, and with a limit: apt, for one, reads what a stranger's
+/// archives give it.
 ///
 /// # Errors
-/// Also when it took too long.
+/// Also when it took too long, or printed too much.
 pub fn output_in(around: &Surroundings, program: &Path, args: &[OsString]) -> Result<Output> {
     let failed = || format!("cannot run {}", shell_line(program, args));
-    let started = duct::cmd(program.as_os_str(), args)
-        .stdin_null()
-        .stdout_capture()
-        .stderr_capture()
-        .unchecked()
-        .dir(around.dir)
-        .full_env(around.env.iter().cloned())
-        .start()
+    let deadline = Instant::now() + around.limit;
+    let mut child = Command::new(program)
+        .args(args)
+        .env_clear()
+        .envs(around.env.iter().cloned())
+        .current_dir(around.dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .context(Kind::Host, failed)?;
-    let ended = started.wait_timeout(around.limit);
-    if let Some(output) = ended.context(Kind::Host, failed)? {
-        return Ok(output.clone());
+    let stdout = read_in_thread(child.stdout.take().expect("it is piped"));
+    let stderr = read_in_thread(child.stderr.take().expect("it is piped"));
+    let left = || deadline.saturating_duration_since(Instant::now());
+    let read = |from: Receiver<io::Result<Vec<u8>>>| from.recv_timeout(left()).ok();
+    // Both at once, each on its thread; whoever prints without end is not waited for.
+    let ended = match (read(stdout), read(stderr)) {
+        (Some(stdout), Some(stderr)) => {
+            let (stdout, stderr) = (
+                stdout.context(Kind::Host, failed)?,
+                stderr.context(Kind::Host, failed)?,
+            );
+            if stdout.len().max(stderr.len()) as u64 == MOST {
+                Err(format!("printed more than {} MiB", MOST >> 20))
+            } else {
+                match wait_until(&mut child, deadline).context(Kind::Host, failed)? {
+                    Some(status) => Ok(Output {
+                        status,
+                        stdout,
+                        stderr,
+                    }),
+                    None => Err(too_long(around.limit)),
+                }
+            }
+        }
+        _ => Err(too_long(around.limit)),
+    };
+    ended.map_err(|over| {
+        // It may have ended by itself meanwhile.
+        let _ = child.kill().and_then(|()| child.wait());
+        Error::host(format!("{} {over}", shell_line(program, args)))
+    })
+}
+
+/// How much [`output_in`] reads of either stream, in bytes.
+const MOST: u64 = 64 << 20;
+
+/// Reads to the end, or so far as is allowed; then the pipe is closed.
+fn read_in_thread(from: impl Read + Send + 'static) -> Receiver<io::Result<Vec<u8>>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = from.take(MOST).read_to_end(&mut bytes);
+        // Nobody hears it after the time is over.
+        let _ = sender.send(read.map(|_| bytes));
+    });
+    receiver
+}
+
+/// What is said of a program that went over its time.
+pub(super) fn too_long(limit: Duration) -> String {
+    format!("took longer than {} s", limit.as_secs_f32())
+}
+
+/// The exit of `child`, if it ends before the deadline.
+pub(super) fn wait_until(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+        thread::sleep(Duration::from_millis(5));
     }
-    // It may have ended by itself meanwhile.
-    let _ = started.kill();
-    Err(Error::host(format!(
-        "{} took longer than {} s",
-        shell_line(program, args),
-        around.limit.as_secs()
-    )))
 }
 
 /// The error for a helper that ended badly: its command line, exit and last words.
@@ -138,6 +202,24 @@ mod tests {
         assert_eq!(out.stdout, b"/\n");
         let error = output_in(&around(10), sh, &["-c".into(), "exec sleep 60".into()]);
         assert!(error.unwrap_err().to_string().contains("took longer"));
+    }
+
+    #[test]
+    fn a_program_that_prints_without_end_is_ended() {
+        let around = Surroundings {
+            dir: Path::new("/"),
+            env: &[],
+            limit: Duration::from_secs(60),
+        };
+        let sh = Path::new("/bin/sh");
+        let error = output_in(&around, sh, &["-c".into(), "exec cat /dev/zero".into()]);
+        let error = error.unwrap_err().to_string();
+        assert!(error.ends_with("printed more than 64 MiB"), "{error}");
+        // Both streams, and more than a pipe holds.
+        let script = "head -c 200000 /dev/zero >&2; head -c 300000 /dev/zero; exit 3";
+        let out = output_in(&around, sh, &["-c".into(), script.into()]).unwrap();
+        assert_eq!((out.stdout.len(), out.stderr.len()), (300_000, 200_000));
+        assert_eq!(out.status.code(), Some(3));
     }
 
     #[test]

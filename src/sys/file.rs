@@ -109,6 +109,14 @@ pub fn start_writeback(file: &File, range: Range<u64>) {
     }
 }
 
+/// Whether `error` says that there is no room, or that a quota is used up.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
 /// Whether the program has file capabilities, so that the kernel gives it privileges when it starts.
 ///
 /// What cannot be asked counts as having some, but for a file system without attributes.

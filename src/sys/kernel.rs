@@ -1,6 +1,6 @@
 //! What the running kernel is and has.
 
-use std::{fmt, fs};
+use std::{fmt, fs, path::Path};
 
 /// A kernel's version, without what a distribution appends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +40,15 @@ pub fn has_file_system(kind: &str) -> bool {
         list.lines()
             .any(|line| line.split_whitespace().last() == Some(kind))
     })
+}
+
+/// How many errors the kernel has met in the ext4 that is mounted from the device with this node; 0 for other
+/// file systems, which do not tell.
+pub fn file_system_errors(node: &Path) -> u64 {
+    let name = node.file_name().unwrap_or_default();
+    let path = Path::new("/sys/fs/ext4").join(name).join("errors_count");
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.trim().parse().unwrap_or(0)
 }
 
 /// Whether `modprobe` could load this module; nothing is loaded.

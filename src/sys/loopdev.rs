@@ -21,7 +21,7 @@ use nix::{
 use crate::error::{Context, Error, Kind, Result};
 
 /// The major number of loop devices (Documentation/admin-guide/devices.txt).
-const LOOP_MAJOR: u64 = 7;
+pub const LOOP_MAJOR: u64 = 7;
 /// How often another process may snatch the free device away before we give up.
 const ATTEMPTS: usize = 64;
 
@@ -46,6 +46,7 @@ pub struct Window {
 /// An attached loop device; the kernel detaches it when this and all its mounts are gone.
 #[derive(Debug)]
 pub struct LoopDevice {
+    number: u32,
     node: PathBuf,
     device: File,
 }
@@ -70,7 +71,14 @@ impl LoopDevice {
             let node = nodes.join(format!("loop{number}"));
             let device = node_for(&node, number as u64)?;
             match configure(&device, image, window) {
-                Ok(()) => return Ok(LoopDevice { node, device }),
+                Ok(()) => {
+                    let number = number as u32;
+                    return Ok(LoopDevice {
+                        number,
+                        node,
+                        device,
+                    });
+                }
                 // Somebody else took it between the two calls.
                 Err(Errno::EBUSY) => continue,
                 Err(errno) => {
@@ -88,6 +96,26 @@ impl LoopDevice {
     /// The block device node, for mounting and for file system checks.
     pub fn node(&self) -> &Path {
         &self.node
+    }
+
+    /// Its minor number.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The device, open for reading and writing.
+    pub fn file(&self) -> &File {
+        &self.device
+    }
+
+    /// Lets the user `uid` open the device, who has no other way to its node than a descriptor of ours.
+    ///
+    /// # Errors
+    /// [`Kind::Host`], where the node's file system does not allow it.
+    pub fn give_to(&self, uid: u32) -> Result<()> {
+        std::os::unix::fs::fchown(&self.device, Some(uid), None).context(Kind::Host, || {
+            format!("cannot change the owner of {}", self.node.display())
+        })
     }
 
     /// Writes out what the device still buffers: what a file system wrote of itself.

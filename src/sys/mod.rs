@@ -1,5 +1,6 @@
 //! Every system call and all `unsafe`: above this module the code is safe Rust over plain types.
 
+pub mod bounded;
 pub mod children;
 pub mod command;
 pub mod file;
@@ -16,6 +17,7 @@ pub mod newfile;
 pub mod packets;
 pub mod private_files;
 pub mod process;
+pub mod room;
 pub mod seccomp;
 pub mod terminal;
 pub mod trim;

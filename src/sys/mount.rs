@@ -10,7 +10,7 @@ use nix::{
     fcntl::{OFlag, open},
     mount::{MntFlags, MsFlags, mount, umount2},
     sys::{
-        stat::Mode,
+        stat::{Mode, SFlag, mknod, stat},
         statfs::{FsType, fstatfs},
     },
 };
@@ -60,22 +60,53 @@ pub fn fresh_proc() -> Result<()> {
 /// nobody can remove it, which would take the mount away with it.
 pub const EMPTY_DIRECTORY: &str = "/proc/fs/nfsd";
 
+/// A block device, and what it is called below /dev by whoever looks at its mount.
+#[derive(Debug)]
+pub struct Named<'a> {
+    /// Its node.
+    pub node: &'a Path,
+    /// The name.
+    pub name: &'a str,
+}
+
+/// Where Linux has devices.
+const DEV: &str = "/dev";
+
 /// Mounts `source` of type `kind` on `at`.
 ///
 /// The type is always given: guessing it from a stranger's data would try every driver.
 ///
+/// The kernel tells everybody the path that a device was mounted by. So for a moment /dev is an empty one of this
+/// namespace, with this device in it under its name: to be called before there is a thread that needs another.
+///
 /// # Errors
 /// [`Kind::Image`] when the kernel does not accept the file system; its message says why.
-pub fn device(source: &Path, kind: &str, at: &Path, flags: MountFlags, data: &str) -> Result<()> {
-    let mounted = Mount::builder()
-        .fstype(kind)
-        .flags(flags)
-        .data(data)
-        .mount(source, at);
-    // Mount is no guard: dropping it does nothing. The stage's teardown stack unmounts.
-    mounted.map(drop).context(Kind::Image, || {
-        format!("cannot mount {} as {kind}", source.display())
-    })
+pub fn device(
+    source: &Named<'_>,
+    kind: &str,
+    at: &Path,
+    flags: MountFlags,
+    data: &str,
+) -> Result<()> {
+    let failed = || format!("cannot name a device {}", source.name);
+    let number = stat(source.node).context(Kind::Host, failed)?.st_rdev;
+    let harmless = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    virtual_fs("tmpfs", DEV.as_ref(), harmless, "mode=0700,size=64k")?;
+    let path = Path::new(DEV).join(source.name);
+    let made = mknod(&path, SFlag::S_IFBLK, Mode::S_IRUSR | Mode::S_IWUSR, number);
+    let mounted = made.context(Kind::Host, failed).and_then(|()| {
+        let mounted = Mount::builder()
+            .fstype(kind)
+            .flags(flags)
+            .data(data)
+            .mount(&path, at);
+        // Mount is no guard: dropping it does nothing. The stage's teardown stack unmounts.
+        mounted.map(drop).context(Kind::Image, || {
+            format!("cannot mount {} as {kind}", path.display())
+        })
+    });
+    umount2(DEV, MntFlags::MNT_DETACH).context(Kind::Host, || format!("cannot uncover {DEV}"))?;
+    mounted
 }
 
 /// Mounts a kernel file system, such as proc or tmpfs, on `at`.

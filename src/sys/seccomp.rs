@@ -5,6 +5,7 @@
 //!   by trying all of them, and what it holds (passwords of disks and shares) linked and read.
 //! * The limit of core dumps: only at exactly 1 does the kernel not start the program in the host's
 //!   core_pattern, as root on the host, for a crash of the image's. So the limit must stay.
+//! * Loop devices: whoever has one open may detach it, even if only for reading.
 //!
 //! A list of what is refused, not of what is allowed: everything else is confined by namespaces.
 //!
@@ -24,6 +25,7 @@ struct Table {
     keys: [u32; 3],
     setrlimit: u32,
     prlimit: u32,
+    ioctl: u32,
     /// sync, fsync, fdatasync, syncfs, sync_file_range.
     syncs: [u32; 5],
 }
@@ -44,6 +46,7 @@ const TABLES: [Table; 5] = [
         keys: [248, 249, 250],
         setrlimit: 160,
         prlimit: 302,
+        ioctl: 16,
         syncs: [162, 74, 75, 306, 277],
     },
     // i386
@@ -52,6 +55,7 @@ const TABLES: [Table; 5] = [
         keys: [286, 287, 288],
         setrlimit: 75,
         prlimit: 340,
+        ioctl: 54,
         syncs: [36, 118, 148, 344, 314],
     },
     // aarch64
@@ -60,6 +64,7 @@ const TABLES: [Table; 5] = [
         keys: [217, 218, 219],
         setrlimit: 164,
         prlimit: 261,
+        ioctl: 29,
         syncs: [81, 82, 83, 267, 84],
     },
     // 32-bit ARM
@@ -68,6 +73,7 @@ const TABLES: [Table; 5] = [
         keys: [309, 310, 311],
         setrlimit: 75,
         prlimit: 369,
+        ioctl: 54,
         syncs: [36, 118, 148, 373, 341],
     },
     // 64-bit RISC-V
@@ -76,9 +82,16 @@ const TABLES: [Table; 5] = [
         keys: [217, 218, 219],
         setrlimit: 164,
         prlimit: 261,
+        ioctl: 29,
         syncs: [81, 82, 83, 267, 84],
     },
 ];
+
+/// x32's own number for ioctl.
+const X32_IOCTL: u32 = 514;
+
+/// What ioctls of loop devices have in common, but for the last four bits (include/uapi/linux/loop.h).
+const OF_LOOP_DEVICES: u32 = 0x4c00;
 
 /// RLIMIT_CORE, the same on all of these.
 const LIMIT_OF_CORES: u32 = 4;
@@ -102,6 +115,9 @@ const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
 const PRETEND: u32 = libc::SECCOMP_RET_ERRNO;
 /// As on a kernel without keyrings.
 const NO_KEYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+
+/// As without the capability.
+const NO_RIGHT: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
 
 fn op(code: u16, k: u32) -> libc::sock_filter {
     libc::sock_filter {
@@ -139,6 +155,17 @@ fn rules(table: &Table, syncs: Syncs) -> Vec<libc::sock_filter> {
             rules.extend([unless_equal(number, 1), op(RETURN, PRETEND)]);
         }
     }
+    // ioctl(.., LOOP_CLR_FD and its like, ..)
+    for number in [table.ioctl, X32_IOCTL] {
+        rules.extend([
+            unless_equal(number, 5),
+            op(LOAD, low(1)),
+            op(AND, !0xf),
+            unless_equal(OF_LOOP_DEVICES, 1),
+            op(RETURN, NO_RIGHT),
+            op(RETURN, ALLOW),
+        ]);
+    }
     // setrlimit(RLIMIT_CORE, ..)
     rules.extend([
         unless_equal(table.setrlimit, 4),
@@ -174,6 +201,20 @@ fn program(syncs: Syncs) -> Vec<libc::sock_filter> {
     }
     program.push(op(RETURN, ALLOW));
     program
+}
+
+/// Whether the kernel has such filters.
+pub fn exists() -> bool {
+    let action: u32 = libc::SECCOMP_RET_ERRNO;
+    // SAFETY: the action lives across the call, which reads it.
+    unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_GET_ACTION_AVAIL,
+            0,
+            &raw const action,
+        ) == 0
+    }
 }
 
 /// Sets the filter for this process and its children; whether the kernel took it.

@@ -3,6 +3,7 @@
 //! Readable without colour; `NO_COLOR` and pipes are respected. Data for other programs is the one
 //! thing that goes to standard output ([`document`], [`table()`]).
 
+mod progress;
 mod relay;
 mod table;
 pub mod words;
@@ -13,17 +14,17 @@ pub use table::{Tone, table};
 use std::{
     borrow::Cow,
     io::{self, IsTerminal, Write},
-    sync::{Arc, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
 use anstream::{AutoStream, ColorChoice};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use secrecy::SecretString;
 
 use crate::{
     error::Error,
-    event::{Event, Level, Progress, Report, Silent, Task},
+    event::{Event, Level, Progress, Report, Task},
     secrets::redact::Redactor,
 };
 
@@ -34,12 +35,17 @@ const STEP: &str = "\x1b[1;32m==>\x1b[0m ";
 const WARNING: &str = "\x1b[1;33mwarning:\x1b[0m ";
 const DETAIL: &str = "    ";
 
+/// How often it is told how far work is, where no bar shows it.
+const EVERY: Duration = Duration::from_secs(30);
+
 /// Shows what happens. One for the whole process.
 #[derive(Clone)]
 pub struct Ui {
     bars: MultiProgress,
     verbose: bool,
     secrets: Arc<RwLock<Vec<SecretString>>>,
+    /// Whether the last word has been said. Threads that a signal left behind say nothing after it.
+    ended: Arc<Mutex<bool>>,
 }
 
 impl Ui {
@@ -49,6 +55,7 @@ impl Ui {
             bars: MultiProgress::new(),
             verbose,
             secrets: Arc::default(),
+            ended: Arc::default(),
         }
     }
 
@@ -67,13 +74,25 @@ impl Ui {
 
     /// The end of a run that failed: what happened, and what to do.
     pub fn error(&self, error: &Error) {
-        self.line(ERROR, &error.to_string());
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        *ended = true;
+        // Nor is a bar drawn again. A terminal that cannot be written to shows none.
+        let _ = self.bars.clear();
+        self.bars.set_draw_target(ProgressDrawTarget::hidden());
+        self.print(ERROR, &error.to_string());
         if let Some(hint) = error.hint_text() {
-            self.line(HINT, hint);
+            self.print(HINT, hint);
         }
     }
 
     fn line(&self, prefix: &str, text: &str) {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*ended {
+            self.print(prefix, text);
+        }
+    }
+
+    fn print(&self, prefix: &str, text: &str) {
         let mut redactor = self.redactor();
         let mut clean = Vec::new();
         redactor.push(text.as_bytes(), &mut clean);
@@ -101,21 +120,14 @@ impl Report for Ui {
     }
 
     fn begin(&self, task: Task, total: Option<u64>) -> Box<dyn Progress> {
-        self.line(STEP, &words::of_task(&task));
-        if !io::stderr().is_terminal() {
-            return Box::new(Silent);
+        let what = words::of_task(&task);
+        self.line(STEP, &what);
+        if io::stderr().is_terminal() {
+            return Box::new(progress::Bar::show(&self.bars, total));
         }
-        let bar = match total {
-            Some(total) => ProgressBar::new(total),
-            None => ProgressBar::new_spinner(),
-        };
-        let shape = match total {
-            Some(_) => "    {bar:30} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}",
-            None => "    {spinner} {bytes} {bytes_per_sec}",
-        };
-        bar.set_style(ProgressStyle::with_template(shape).expect("the template is a constant"));
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Box::new(Bar(self.bars.add(bar)))
+        let ui = self.clone();
+        let tell = move |how_far: &str| ui.line(DETAIL, &format!("{what}: {how_far}"));
+        Box::new(progress::Lines::start(total, EVERY, tell))
     }
 }
 
@@ -134,20 +146,6 @@ fn printable(text: &str) -> Cow<'_, str> {
         }
     }
     shown.into()
-}
-
-struct Bar(ProgressBar);
-
-impl Progress for Bar {
-    fn at(&self, bytes: u64) {
-        self.0.set_position(bytes);
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
-    }
 }
 
 /// Writes `text`, a document for other programs, to standard output.

@@ -4,7 +4,10 @@ use std::fmt::Display;
 
 use crate::{
     error::{Error, Failure},
-    event::{Copied, Event, NoTwins, Opened, Opening, Starts, Task, TwinMissing},
+    event::{
+        Copied, Event, LittleRoom, NoTwins, Opened, Opening, Starts, Stranger, Task, TwinMissing,
+    },
+    sys::room::Size,
 };
 
 /// How many programs are named where that was not asked for.
@@ -20,7 +23,11 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
             return started(starts, if verbose { usize::MAX } else { NAMED });
         }
         Event::Made(output) => format!("made {}", output.display()),
-        Event::Kept(image) => format!("kept the work image as {}", image.display()),
+        Event::Kept(image) => format!(
+            "kept the work image as {0}; to look into it: pichroot shell --write {0}; to go on from it: \
+             the same command with --resume",
+            image.display()
+        ),
 
         Event::Unchecked {
             source,
@@ -32,6 +39,23 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
         } => format!(
             "no checksum is given for {source}, so it is used without checking it; \
              give --checksum sha256:HEX or file:URL, or none to say that this is meant"
+        ),
+        Event::ImagesChecksum(source) => {
+            format!("the checksum is not that of {source} but of the image in it, which has it")
+        }
+        Event::OldChecksum { file, failure } => format!(
+            "{}; so the checksum is used that was last seen in {file}",
+            failed(failure)
+        ),
+        Event::NoAnswerYet(address) => format!("waiting for an answer from {address}"),
+        Event::Retrying {
+            failure,
+            pause,
+            number,
+            left,
+        } => format!(
+            "{}; trying again in {pause:.0?} (retry {number}; given up after {left} more failures)",
+            failed(failure)
         ),
         Event::ShortSecret(name) => {
             format!("secret {name} is too short to be kept out of the output")
@@ -48,6 +72,7 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
             at,
             why,
         } => format!("the image's fstab line {line}, {source} on {at}, is not mounted: {why}"),
+        Event::LittleRoom(room) => little_room(room),
         Event::MayFail(why) => format!("not mounted, and the image boots without (nofail): {why}"),
         Event::NoPlace(partition, why) => format!(
             "partition {partition}, which the image boots from, is not mounted, and what is written to /boot stays in \
@@ -60,9 +85,23 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
         Event::NotTrimmed { partition, why } => {
             format!("the free blocks of partition {partition} may still hold deleted data: {why}")
         }
+        Event::Full { partition, inodes } => {
+            let what = if *inodes { "inode" } else { "block" };
+            format!("the file system of partition {partition} has no free {what} left")
+        }
+        Event::NoNames(why) => format!("names are not resolved in the image: {why}"),
+        Event::ServicesMayStart(why) => {
+            format!("packages may start their services in the image: {why}")
+        }
         Event::Open(opening) => open(*opening).into(),
         Event::NoTwins(why) => no_twins(why),
-        Event::NoPackageCache(failure) | Event::AlsoFailed(failure) => failed(failure),
+        Event::NoPackageCache(failure) => failed(failure),
+        Event::AlsoFailed(failure) => with_hint(failure),
+        Event::InitramfsModules => {
+            "an initramfs was made with MODULES=most in place of the image's MODULES=dep, which would have looked \
+             at this machine's hardware"
+                .into()
+        }
         Event::LeftUndone(command) => {
             format!(
                 "the initramfs was to be made at the end: {}",
@@ -72,13 +111,9 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
         Event::NothingRun(host_name) => {
             format!("the playbook ran nothing in the image; does a play of it match {host_name}?")
         }
+        Event::NotInInventory(stranger) => not_in_inventory(stranger),
 
         Event::Reading(address) => format!("reading {address}"),
-        Event::Retrying {
-            source,
-            failure,
-            pause,
-        } => format!("{}; trying {source} again in {pause:.0?}", failed(failure)),
         Event::BaseImage(path) => format!("the base image is {}", path.display()),
         Event::Copied(how) => match how {
             Copied::Shared => "the work image shares its blocks with the base image".into(),
@@ -112,6 +147,19 @@ pub fn of_task(task: &Task) -> String {
         Task::Decompressing(source) => format!("decompressing {source}"),
         Task::Copying(path) => format!("copying {}", path.display()),
     }
+}
+
+fn little_room(room: &LittleRoom) -> String {
+    let had = match room.inodes {
+        0 => "no inode left for another file".to_owned(),
+        _ => format!("only {} of {} left", Size(room.free), Size(room.size)),
+    };
+    format!(
+        "the image's file system on {} (partition {}) had {had}; if what failed needs more, make that partition \
+         larger on a copy of the image, or have the playbook remove what it can",
+        room.at.display(),
+        room.partition
+    )
 }
 
 fn opened(image: &Opened) -> String {
@@ -210,6 +258,19 @@ fn with_hint(failure: &Failure) -> String {
         Some(hint) => format!("{error}; {hint}"),
         None => error.to_string(),
     }
+}
+
+fn not_in_inventory(stranger: &Stranger) -> String {
+    let more = match stranger.more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "{} is not in the inventory {}; it has {}{more}",
+        stranger.name,
+        stranger.inventories.join(", "),
+        stranger.others.join(", ")
+    )
 }
 
 fn joined(parts: impl Iterator<Item = String>) -> String {

@@ -135,18 +135,6 @@ fn a_failed_image_is_kept_on_demand() {
     case.unchanged();
 }
 
-/// Ansible calls it a success when no play matches; the image is then made of nothing.
-#[test]
-fn a_playbook_for_another_host() {
-    let case = case();
-    case.file("play.yml", play("echo done > /done").replace("all", "web"));
-    let ended = case.run(&mut case.ansible(&RUN));
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let warning = "warning: the playbook ran nothing in the image; does a play of it match out?";
-    assert!(ended.stderr.contains(warning), "{ended:#?}");
-    case.unchanged();
-}
-
 #[test]
 fn a_machine_is_named_by_its_setting_or_variable_or_inventory() {
     let case = case();
@@ -181,4 +169,77 @@ fn a_machine_is_named_by_its_setting_or_variable_or_inventory() {
     run.args(["-i", "hosts"]);
     let error = ["name in the inventory", "not a host name"];
     case.refused(&mut run, 2, &error, "hn_hostname");
+}
+
+#[test]
+fn a_failed_run_is_gone_on_from_at_the_task_that_failed() {
+    let case = case();
+    case.file(
+        "more.yml",
+        "- {name: within, ansible.builtin.raw: 'echo within >> /log; test -e /within'}\n",
+    );
+    let play = |tasks: &str| {
+        format!(
+            "- hosts: all\n  gather_facts: false\n  tasks:\n    - {{name: first, ansible.builtin.raw: 'echo first >> /log'}}\n{tasks}    - {{name: last, ansible.builtin.raw: 'echo last >> /log'}}\n"
+        )
+    };
+    let simple =
+        "    - {name: second, ansible.builtin.raw: 'echo second >> /log; test -e /second'}\n";
+    let include = "    - {name: include, ansible.builtin.include_tasks: more.yml}\n";
+    let rescue = "    - block:\n        - {name: begun, ansible.builtin.raw: 'echo begun >> /log; exit 1'}\n      \
+                  rescue:\n        - {name: rescued, ansible.builtin.raw: 'test -e /rescued'}\n";
+    for (tasks, mended, log) in [
+        (simple, "second", "first second second last"),
+        (include, "within", "first within within last"),
+        (rescue, "rescued", "first begun begun last"),
+    ] {
+        case.file("play.yml", play(tasks));
+        // Twice, so that the second takes the first one's place.
+        for _ in 0..2 {
+            let ended = case.run(case.ansible(&RUN).args(["--on-error", "keep"]));
+            assert_eq!(ended.code, Some(5), "{ended:#?}");
+            assert!(ended.stderr.contains("--resume"), "{ended:#?}");
+        }
+        let kept = case.path("out.img.failed");
+        let again = case.run(case.ansible(&RUN).arg("--resume"));
+        assert_eq!(again.code, Some(5), "{again:#?}");
+        assert!(kept.exists(), "a run that fails again takes nothing away");
+
+        let mend = format!(": > /{mended}");
+        let mut exec =
+            case.pichroot(["exec", "--write", "out.img.failed", "--", "sh", "-c", &mend]);
+        case.works(&mut exec);
+        case.works(case.ansible(&RUN).arg("--resume"));
+        let written = images::read_file(&case.path("out.img"), 4 * MIB, "/log");
+        assert_eq!(
+            written.split_whitespace().collect::<Vec<_>>().join(" "),
+            log
+        );
+        for gone in ["out.img.failed", "out.img.failed.json"] {
+            assert!(!case.path(gone).exists(), "{gone}");
+        }
+        fs::remove_file(case.path("out.img")).unwrap();
+    }
+
+    let nothing = ["there is no", "out.img.failed"];
+    let mut run = case.ansible(&RUN);
+    case.refused(run.arg("--resume"), 2, &nothing, "without --resume");
+    case.file("out.img.failed", "x");
+    case.file("out.img.failed.json", "{}");
+    let mut run = case.ansible(&RUN);
+    case.refused(
+        run.arg("--resume"),
+        2,
+        &["out.img.failed.json"],
+        "without --resume",
+    );
+    let record = r#"{"playbook": "/other.yml", "start_at_task": null}"#;
+    case.file("out.img.failed.json", record);
+    let mut run = case.ansible(&RUN);
+    case.refused(
+        run.arg("--resume"),
+        2,
+        &["another playbook", "/other.yml"],
+        "--resume",
+    );
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use sha2::{Digest, Sha256};
+
 use crate::{
     case::Case,
     images::{self, pack},
@@ -101,5 +103,62 @@ fn text_that_is_no_checksum() {
         );
         let arguments = ["--image", "x.img", "-o", "out.img", "--checksum", sum];
         case.refused(&mut case.ansible(&arguments), 2, &[error], hint);
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn checksum_files_as_other_programs_write_them() {
+    let case = Case::new();
+    images::tiny(&case.path("x.img"));
+    let sum = sha256(&fs::read(case.path("x.img")).unwrap());
+    let line = format!("{sum}  x.img");
+    let marked = format!("\u{feff}{line}\r\n");
+    for (name, text) in [
+        ("openssl", format!("SHA256(x.img)= {sum}\n").into_bytes()),
+        ("openssl3", format!("SHA2-256(x.img)= {sum}\n").into_bytes()),
+        ("bsd", format!("SHA256 (x.img) = {sum}\n").into_bytes()),
+        ("marked", format!("\u{feff}{line}\n").into_bytes()),
+        (
+            "utf16",
+            marked.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        ),
+        ("crlf", format!("{line}\r\n{sum}  y.img\r\n").into_bytes()),
+        ("dot", format!("{sum}  ./x.img\n").into_bytes()),
+    ] {
+        case.file(name, text);
+        case.works(&mut case.exec(&["--checksum", &format!("file:{name}"), "x.img"]));
+    }
+    // A link has its target's line.
+    std::os::unix::fs::symlink("x.img", case.path("latest")).unwrap();
+    case.works(&mut case.exec(&["--checksum", "file:dot", "latest"]));
+}
+
+#[test]
+fn a_checksum_of_the_unpacked_image() {
+    let case = Case::new();
+    images::tiny(&case.path("x.img"));
+    let raw = fs::read(case.path("x.img")).unwrap();
+    let sum = sha256(&raw);
+    fs::remove_file(case.path("x.img")).unwrap();
+    case.file("x.img.xz", pack::xz(&raw));
+    case.file("x.zip", pack::zip(&[("x.img", &raw)]));
+    case.file("SUMS", format!("{sum}  x.img\n"));
+    for image in ["x.img.xz", "x.zip"] {
+        // The second time, the image in the cache is asked.
+        for sum in [&format!("sha256:{sum}"), "file:SUMS"] {
+            let ended = case.run(&mut case.exec(&["--checksum", sum, image]));
+            assert_eq!(ended.code, Some(0), "{ended:#?}");
+            let said = "but of the image in it";
+            assert!(ended.stderr.contains(said), "{ended:#?}");
+        }
+        let wrong = format!("sha256:{}", "0".repeat(64));
+        let error = [image, "wrong checksum"];
+        let mut run = case.exec(&["--checksum", &wrong, image]);
+        case.refused(&mut run, 4, &error, "get the image again");
     }
 }

@@ -27,6 +27,11 @@ fn full_image(case: &Case, mib: usize) {
     );
 }
 
+/// How the hint begins that tells which file system is full, and with how much.
+fn figures(at: &Path) -> String {
+    format!("hint: free some space on {} (tmpfs), where ", at.display())
+}
+
 fn tmpfs(options: &str, at: &Path) -> String {
     format!("mount -t tmpfs -o {options} tmpfs {}", quoted(at))
 }
@@ -38,12 +43,13 @@ fn while_decompressing() {
     case.file("x.img.xz", pack::xz(&fs::read(case.path("x.img")).unwrap()));
     let inner = case.ansible(&["--image", "x.img.xz", "--checksum", "none", "-o", "out.img"]);
     let mut run = in_private_mounts(&tmpfs("size=2m", case.cache()), &inner);
-    case.refused(
+    let ended = case.refused(
         &mut run,
         3,
         &["x.img.xz", "cache", NO_SPACE],
-        "free some space",
+        &figures(case.cache()),
     );
+    assert!(ended.stderr.contains(" MiB may be needed"), "{ended:#?}");
 }
 
 #[test]
@@ -59,7 +65,8 @@ fn while_downloading() {
         &mut run,
         3,
         &["x.img", "cache", NO_SPACE],
-        "free some space",
+        // More than is there, so it is not even begun.
+        &format!("{}2.0 MiB of 2.0 MiB are free and ", figures(case.cache())),
     );
 }
 
@@ -88,7 +95,9 @@ fn while_copying_the_work_image() {
     let case = Case::new();
     full_image(&case, 8);
     let mut run = on_small_tmpfs(&case, "size=2m");
-    let ended = case.refused(&mut run, 3, &["out.img", NO_SPACE], "free some space");
+    let hint = figures(&case.path("out"));
+    let ended = case.refused(&mut run, 3, &["out.img", NO_SPACE], &hint);
+    assert!(ended.stderr.contains(" MiB may be needed"), "{ended:#?}");
     assert_eq!(ended.stdout, "", "left beside the output");
 }
 
@@ -152,4 +161,27 @@ fn no_room_in_run() {
     let inner = case.exec(&["--checksum", "none", "x.img"]);
     let mut run = in_private_mounts(&tmpfs("nr_inodes=1", Path::new("/run")), &inner);
     case.refused(&mut run, 3, &["/run", NO_SPACE], "free some space");
+}
+
+/// Not this machine is full, but the image.
+#[test]
+fn an_image_without_room() {
+    let case = Case::new();
+    images::tiny(&case.path("x.img"));
+    // It removes what it wrote, as dpkg does.
+    case.file(
+        "play.yml",
+        play("dd if=/dev/zero of=/data bs=1M count=30 || { sleep 1; >/data; exit 1; }"),
+    );
+    let ended =
+        case.run(&mut case.ansible(&["--image", "x.img", "--checksum", "none", "-o", "out.img"]));
+    assert_eq!(ended.code, Some(5), "{ended:#?}");
+    let warning = "warning: the image's file system on / (partition 2) had only ";
+    assert!(ended.stderr.contains(warning), "{ended:#?}");
+    case.file("play.yml", play("exit 1"));
+    let ended =
+        case.run(&mut case.ansible(&["--image", "x.img", "--checksum", "none", "-o", "out.img"]));
+    assert_eq!(ended.code, Some(5), "{ended:#?}");
+    assert!(!ended.stderr.contains("had only"), "{ended:#?}");
+    case.unchanged();
 }

@@ -1,9 +1,12 @@
 //! Results that a file system check does not let pass.
 
-use std::fs;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+};
 
 use crate::{
-    case::{Case, in_private_mounts},
+    case::{Case, in_private_mounts, play},
     images::{self, MIB, Part, Root},
 };
 
@@ -72,6 +75,85 @@ fn a_fat_that_was_not_unmounted() {
         ],
     );
     is_repaired(&case);
+}
+
+/// fsck.vfat prints four lines for each name that another file has, and looks through all of them again.
+#[test]
+fn a_fat_that_is_made_to_keep_the_checker_busy() {
+    let case = Case::new();
+    let fstab = [("/etc/fstab", "LABEL=BOOT /boot vfat defaults 0 1\n")];
+    let with = Root {
+        files: &fstab,
+        ..Root::default()
+    };
+    images::disk(
+        &case.path("x.img"),
+        "dos",
+        &[
+            Part::new("c", 32, images::fat_of_equal_names(32, "BOOT", 3000)),
+            Part::new("83", 16, images::root(16, &with)),
+        ],
+    );
+    let error = [
+        "x.img",
+        "fsck.vfat -a of partition 1 printed more than 128 KiB, so it was ended",
+    ];
+    let mut run = case.exec(&["--checksum", "none", "x.img"]);
+    case.refused(&mut run, 4, &error, "do not trust this image");
+}
+
+/// Who reads a stranger's file system has no rights and nothing of the host but that.
+#[test]
+fn the_checker_has_no_rights() {
+    let case = Case::new();
+    images::tiny(&case.path("x.img"));
+    let script = "#!/bin/sh\necho user $(id -u) $(id -g) $(id -G)\ngrep CapEff /proc/self/status\n\
+                  head -c 1081 $2 | tail -c 1 | od -An -tx1\necho \"$@\"\nexit 4\n";
+    let program = case.file("bin/e2fsck", script);
+    for path in [case.folder(), program.parent().unwrap(), &program] {
+        fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut run = case.exec(&["--checksum", "none", "x.img"]);
+    let path = std::env::var("PATH").unwrap();
+    run.env("PATH", format!("{}:{path}", case.path("bin").display()));
+    // The last is of the magic number of ext4: the descriptor is the partition.
+    let error = [
+        "user 65534 65534 65534",
+        "0000000000000000",
+        " 53\n",
+        "-p partition 2",
+    ];
+    case.refused(&mut run, 4, &error, "repair a copy of the image");
+}
+
+/// The kernel meets it when it is to write, and the disk of this machine has nothing to do with it.
+#[test]
+fn an_ext4_that_is_damaged_and_not_the_disk() {
+    let case = Case::new();
+    let mut ext4 = images::root(16, &Root::default());
+    let word = |at: usize| u32::from_le_bytes(ext4[at..at + 4].try_into().unwrap()) as usize;
+    let block = 1024 << word(1024 + 24);
+    // The first group's descriptor begins with the place of its bitmap, whose checksum is then wrong.
+    let bitmap = word((word(1024 + 20) + 1) * block) * block;
+    ext4[bitmap + block / 4] ^= 1;
+    images::disk(
+        &case.path("x.img"),
+        "dos",
+        &[
+            Part::new("c", 2, images::fat(2, "BOOT")),
+            Part::new("83", 16, ext4),
+        ],
+    );
+    for script in [
+        "dd if=/dev/zero of=/data bs=64k count=10; true",
+        "dd if=/dev/zero of=/data bs=64k count=10; sync",
+    ] {
+        case.file("play.yml", play(script));
+        let mut run = case.ansible(&["--image", "x.img", "--checksum", "none", "-o", "out.img"]);
+        let error = ["x.img", "the file system of partition 2 is damaged"];
+        let ended = case.refused(&mut run, 4, &error, "repair a copy");
+        assert!(!ended.stderr.contains("dmesg"), "{ended:#?}");
+    }
 }
 
 /// As at a boot: the work image is repaired and said to be, and the result is clean.

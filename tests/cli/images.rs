@@ -186,6 +186,49 @@ pub fn fat(mib: u64, label: &str) -> Vec<u8> {
     fs::read(file.path()).unwrap()
 }
 
+/// A FAT16 with a folder in which `count` files have the same name.
+pub fn fat_of_equal_names(mib: u64, label: &str, count: usize) -> Vec<u8> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(mib * MIB).unwrap();
+    run(Command::new("mkfs.vfat")
+        .args(["-F", "16", "-s", "4", "-n", label])
+        .arg(file.path()));
+    let mut fat = fs::read(file.path()).unwrap();
+    let word = |at: usize| usize::from(u16::from_le_bytes([fat[at], fat[at + 1]]));
+    let (sector, tables, entries) = (word(11), usize::from(fat[16]), word(17));
+    let (table, table_size) = (word(14) * sector, word(22) * sector);
+    let root = table + tables * table_size;
+    let data = root + 32 * entries;
+    let entry = |name: &[u8; 11], attributes: u8, cluster: u8| {
+        let mut entry = [0; 32];
+        entry[..11].copy_from_slice(name);
+        (entry[11], entry[26]) = (attributes, cluster);
+        entry
+    };
+    let files = [entry(b"EQUAL   TXT", 0x20, 0)].repeat(count);
+    let dots = [
+        entry(b".          ", 0x10, 2),
+        entry(b"..         ", 0x10, 0),
+    ];
+    let folder = [&dots[..], &files].concat().concat();
+    let clusters = folder.len().div_ceil(4 * sector);
+    for copy in 0..tables {
+        for index in 0..clusters {
+            let next = if index + 1 == clusters {
+                0xffff
+            } else {
+                index + 3
+            };
+            let at = table + copy * table_size + 2 * (index + 2);
+            fat[at..at + 2].copy_from_slice(&(next as u16).to_le_bytes());
+        }
+    }
+    fat[data..data + folder.len()].copy_from_slice(&folder);
+    // Behind the label.
+    fat[root + 32..root + 64].copy_from_slice(&entry(b"D          ", 0x10, 2));
+    fat
+}
+
 /// A FAT file system with empty files of these names; those that end in a slash are directories.
 pub fn fat_with(mib: u64, label: &str, names: &[&str]) -> Vec<u8> {
     let mut bytes = fat(mib, label);

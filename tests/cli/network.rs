@@ -1,6 +1,16 @@
 //! Sources on a server.
 
-use std::{fs, net::TcpListener};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use sha2::{Digest, Sha256};
 
@@ -128,4 +138,111 @@ fn a_broken_connection_is_resumed() {
     // The next run needs no server.
     assert_eq!(case.works(&mut run), "Linux\n");
     assert_eq!(server.requests().len(), 2);
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// As downloads.raspberrypi.com has it: .../latest leads to the newest, whose checksum has its full name.
+#[test]
+fn the_checksum_of_what_an_address_leads_to() {
+    let case = Case::new();
+    let xz = packed(&case);
+    let line = format!("{}  2026-01-01-pi.img.xz\n", sha256(&xz));
+    let server = Server::start(move |_, request| match request.path.as_str() {
+        "/latest" => b"HTTP/1.1 302 Found\r\nLocation: /2026-01-01-pi.img.xz\r\n\
+            Content-Length: 0\r\nConnection: close\r\n\r\n"
+            .to_vec(),
+        "/latest.sha256" => answer("200 OK", line.as_bytes()),
+        _ => answer("200 OK", &xz),
+    });
+    let (url, sums) = (
+        format!("{}/latest", server.url),
+        format!("file:{}/latest.sha256", server.url),
+    );
+    case.works(&mut case.exec(&["--checksum", &sums, &url]));
+}
+
+#[test]
+fn without_a_network_the_last_checksum_is_used() {
+    let case = Case::new();
+    let xz = packed(&case);
+    let line = format!("{}  x.img.xz\n", sha256(&xz));
+    let gone = Arc::new(AtomicBool::new(false));
+    let server = Server::start({
+        let gone = gone.clone();
+        move |_, request| match request.path.as_str() {
+            // Hangs up.
+            _ if gone.load(Ordering::Relaxed) => Vec::new(),
+            "/SHA256SUMS" => answer("200 OK", line.as_bytes()),
+            _ => answer("200 OK", &xz),
+        }
+    });
+    let sums = format!("file:{}/SHA256SUMS", server.url);
+    let run = |image: &str| {
+        let url = format!("{}/{image}", server.url);
+        case.run(&mut case.exec(&["--checksum", &sums, &url]))
+    };
+    assert_eq!(run("x.img.xz").code, Some(0));
+    gone.store(true, Ordering::Relaxed);
+    let ended = run("x.img.xz");
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let warned = ended.stderr.lines().any(|line| {
+        line.starts_with("warning: cannot get http") && line.contains("last seen in http")
+    });
+    assert!(warned, "{ended:#?}");
+    // Of another image nothing was seen.
+    let ended = run("y.img.xz");
+    assert_eq!(ended.code, Some(3), "{ended:#?}");
+}
+
+#[test]
+fn a_server_that_is_slow_and_fails_at_first() {
+    let case = Case::new();
+    let xz = packed(&case);
+    let sum = format!("sha256:{}", sha256(&xz));
+    let server = Server::start(move |number, _| match number {
+        0 => answer("503 Service Unavailable", b""),
+        _ => {
+            thread::sleep(Duration::from_secs(3));
+            answer("200 OK", &xz)
+        }
+    });
+    let url = format!("{}/x.img.xz", server.url);
+    let ended = case.run(&mut case.exec(&["--checksum", &sum, &url]));
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let retry = format!(
+        "warning: {url}: the server answers 503 Service Unavailable; trying again in 1s (retry 1; \
+         given up after 4 more failures)\n"
+    );
+    assert!(ended.stderr.contains(&retry), "{ended:#?}");
+    let waiting = format!("==> waiting for an answer from {url}\n");
+    assert!(ended.stderr.contains(&waiting), "{ended:#?}");
+}
+
+/// Takes half a minute: logs are to show that it goes on.
+#[test]
+fn a_log_shows_how_far_a_download_is() {
+    let case = Case::new();
+    let xz = packed(&case);
+    let sum = format!("sha256:{}", sha256(&xz));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/x.img.xz", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        let whole = answer("200 OK", &xz);
+        let (first, second) = whole.split_at(whole.len() / 2);
+        stream.write_all(first).unwrap();
+        thread::sleep(Duration::from_secs(32));
+        stream.write_all(second).unwrap();
+    });
+    let ended = case.run(&mut case.exec(&["--checksum", &sum, &url]));
+    server.join().unwrap();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let line = format!("    downloading {url}: ");
+    let lines = ended.stderr.lines().filter(|l| l.starts_with(&line));
+    assert_eq!(lines.count(), 1, "{ended:#?}");
 }

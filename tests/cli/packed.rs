@@ -116,3 +116,38 @@ fn sources_that_are_no_file() {
         case.refused(&mut case.ansible(&arguments), 2, &[error], "");
     }
 }
+
+#[test]
+fn zeros_behind_gzip_are_no_damage() {
+    let case = Case::new();
+    images::tiny(&case.path("raw"));
+    let mut packed = pack::gzip(&fs::read(case.path("raw")).unwrap());
+    packed.resize(packed.len() + 70_000, 0);
+    case.file("x.img.gz", packed);
+    case.works(&mut case.exec(&["--checksum", "none", "x.img.gz"]));
+}
+
+/// Windows and 7-Zip pack large files by Deflate64.
+#[test]
+fn a_zip_that_is_packed_in_another_way() {
+    let case = Case::new();
+    let zip = pack::zip(&[("x.img", &[7; 100_000])]);
+    let central = zip.windows(4).rposition(|w| w == b"PK\x01\x02").unwrap();
+    for (flags, method, error) in [
+        (0, 9_u16, "by Deflate64"),
+        (0, 12, "by bzip2"),
+        (0, 14, "by LZMA"),
+        (1, 8, "with a password"),
+    ] {
+        let mut zip = zip.clone();
+        for at in [6, central + 8] {
+            zip[at] |= flags;
+            zip[at + 2..at + 4].copy_from_slice(&method.to_le_bytes());
+        }
+        case.file("x.zip", zip);
+        let error = ["x.zip", "x.img", error];
+        let mut run = case.exec(&["--checksum", "none", "x.zip"]);
+        case.refused(&mut run, 4, &error, "unpack it first, with `7z x`");
+    }
+    assert_eq!(case.cached(), 0);
+}

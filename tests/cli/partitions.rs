@@ -59,7 +59,7 @@ fn bad_tables_and_disks_without_a_root() {
             "layout",
         ),
         ("swap.img", "partition 1 holds nothing known", "layout"),
-        ("damaged.img", "partition 1: ", "layout"),
+        ("damaged.img", "partition 1: ", "repair a copy"),
     ] {
         let error = [name, error];
         case.refused(

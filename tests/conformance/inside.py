@@ -158,6 +158,8 @@ def main():
         LC_ALL="C.UTF-8",
     )
     os.environ.pop("ANSIBLE_INVENTORY", None)
+    # Its hosts have other names than the image.
+    os.environ.pop("PICHROOT_GUARD", None)
     if name == "connection":
         command, cwd = connection(place, inventory, scratch, variables)
     else:

@@ -27,7 +27,7 @@ fn the_image_of_a_failed_run_is_kept_where_that_was_asked_for() {
     // Also a failed run unmounts in order, so that nothing is to be repaired.
     image.assert_clean(scene.dir());
     assert!(!image.exists("/usr/sbin/policy-rc.d"));
-    scene.assert_left(&["out.img.failed"]);
+    scene.assert_left(&["out.img.failed", "out.img.failed.json"]);
 }
 
 #[test]

@@ -72,3 +72,37 @@ fn an_inventory_can_be_named_and_a_limit_cannot_leave_the_image() {
     assert_eq!(Image::new(&scene.output()).cat("/etc/answer"), ANSWER);
     scene.host().assert_unchanged();
 }
+
+/// Ansible gathers facts whatever tags are asked for.
+#[test]
+fn facts_alone_are_nothing_done() {
+    let scene = Scene::new();
+    let play = "- hosts: all\n  tasks:\n    - ping:\n";
+    fs::write(scene.path("play.yml"), play).unwrap();
+    let ended = Live::start(scene.ansible().args(["-t", "nosuch"])).end();
+    ended.assert_error(5, "ran nothing in the image");
+    assert!(ended.out.contains("Gathering Facts"), "{ended:?}");
+    scene.assert_left(&[]);
+}
+
+/// Modules on both sides, one of which is emulated.
+#[test]
+fn a_task_for_this_machine_takes_what_the_image_has() {
+    let scene = Scene::new();
+    let play = "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - set_fact: {from_here: yes-it-is}\n\
+                - hosts: all\n  gather_facts: false\n  tasks:\n\
+                \x20   - slurp: {src: /usr/lib/os-release}\n      register: release\n\
+                \x20   - copy: {content: \"{{ release.content | b64decode }}\", dest: \"{{ playbook_dir }}/release\"}\n\
+                \x20     delegate_to: localhost\n\
+                \x20   - copy: {content: \"{{ hostvars.localhost.from_here }}\", dest: /etc/answer}\n\
+                - hosts: localhost\n  tasks:\n    - assert: {that: ansible_facts.architecture == '%ARCH%'}\n";
+    let play = play.replace("%ARCH%", std::env::consts::ARCH);
+    fs::write(scene.path("play.yml"), play).unwrap();
+    let ended = Live::start(&mut scene.ansible()).end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let image = Image::new(&scene.output());
+    assert_eq!(image.cat("/etc/answer"), "yes-it-is");
+    let release = fs::read_to_string(scene.path("release")).unwrap();
+    assert_eq!(release, image.cat("/usr/lib/os-release"));
+    scene.assert_left(&["out.img", "release"]);
+}

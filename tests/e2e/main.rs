@@ -15,6 +15,7 @@ mod watcher;
 
 // The tests.
 mod bootstrap;
+mod covers;
 mod exec;
 mod executor;
 mod failure;
@@ -24,6 +25,8 @@ mod inventory;
 mod kill;
 mod kill_parts;
 mod kills;
+mod living;
+mod names;
 mod netboot;
 mod packages;
 mod parallel;

@@ -151,14 +151,26 @@ fn an_initramfs_that_cannot_be_made_fails_the_run() {
         })
     };
     assert_eq!(warnings(&ended), [false, true], "{ended:?}");
-    scene.assert_left(&["mkinitramfs", "out.img.failed", "package.deb"]);
-    fs::remove_file(scene.path("out.img.failed")).unwrap();
+    scene.assert_left(&[
+        "mkinitramfs",
+        "out.img.failed",
+        "out.img.failed.json",
+        "package.deb",
+    ]);
+    for name in ["out.img.failed", "out.img.failed.json"] {
+        fs::remove_file(scene.path(name)).unwrap();
+    }
     // A failed playbook leaves all of that to whoever keeps the image.
     scene.write_play(&format!("{TASKS}- command: \"false\"\n"));
     let ended = ansible(&scene, &["--on-error", "keep"]);
     ended.assert_error(5, "ansible-playbook ended");
     assert_eq!(warnings(&ended), [true, true], "{ended:?}");
-    scene.assert_left(&["mkinitramfs", "out.img.failed", "package.deb"]);
+    scene.assert_left(&[
+        "mkinitramfs",
+        "out.img.failed",
+        "out.img.failed.json",
+        "package.deb",
+    ]);
 }
 
 /// For real, fsync(2) of a pipe is EINVAL.

@@ -164,13 +164,20 @@ fn ctrl_c_while_decompressing_leaves_the_terminal_sane() {
     scene.with_own_cache(&mut command);
     let mut terminal = Terminal::run(&command);
     let mode = terminal.mode();
-    terminal.wait_for("decompressing");
+    // The bar.
+    terminal.wait_for(" written, ");
     terminal.type_keys("\x03");
     assert_eq!(terminal.end(), Some(130), "{}", terminal.screen());
     assert_eq!(terminal.mode(), mode);
     let screen = terminal.screen();
     assert!(
         screen.rfind("\x1b[?25l") <= screen.rfind("\x1b[?25h"),
+        "{screen:?}"
+    );
+    // The thread that decompresses is still there, but the last word has been said.
+    let (_, after) = screen.rsplit_once("error:").unwrap();
+    assert!(
+        after.contains("stopped by SIGINT") && !after.contains("written"),
         "{screen:?}"
     );
     drop(terminal);

@@ -107,6 +107,8 @@ fn attempts(network: &str) {
     assert!(out.ends_with("done\n"), "{out}{err}");
     // Of a network namespace of its own it may do what it likes with.
     let own = |line: &str| network == "none" && line.ends_with(" socket: succeeded");
+    // The image's own disk and its two partitions were there to be tried.
+    assert!(out.contains("note: 3 disks\n"), "{out}");
     let escaped = out.lines().filter(|l| l.starts_with("ESCAPED") && !own(l));
     let escaped = escaped.collect::<Vec<_>>();
     assert!(escaped.is_empty(), "{escaped:#?}");

@@ -86,7 +86,7 @@ fn outcome(disk: &Path, what: &str) -> (i32, Output) {
 }
 
 /// Paths that code of the host opens in an image, or mounts on.
-const OPENED: [&str; 17] = [
+const OPENED: [&str; 19] = [
     "bin",
     "bin/sh",
     "boot",
@@ -96,6 +96,7 @@ const OPENED: [&str; 17] = [
     "etc/fstab",
     "etc/os-release",
     "etc/resolv.conf",
+    "etc/.resolv.conf.pichroot",
     "proc",
     "run",
     "sys",
@@ -104,6 +105,7 @@ const OPENED: [&str; 17] = [
     "usr/bin/python3",
     "usr/sbin",
     "usr/sbin/policy-rc.d",
+    "usr/sbin/.policy-rc.d.pichroot",
 ];
 
 /// Removes whatever is at `path`.

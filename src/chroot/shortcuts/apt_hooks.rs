@@ -6,10 +6,7 @@
 
 use std::path::Path;
 
-use crate::{
-    chroot::placeholders::{self, Is},
-    sys::inroot::Root,
-};
+use crate::{chroot::placeholders, sys::inroot::Root};
 
 /// Where apt reads what its hooks are.
 const FOLDER: &str = "etc/apt/apt.conf.d";
@@ -53,7 +50,7 @@ pub fn possible_in(root: &Root) -> Result<(), String> {
         let text = root.read(&Path::new(FOLDER).join(name), MAX_FILE);
         !KNOWN.contains(&name.as_str()) && text.is_ok_and(|text| has_hooks(&text))
     };
-    if !placeholders::is_free(root, FILE, Is::LinkTo(TARGET)) {
+    if !placeholders::is_free(root, FILE, TARGET) {
         return Err(format!("the image has a /{FILE} of its own"));
     }
     match names.iter().find(|name| unknown_hooks(name)) {

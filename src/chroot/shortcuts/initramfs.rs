@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    chroot::placeholders::{self, Is},
+    chroot::placeholders,
     error::{Error, Result},
     event::Event,
     sys::inroot::Root,
@@ -102,7 +102,7 @@ pub fn possible_in(root: &Root) -> std::result::Result<(), String> {
     if !root.is_file(REAL.as_ref()) {
         return Err(format!("the image has no /{REAL}"));
     }
-    if !placeholders::is_free(root, APT_FILE, Is::LinkTo(APT_TARGET)) {
+    if !placeholders::is_free(root, APT_FILE, APT_TARGET) {
         return Err(format!("the image has a /{APT_FILE} of its own"));
     }
     Ok(())

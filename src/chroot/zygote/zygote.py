@@ -38,6 +38,15 @@ MAX_MESSAGE = 1 << 20
 NOWHERE = "/pichroot/learnt.zip"
 
 STANDARD_LIBRARY = getattr(sys, "stdlib_module_names", frozenset())
+# Where systemd looks for units, the first first.
+UNIT_FOLDERS = (
+    "/etc/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
+# As Ansible's systemd module asks.
+IS_ENABLED = re.compile(r"(\S*systemctl\b.* is-enabled) '([^'/]+)'(.*)")
 IMPORT = re.compile(rb"^\s*(?:import|from)\s+([A-Za-z_][\w.]*)", re.MULTILINE)
 
 
@@ -250,6 +259,7 @@ class Zygote:
             # Said by the child: what has not said so does not run, whatever happens to its parent.
             self.tell(started={"id": order["id"], "pid": os.getpid()})
             enter_child(order, stdout, stderr)
+            follow_aliases()
             status = self.run_module(head, call, archive[1:-1].decode(), order)
         finally:
             os._exit(status)
@@ -314,6 +324,40 @@ def enter_child(order, stdout, stderr):
     time.tzset()
     if order["say"]:
         os.write(1, order["say"].encode())
+
+
+def follow_aliases():
+    """Has the module ask for the unit that a name is an alias of.
+
+    On a living machine `systemctl show` tells it that there is such a service. In a chroot that is ignored, and the
+    answer "alias" is none that the module knows.
+    """
+    basic = sys.modules.get("ansible.module_utils.basic")
+    run_command = getattr(getattr(basic, "AnsibleModule", None), "run_command", None)
+    if run_command is None:
+        return
+
+    def asking_for_the_unit(self, args, *more, **options):
+        answer = run_command(self, args, *more, **options)
+        asked = IS_ENABLED.fullmatch(args) if isinstance(args, str) else None
+        unit = unit_of(asked[2]) if asked and answer[1].strip() == "alias" else None
+        if unit is None:
+            return answer
+        return run_command(self, f"{asked[1]} '{unit}'{asked[3]}", *more, **options)
+
+    basic.AnsibleModule.run_command = asking_for_the_unit
+
+
+def unit_of(alias):
+    """The name of the unit that a link in systemd's folders leads to."""
+    name = alias if "." in alias else alias + ".service"
+    for folder in UNIT_FOLDERS:
+        path = os.path.join(folder, name)
+        if os.path.lexists(path):
+            unit = os.path.basename(os.path.realpath(path))
+            usual = re.fullmatch(r"[\w:.@\\-]+", unit)
+            return unit if usual and unit != name else None
+    return None
 
 
 def depends_on():

@@ -47,6 +47,10 @@ pub struct AnsibleArgs {
     #[arg(long)]
     pub force: bool,
 
+    /// Succeed even if the playbook runs no task in the image
+    #[arg(long)]
+    pub allow_unchanged: bool,
+
     /// Variables: k=v words, a JSON or YAML object, or @FILE; repeatable, later ones win
     #[arg(short, long, value_name = "VARS")]
     pub extra_vars: Vec<String>,
@@ -81,6 +85,10 @@ pub struct AnsibleArgs {
     #[arg(long, value_name = "WHAT")]
     pub on_error: Option<OnError>,
 
+    /// Go on from the image that --on-error keep has kept, at the task that failed
+    #[arg(long)]
+    pub resume: bool,
+
     /// How Ansible reaches the image [default: fast]
     #[arg(long, value_name = "HOW")]
     pub executor: Option<Executor>,
@@ -111,8 +119,10 @@ impl From<AnsibleArgs> for Given {
             options: args.options.arguments(),
             rest: args.rest,
             on_error: args.on_error,
+            resume: args.resume,
             executor: args.executor,
             force: args.force,
+            allow_unchanged: args.allow_unchanged,
         }
     }
 }

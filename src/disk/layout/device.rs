@@ -1,6 +1,6 @@
 //! Which partition an entry of the fstab means.
 
-use crate::disk::{fstab::Spec, volume::Volume};
+use crate::disk::{fstab::Spec, names::split, volume::Volume};
 
 /// The disks a board or a machine boots from.
 const BOOT_DISKS: [&str; 8] = [
@@ -55,46 +55,5 @@ pub(super) fn find<'a>(
             )
         }
         Spec::Other(source) => Err(format!("{source} is no partition")),
-    }
-}
-
-/// Splits `/dev/sda1` into `sda` and 1, `/dev/mmcblk0p2` into `mmcblk0` and 2.
-pub(super) fn split(path: &str) -> Option<(&str, u32)> {
-    let name = path.strip_prefix("/dev/")?;
-    let disk = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    let number = name[disk.len()..]
-        .parse()
-        .ok()
-        .filter(|&number| number > 0)?;
-    // A disk whose name ends in a digit has a `p` between; others have not.
-    let disk = match disk.strip_suffix('p') {
-        Some(before) if before.ends_with(|c: char| c.is_ascii_digit()) => before,
-        _ => disk,
-    };
-    let known = ["mmcblk", "nvme", "loop", "sd", "vd", "xvd", "hd"];
-    let fits = known.iter().any(|prefix| disk.starts_with(prefix)) && !disk.contains('/');
-    let complete = !disk.ends_with("mmcblk") && !disk.ends_with("nvme");
-    (fits && complete).then_some((disk, number))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::split;
-
-    #[test]
-    fn names_of_partitions() {
-        assert_eq!(split("/dev/sda1"), Some(("sda", 1)));
-        assert_eq!(split("/dev/mmcblk0p12"), Some(("mmcblk0", 12)));
-        assert_eq!(split("/dev/nvme0n1p2"), Some(("nvme0n1", 2)));
-        for other in [
-            "/dev/sda",
-            "/dev/mmcblk0",
-            "/dev/mapper/a1",
-            "/dev/root",
-            "/dev/sda0",
-            "sda1",
-        ] {
-            assert_eq!(split(other), None, "{other}");
-        }
     }
 }

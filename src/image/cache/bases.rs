@@ -27,6 +27,15 @@ pub struct BaseImage {
     size: u64,
 }
 
+/// What a digest is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// The source, as it is packed.
+    Source,
+    /// The image in it.
+    Image,
+}
+
 impl BaseImage {
     /// An image that is used where it is.
     pub(in crate::image) fn new(file: File, path: PathBuf) -> io::Result<Self> {
@@ -105,17 +114,42 @@ impl Cache {
             .context(Kind::Host, failed)
     }
 
-    /// The base image whose source has this digest, as far as that was ever computed.
-    pub(in crate::image) fn base_with(&self, digest: &Digest) -> Result<Option<BaseImage>> {
-        if digest.algorithm == Algorithm::Sha256 {
-            return self.base(&Digests::from([(Algorithm::Sha256, digest.hex.clone())]));
+    /// The base image whose source has this digest, or that has it itself, as far as that was ever
+    /// computed.
+    pub(in crate::image) fn base_with(&self, digest: &Digest) -> Result<Option<(BaseImage, Of)>> {
+        if digest.algorithm == Algorithm::Sha256
+            && let Some(base) =
+                self.base(&Digests::from([(Algorithm::Sha256, digest.hex.clone())]))?
+        {
+            return Ok(Some((base, Of::Source)));
         }
-        let known = self.bases().into_iter().find(|base| {
-            base.digests
-                .get(&digest.algorithm)
-                .is_some_and(|hex| *hex == digest.hex)
-        });
-        known.map_or(Ok(None), |base| self.base(&base.digests))
+        let bases = self.bases();
+        let has = |digests: &Digests| digests.get(&digest.algorithm) == Some(&digest.hex);
+        let of_source = bases.iter().find(|base| has(&base.digests));
+        let of_image = bases.iter().find(|base| has(&base.image_digests));
+        for (known, of) in [(of_source, Of::Source), (of_image, Of::Image)] {
+            if let Some(known) = known
+                && let Some(base) = self.base(&known.digests)?
+            {
+                return Ok(Some((base, of)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is known of the digests of the image made from the source with these.
+    pub(in crate::image) fn image_digests(&self, digests: &Digests) -> Digests {
+        let json = self.base_path(key(digests), "json");
+        record::read::<BaseRecord>(&json).map_or_else(Digests::new, |base| base.image_digests)
+    }
+
+    /// Notes digests of that image. Only a short cut for later runs, so failure does no harm.
+    pub(in crate::image) fn note_image_digests(&self, digests: &Digests, image: &Digests) {
+        let json = self.base_path(key(digests), "json");
+        if let Some(mut base) = record::read::<BaseRecord>(&json) {
+            base.image_digests.extend(image.clone());
+            let _ = record::write(&json, &base);
+        }
     }
 
     /// A file for a new base image, seen by nobody until [`Cache::insert`].
@@ -144,6 +178,7 @@ impl Cache {
         let json = self.base_path(key(&record.digests), "json");
         if let Some(older) = record::read::<BaseRecord>(&json) {
             record.digests.extend(older.digests);
+            record.image_digests.extend(older.image_digests);
         }
         record::write(&json, &record).context(Kind::Host, failed)?;
         newfile::sync_dir(&self.root.join("bases")).context(Kind::Host, failed)?;

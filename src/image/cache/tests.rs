@@ -14,6 +14,7 @@ fn record(hex: &str) -> BaseRecord {
     BaseRecord {
         source: "a.img.xz".into(),
         digests: Digests::from([(Algorithm::Sha256, hex.repeat(64))]),
+        image_digests: Digests::new(),
         source_size: 10,
         size: 4,
         created: 0,

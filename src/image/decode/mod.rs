@@ -11,7 +11,10 @@ mod xz;
 pub(super) mod zip;
 mod zstd;
 
-use std::io::{self, BufRead, Read};
+use std::{
+    fs::File,
+    io::{self, BufRead, Read},
+};
 
 pub use format::{Format, HEAD};
 
@@ -29,6 +32,14 @@ pub fn open<'a>(format: Format, input: impl BufRead + 'a) -> io::Result<Box<dyn 
             )));
         }
     })
+}
+
+/// How large the content of `file` is, where that can be told without decoding it. For messages only.
+pub fn unpacked_size(format: Format, file: &File) -> Option<u64> {
+    match format {
+        Format::Xz => xz::unpacked(file),
+        _ => None,
+    }
 }
 
 /// Inputs that every stream decoder must take or refuse in the same way.

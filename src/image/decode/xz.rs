@@ -4,13 +4,21 @@
 //! first stream of a file, saying that all is well. So the streams are counted here: behind each may
 //! come zero bytes in fours, then another stream or the end of the file, and nothing else.
 
+mod size;
+
 use std::io::{self, BufRead, Read};
+
+pub use size::unpacked;
 
 use liblzma::stream::{Action, Error, MtStreamBuilder, Status, Stream};
 
 /// The least memory that decoding may use, in bytes: `xz -9` needs 65 MiB, and a thread more than
 /// its block's size.
 const LEAST_MEMORY: u64 = 512 << 20;
+
+/// The most streams in one file. Each costs a decoder, so a file of a million empty ones would take minutes.
+/// Programs that pack in parallel make one for some MiB at the least.
+const MOST_STREAMS: u64 = 8192;
 
 /// Decodes xz streams one after the other.
 pub struct Decoder<R> {
@@ -91,7 +99,10 @@ impl<R: BufRead> Read for Decoder<R> {
         loop {
             let mut stream = match self.stream.take() {
                 Some(stream) => stream,
-                None if self.skip_padding()? => new_stream()?,
+                None if self.skip_padding()? => match self.ended {
+                    MOST_STREAMS.. => return Err(too_many()),
+                    _ => new_stream()?,
+                },
                 None => return Ok(0),
             };
             let produced = self.step(&mut stream, out)?;
@@ -102,6 +113,13 @@ impl<R: BufRead> Read for Decoder<R> {
             self.ended += 1;
         }
     }
+}
+
+fn too_many() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!("there are more than {MOST_STREAMS} xz streams in it"),
+    )
 }
 
 fn garbage() -> io::Error {
@@ -180,6 +198,15 @@ mod tests {
             assert!(decode(Format::Xz, &[&packed, &vec![0; odd][..]].concat()).is_err());
             assert!(decode(Format::Xz, &[&packed, &vec![0; odd][..], &packed].concat()).is_err());
         }
+    }
+
+    #[test]
+    fn more_streams_than_anybody_packs_are_refused() {
+        let most = MOST_STREAMS as usize;
+        let empty = encode(b"");
+        assert_eq!(decode(Format::Xz, &empty.repeat(most)).unwrap(), b"");
+        let error = decode(Format::Xz, &empty.repeat(most + 1)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     }
 
     proptest::proptest! {

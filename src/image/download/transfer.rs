@@ -14,12 +14,14 @@ use ureq::{
 };
 
 use super::super::{
+    cache::ELSEWHERE,
     http::{self, Client, Fault},
     record::{self, Validators},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
     event::{Report, Task},
+    sys::{self, room},
 };
 
 /// How much is read at once, in bytes.
@@ -88,7 +90,9 @@ impl Transfer<'_> {
                     .map(|date| ("if-modified-since", date)),
             );
         }
-        let response = self.client.get(self.url, self.shown, &headers)?;
+        let response = self
+            .client
+            .get(self.url, self.shown, &headers, self.report)?;
         match response.status().as_u16() {
             304 => return Ok(false),
             416 if content_range(&response).is_some_and(|range| range.total == Some(have)) => {
@@ -145,6 +149,7 @@ impl Transfer<'_> {
             let what = format!("the download of {} broke off {why}", self.shown);
             Fault::passing(Error::host(what))
         };
+        self.has_room(total.unwrap_or(0).saturating_sub(have))?;
         let progress = self
             .report
             .begin(Task::Downloading(self.shown.to_owned()), total);
@@ -159,7 +164,10 @@ impl Transfer<'_> {
             };
             self.file
                 .write_all_at(&buffer[..count], have)
-                .map_err(|error| self.disk(error))?;
+                .map_err(|error| {
+                    let more = total.map(|total| total.saturating_sub(have));
+                    self.full(more, error)
+                })?;
             have += count as u64;
         }
         match total {
@@ -172,10 +180,30 @@ impl Transfer<'_> {
         }
     }
 
+    /// Refuses a download of `more` bytes before it begins, rather than after an hour.
+    fn has_room(&self, more: u64) -> Result<(), Fault> {
+        match room::free(self.file) {
+            Some(free) if free < more => {
+                Err(self.full(Some(more), io::Error::from_raw_os_error(nix::libc::ENOSPC)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn disk(&self, error: io::Error) -> Fault {
+        self.full(None, error)
+    }
+
+    /// The file cannot be written: maybe for lack of room, with `more` bytes to come.
+    fn full(&self, more: Option<u64>, error: io::Error) -> Fault {
         let what = || format!("cannot write the download of {} to the cache", self.shown);
+        let full = sys::file::is_full(&error);
         let failed: Result<()> = Err(error).context(Kind::Host, what);
-        Fault::fatal(failed.unwrap_err())
+        let error = failed.unwrap_err();
+        Fault::fatal(match full {
+            true => error.better_hint(room::hint(self.file, more, ELSEWHERE)),
+            false => error,
+        })
     }
 }
 

@@ -1,0 +1,221 @@
+# Copyright (c) pichroot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: pichroot
+type: aggregate
+short_description: Keeps what a playbook does to an image in that image
+description:
+  - For C(pichroot ansible), which gives it its rules; without them it does nothing.
+  - No variable and no keyword can lead the image's own tasks to another place. What could fails.
+  - All other hosts are reached as they are without pichroot. Plays get none of the inventory's but the image, and
+    V(localhost) where a play names it.
+  - Tells pichroot whether any task ran in the image, and which task failed.
+author: pichroot contributors (@pichroot)
+version_added: "0.1.0"
+"""
+
+import functools
+import json
+import os
+import sys
+
+from ansible import constants as C
+from ansible import context
+from ansible.errors import AnsibleError
+from ansible.executor.task_executor import TaskExecutor
+from ansible.inventory.manager import split_host_pattern
+from ansible.playbook.block import Block
+from ansible.playbook.handler import Handler
+from ansible.playbook.task_include import TaskInclude
+from ansible.plugins.callback import CallbackBase
+from ansible.utils.context_objects import CLIArgs
+from ansible.utils.display import Display
+from ansible.vars.manager import VariableManager
+
+# Names the file with the rules.
+RULES = "PICHROOT_GUARD"
+# How many names of hosts pichroot is told at most.
+MOST = 20
+
+
+def wrap(owner, name, around):
+    """Puts `around` in front of a function of Ansible's, which it gets as its first argument."""
+    inner = getattr(owner, name)
+
+    @functools.wraps(inner)
+    def outer(*args, **kwargs):
+        return around(inner, *args, **kwargs)
+
+    setattr(owner, name, outer)
+
+
+def or_end(function):
+    """Ansible would go on without a callback plugin that fails. With this one it must not."""
+
+    @functools.wraps(function)
+    def outer(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            raise SystemExit(f"pichroot cannot keep this Ansible to the image: {error!r}") from error
+
+    return outer
+
+
+def is_implicit(task):
+    """Whether Ansible put the task before those of the play, to gather facts."""
+    return task.get_ds() is None and task.action in C._ACTION_FACT_GATHERING
+
+
+class Guard:
+    """The rules of one run. Ansible's workers are forks, so what is put in its functions here holds in them."""
+
+    def __init__(self, folder, note, image, variables, plugin, limit, inventories):
+        self.folder = folder  # the run's own
+        self.note = note  # the file for what pichroot is to know
+        self.image = image  # its name in the inventory
+        self.variables = variables  # those that say where its tasks run
+        self.plugin = plugin  # the file of its connection plugin, unless that is another's
+        self.limit = limit  # --limit, if the user gave one
+        self.inventories = inventories  # whether the user has any
+
+    def install(self):
+        # `--connection` is for the image, which has it as a variable, too.
+        context.CLIARGS = CLIArgs({**context.CLIARGS, "connection": C.DEFAULT_TRANSPORT})
+        wrap(VariableManager, "get_vars", self.get_vars)
+        wrap(TaskExecutor, "_get_connection", self.get_connection)
+        wrap(Display, "do_var_prompt", self.do_var_prompt)
+        self.tell("loaded")
+
+    def watch(self, inventory):
+        """Does for each play what --limit would do for all."""
+        inventory.subset(self.limit)
+        wrap(inventory, "get_hosts", self.get_hosts)
+        hosts = {name: host.vars.get("inventory_file") for name, host in inventory.hosts.items()}
+        if self.inventories and (hosts.get(self.image) or "").startswith(self.folder + os.sep):
+            names = [name for name in hosts if name not in (self.image, *C.LOCALHOST)]
+            if names:
+                self.tell({"others": {"names": names[:MOST], "more": len(names[MOST:])}})
+
+    def get_vars(self, inner, manager, play=None, host=None, *args, **kwargs):
+        variables = inner(manager, play, host, *args, **kwargs)
+        if host is not None and host.name == self.image:
+            variables.update(self.variables)
+        return variables
+
+    def get_hosts(self, inner, pattern="all", ignore_limits=False, *args, **kwargs):
+        hosts = inner(pattern, ignore_limits, *args, **kwargs)
+        if ignore_limits:
+            return hosts
+        controller = any(name in C.LOCALHOST for name in split_host_pattern(pattern))
+
+        def is_in_reach(host):
+            # What add_host adds, and an implicit localhost, are in no file.
+            added = not host.vars.get("inventory_file")
+            return added or host.name == self.image or (controller and host.name in C.LOCALHOST)
+
+        return [host for host in hosts if is_in_reach(host)]
+
+    def get_connection(self, inner, executor, cvars, templar, current_connection):
+        connection = inner(executor, cvars, templar, current_connection)
+        task = executor._task
+        if (task.delegate_to or executor._host.name) != self.image:
+            return connection
+        # The variable of a loop wins over all others.
+        wrong = [f"{name}={cvars.get(name)}" for name, value in self.variables.items() if cvars.get(name) != value]
+        path = os.path.realpath(connection._original_path)
+        if self.plugin and path != os.path.realpath(self.plugin):
+            wrong.append(path)
+        if wrong:
+            raise AnsibleError(f"this would lead the task away from the image: {', '.join(wrong)}")
+        if not is_implicit(task):
+            self.tell("ran")
+        return connection
+
+    def do_var_prompt(self, inner, display, varname, *args, **kwargs):
+        if not (sys.__stdin__ and sys.__stdin__.isatty()):
+            raise AnsibleError(
+                f"vars_prompt cannot ask for {varname} without a terminal: give it with -e {varname}=..."
+            )
+        return inner(display, varname, *args, **kwargs)
+
+    def tell(self, what):
+        """Adds a line to the note, unless it has that."""
+        line = json.dumps(what) + "\n"
+        with open(self.note, "a+") as note:
+            note.seek(0)
+            if line not in note.readlines():
+                note.write(line)
+
+    def tell_failed(self, result):
+        """A playbook may rescue any number of tasks, and the last one counts: so there is one line of it."""
+        task = getattr(result, "task", None) or result._task
+        with open(self.note, "r+") as note:
+            lines = [line for line in note if not line.startswith('{"failed"')]
+            note.seek(0)
+            note.writelines([*lines, json.dumps({"failed": start_of(task)}) + "\n"])
+            note.truncate()
+
+
+def start_of(task):
+    """The name of the task to go on with, or None for the beginning.
+
+    Ansible looks for it before the run. So it finds no task of an include that is decided in the run, none of a
+    rescue or always, and no handler.
+    """
+    if isinstance(task, Handler):
+        return None
+    begin, parent = task, task._parent
+    while parent:
+        if isinstance(parent, Block) and (parent.rescue or parent.always):
+            begin = first_of(parent) or begin
+        elif isinstance(parent, TaskInclude) and not parent.statically_loaded:
+            begin = parent
+        parent = parent._parent
+    return begin.get_name()
+
+
+def first_of(block):
+    """The first task of a block."""
+    for task in block.block:
+        first = first_of(task) if isinstance(task, Block) else task
+        if first:
+            return first
+    return None
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "pichroot"
+
+    @or_end
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._guard = self._inventory = None
+        # Not for an ansible-playbook that a task may start.
+        if path := os.environ.pop(RULES, None):
+            with open(path) as rules:
+                self._guard = Guard(os.path.dirname(path), **json.load(rules))
+            self._guard.install()
+
+    @or_end
+    def v2_playbook_on_start(self, playbook):
+        plays = playbook.get_plays()
+        if self._guard and plays:
+            inventory = plays[0].get_variable_manager()._inventory
+            if self._inventory is not inventory:
+                self._guard.watch(inventory)
+                self._inventory = inventory
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        if self._guard and not ignore_errors:
+            self._guard.tell_failed(result)
+
+    def v2_runner_on_unreachable(self, result):
+        if self._guard:
+            self._guard.tell_failed(result)
