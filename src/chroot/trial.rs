@@ -46,8 +46,8 @@ pub const NAME: &str = "pichroot-trial";
 const LIMIT: Duration = Duration::from_secs(30);
 /// The disk of the trial, in bytes.
 const DISK: u64 = 1 << 20;
-/// Where the trial keeps its files: on a tmpfs that only it sees.
-const PLACE: &str = "/run";
+/// Where the trial keeps its files: on a tmpfs that only it sees, where a stage has its own.
+const PLACE: &str = mount::EMPTY_DIRECTORY;
 /// What the emulated program exits with.
 const ANSWER: i32 = 42;
 

@@ -55,6 +55,11 @@ pub fn fresh_proc() -> Result<()> {
     }
 }
 
+/// A directory of proc to mount on, once there is a [`fresh_proc`] (fs/proc/root.c: "somewhere for the nfsd filesystem to be
+/// mounted", with or without nfsd). The kernel makes it with every proc and keeps it empty: nothing can be made in it, and
+/// nobody can remove it, which would take the mount away with it.
+pub const EMPTY_DIRECTORY: &str = "/proc/fs/nfsd";
+
 /// A block device, and what it is called below /dev by whoever looks at its mount.
 #[derive(Debug)]
 pub struct Named<'a> {

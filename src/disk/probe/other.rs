@@ -126,3 +126,20 @@ fn exfat_label(reader: &mut (impl Read + Seek), boot: &[u8; 512]) -> Option<Stri
     let label = entries.chunks_exact(32).find(|entry| entry[0] == 0x83)?;
     utf16(&label[2..2 + 2 * usize::from(label[1].min(11))])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn a_cd_is_known_by_its_descriptor() {
+        let mut cd = vec![0; 70_000];
+        cd[32768..][..7].copy_from_slice(b"\x01CD001\x01");
+        cd[32808..][..32].copy_from_slice(b"DEBIAN 12 ARM64                 ");
+        let found = linux(&mut Cursor::new(cd)).unwrap();
+        assert_eq!(found.kind, FsKind::Iso9660);
+        assert_eq!(found.label.as_deref(), Some("DEBIAN 12 ARM64"));
+    }
+}
