@@ -12,7 +12,7 @@ use super::{
     cache::{BaseImage, Cache},
     decode::Format,
     digest::{Digest, Digests},
-    enough, fit,
+    fit,
     pass::{self, Input},
     record::{BaseRecord, FileId, PlaceRecord},
 };
@@ -158,9 +158,9 @@ fn make_base(
             return Ok(base);
         }
     }
-    // What is packed is no smaller when it is unpacked.
-    enough::check(cache.root(), source_size, input.name)?;
     let new = cache.new_base()?;
+    // What is packed is no smaller when it is unpacked.
+    pass::check_room(input, &new, source_size)?;
     let decoded = pass::decode(input, &new, wanted, report)?;
     note(cache, input, id, &decoded.digests)?;
     cache.insert(new, BaseRecord::now(input.name, decoded, source_size))

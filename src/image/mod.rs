@@ -14,7 +14,6 @@ mod copy;
 mod decode;
 mod digest;
 mod download;
-mod enough;
 mod fit;
 mod http;
 pub mod kept;

@@ -209,17 +209,8 @@ fn write(
     sparse::write(reader, new.file(), LIMIT, &mut check, progress).map_err(|stop| match stop {
         Stop::Read(error) => read_error(input, error),
         Stop::Write(error) => {
-            let full = sys::file::is_full(&error);
-            let failed = Err::<(), _>(error).context(Kind::Host, || {
-                format!("cannot write the image of {} to the cache", input.name)
-            });
-            match (full, failed.unwrap_err()) {
-                (true, error) => {
-                    let more = size.map(|size| size.saturating_sub(written(new.file())));
-                    error.better_hint(room::hint(new.file(), more, ELSEWHERE))
-                }
-                (false, error) => error,
-            }
+            let more = size.map(|size| size.saturating_sub(written(new.file())));
+            not_written(input, new, more, error)
         }
         Stop::TooLarge => Error::image(format!(
             "{} decompresses to more than {} GiB",
@@ -302,5 +293,31 @@ impl Read for Bytes<'_> {
             progress.at(self.at);
         }
         Ok(count)
+    }
+}
+
+/// Refuses to decode a source whose image has at least `size` bytes, where there is no room for so many.
+///
+/// # Errors
+/// [`Kind::Host`], with the figures.
+pub fn check_room(input: &Input, new: &NewFile, size: u64) -> Result<()> {
+    match room::free(new.file()) {
+        Some(free) if free < size => {
+            let full = io::Error::from_raw_os_error(nix::libc::ENOSPC);
+            Err(not_written(input, new, Some(size), full))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The image cannot be written: maybe for lack of room, with `more` bytes to come.
+fn not_written(input: &Input, new: &NewFile, more: Option<u64>, error: io::Error) -> Error {
+    let full = sys::file::is_full(&error);
+    let failed = Err::<(), _>(error).context(Kind::Host, || {
+        format!("cannot write the image of {} to the cache", input.name)
+    });
+    match (full, failed.unwrap_err()) {
+        (true, error) => error.better_hint(room::hint(new.file(), more, ELSEWHERE)),
+        (false, error) => error,
     }
 }

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     error::{Context, Error, Kind, Result},
     event::{Event, Report},
+    nearest,
 };
 
 /// The forms of a checksum, for hints.
@@ -80,7 +81,7 @@ impl Lookup<'_> {
             .context(Kind::Usage, || {
                 format!("cannot read checksum file {}", self.file)
             })
-            .map_err(|error| error.hint(FORMS))?;
+            .map_err(|error| error.hint(nearest::hint(path, FORMS)))?;
         Ok(text)
     }
 

@@ -69,8 +69,7 @@ fn while_downloading() {
         &mut run,
         3,
         &["x.img", "cache", NO_SPACE],
-        // More than is there, so it is not even begun.
-        &format!("{}2.0 MiB of 2.0 MiB are free and ", figures(case.cache())),
+        &format!("{}0 bytes of 2.0 MiB are free", figures(case.cache())),
     );
 }
 
@@ -164,7 +163,8 @@ fn no_room_in_run() {
     images::tiny(&case.path("x.img"));
     let inner = case.exec(&["--checksum", "none", "x.img"]);
     let mut run = in_private_mounts(&tmpfs("nr_inodes=1", Path::new("/run")), &inner);
-    case.refused(&mut run, 3, &["/run", NO_SPACE], "free some space");
+    // Nothing of a run is there.
+    case.works(&mut run);
 }
 
 /// Not this machine is full, but the image.

@@ -15,7 +15,6 @@ use ureq::{
 
 use super::super::{
     cache::ELSEWHERE,
-    enough,
     http::{self, Client, Fault},
     record::{self, Validators},
 };
@@ -150,8 +149,7 @@ impl Transfer<'_> {
             let what = format!("the download of {} broke off {why}", self.shown);
             Fault::passing(Error::host(what))
         };
-        self.has_room(total.unwrap_or(0).saturating_sub(have))?;
-        self.check_room(have, total).map_err(Fault::fatal)?;
+        self.check_room(have, total.unwrap_or_default())?;
         let progress = self
             .report
             .begin(Task::Downloading(self.shown.to_owned()), total);
@@ -182,25 +180,19 @@ impl Transfer<'_> {
         }
     }
 
-    /// Refuses a download of `more` bytes before it begins, rather than after an hour.
-    fn has_room(&self, more: u64) -> Result<(), Fault> {
+    /// Refuses a download of `total` bytes before it begins, rather than after an hour. A packed image is unpacked
+    /// beside its download, and is not smaller then.
+    fn check_room(&self, have: u64, total: u64) -> Result<(), Fault> {
+        const PACKED: [&str; 4] = [".xz", ".gz", ".zst", ".zip"];
+        let packed = PACKED.iter().any(|ending| self.shown.ends_with(ending));
+        let unpacked = if packed { total } else { 0 };
+        let more = total.saturating_sub(have).saturating_add(unpacked);
         match room::free(self.file) {
             Some(free) if free < more => {
                 Err(self.full(Some(more), io::Error::from_raw_os_error(nix::libc::ENOSPC)))
             }
             _ => Ok(()),
         }
-    }
-
-    /// A packed image is unpacked beside its download, and is not smaller then.
-    fn check_room(&self, have: u64, total: Option<u64>) -> Result<()> {
-        const PACKED: [&str; 4] = [".xz", ".gz", ".zst", ".zip"];
-        let total = total.unwrap_or_default();
-        let packed = PACKED.iter().any(|ending| self.shown.ends_with(ending));
-        let unpacked = if packed { total } else { 0 };
-        let dir = self.meta.parent().unwrap_or(self.meta);
-        let needed = total.saturating_sub(have).saturating_add(unpacked);
-        enough::check(dir, needed, self.shown)
     }
 
     fn disk(&self, error: io::Error) -> Fault {
