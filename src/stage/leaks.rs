@@ -54,7 +54,13 @@ pub fn search(root: &Root, ours: &[&Path], started: SystemTime) -> Result<()> {
                 }
                 continue;
             };
-            let changed = stat.st_ctime.max(stat.st_mtime) >= since.as_secs() as i64;
+            // A link that covers have put aside and back has another ctime, and is the image's own.
+            let is_link = stat.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFLNK.bits();
+            let time = match is_link {
+                true => stat.st_mtime,
+                false => stat.st_ctime.max(stat.st_mtime),
+            };
+            let changed = time >= since.as_secs() as i64;
             let names = OF_THE_CHROOT
                 .into_iter()
                 .chain(ours.iter().map(|name| &**name));
