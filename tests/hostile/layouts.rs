@@ -286,6 +286,9 @@ fn resolv_conf_with_a_target_outside_of_run() {
         let path = small.root().join("etc/resolv.conf");
         clear(&path);
         symlink(target, &path).unwrap();
+        // It was there before the run.
+        let mut touch = std::process::Command::new("touch");
+        crate::support::run(touch.args(["-h", "-d", "@0"]).arg(&path));
         let disk = small.pack();
         outcome(&disk, target);
         let place = format!("{}?offset={}", disk.display(), SMALL_ROOT * 512);
