@@ -17,7 +17,7 @@ const VERSION: &str = concat!(
 
 Licences of what is in this program:
   MIT OR Apache-2.0   pichroot itself, with its playbooks and the Python that it runs in images
-  GPL-3.0-or-later    the two plugins for Ansible: files of its, not linked in
+  GPL-3.0-or-later    two plugins for Ansible, carried as files and not linked in
   MIT, Apache-2.0, BSD, ISC and the like
                       the libraries that are linked in"
 );
