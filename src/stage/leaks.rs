@@ -10,7 +10,7 @@ use std::{
 
 use nix::{
     fcntl::{AtFlags, OFlag, readlinkat},
-    sys::stat::{FileStat, Mode, SFlag, fstatat},
+    sys::stat::{Mode, SFlag, fstatat},
 };
 
 use crate::{
@@ -40,43 +40,46 @@ pub fn search(root: &Root, ours: &[&Path], started: SystemTime) -> Result<()> {
     let ours: Vec<_> = ours.iter().map(|path| path.to_string_lossy()).collect();
     let since = started.checked_sub(STEP).unwrap_or(UNIX_EPOCH);
     let since = since.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = since.as_secs() as i64;
     let mut left = FOLDERS.map(|folder| (PathBuf::from(folder), 0)).to_vec();
     let mut files = 0;
     while let Some((folder, depth)) = left.pop() {
-        for (path, stat, content) in contents(root, &folder) {
+        for (path, entry) in entries(root, &folder, since) {
             files += 1;
             if files > MAX_FILES {
                 return Ok(());
             }
-            let Some(text) = content else {
-                if depth < MAX_DEPTH {
-                    left.push((path, depth + 1));
+            match entry {
+                Entry::Folder if depth < MAX_DEPTH => left.push((path, depth + 1)),
+                Entry::Folder | Entry::Old => {}
+                Entry::Changed(text) => {
+                    let ours = ours.iter().map(|name| &**name);
+                    let mut names = OF_THE_CHROOT.into_iter().chain(ours);
+                    if let Some(name) = names.find(|name| has(&text, name)) {
+                        return Err(found(&path, name));
+                    }
                 }
-                continue;
-            };
-            // A link that covers have put aside and back has another ctime, and is the image's own.
-            let is_link = stat.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFLNK.bits();
-            let time = match is_link {
-                true => stat.st_mtime,
-                false => stat.st_ctime.max(stat.st_mtime),
-            };
-            let changed = time >= since.as_secs() as i64;
-            let names = OF_THE_CHROOT
-                .into_iter()
-                .chain(ours.iter().map(|name| &**name));
-            if let Some(name) = names.filter(|_| changed).find(|name| has(&text, name)) {
-                return Err(found(&path, name));
             }
         }
     }
     Ok(())
 }
 
-/// What is in `folder`: its path, and the text of a file, the target of a link, or nothing of a folder.
-fn contents<'a>(
+/// What is in a folder.
+enum Entry {
+    Folder,
+    /// What the run has not changed, or has no text.
+    Old,
+    /// The text of a file, or the target of a link.
+    Changed(Vec<u8>),
+}
+
+/// What is in `folder`, with its path; changed is what has a time from `since` on, in seconds.
+fn entries<'a>(
     root: &'a Root,
     folder: &'a Path,
-) -> impl Iterator<Item = (PathBuf, FileStat, Option<Vec<u8>>)> + 'a {
+    since: i64,
+) -> impl Iterator<Item = (PathBuf, Entry)> + 'a {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
     let handle = root.open_at(folder, flags, Mode::empty()).ok();
     let entries = handle
@@ -87,18 +90,20 @@ fn contents<'a>(
         let (name, handle) = (entry.file_name(), handle.as_ref()?);
         let path = folder.join(&name);
         let stat = fstatat(handle, &*name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
-        let content = match SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) {
-            SFlag::S_IFDIR => None,
-            SFlag::S_IFLNK => Some(target(handle, &name)?),
-            SFlag::S_IFREG if (0..=MAX_FILE as i64).contains(&stat.st_size) => {
+        let changed = stat.st_ctime.max(stat.st_mtime) >= since;
+        let entry = match SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) {
+            SFlag::S_IFDIR => Entry::Folder,
+            // One that covers have put aside and back has another ctime, and is the image's own.
+            SFlag::S_IFLNK if stat.st_mtime >= since => Entry::Changed(target(handle, &name)?),
+            SFlag::S_IFREG if changed && (0..=MAX_FILE as i64).contains(&stat.st_size) => {
                 let mut text = Vec::new();
                 let file = root.file(&path).ok()?;
                 file.take(MAX_FILE).read_to_end(&mut text).ok()?;
-                Some(text)
+                Entry::Changed(text)
             }
-            _ => return None,
+            _ => Entry::Old,
         };
-        Some((path, stat, content))
+        Some((path, entry))
     })
 }
 
