@@ -27,15 +27,18 @@ pub struct Record {
 }
 
 impl Record {
-    /// Writes it for the kept image of `output`, in place of an older one.
+    /// Removes that of an older kept image of `output`.
+    pub fn remove(output: &Path) {
+        let _ = fs::remove_file(with(output, ".failed.json"));
+    }
+
+    /// Writes it for the kept image of `output`; an older one has been removed.
     ///
     /// # Errors
     /// [`Kind::Host`], with the path.
     pub fn write(&self, output: &Path, owner: Option<(u32, u32)>) -> Result<()> {
         let path = with(output, ".failed.json");
         let failed = || format!("cannot write {}", path.display());
-        // Never into a file that somebody has put there.
-        let _ = fs::remove_file(&path);
         let mut file = fs::OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -71,10 +74,9 @@ impl Record {
 
 /// Removes the kept image of `output`, which has become that, and its record.
 pub fn remove(output: &Path) {
-    for ending in [".failed", ".failed.json"] {
-        // Who has removed it already has done the same.
-        let _ = fs::remove_file(with(output, ending));
-    }
+    Record::remove(output);
+    // Who has removed it already has done the same.
+    let _ = fs::remove_file(name(output));
 }
 
 fn with(output: &Path, ending: &str) -> PathBuf {

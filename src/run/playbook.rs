@@ -1,6 +1,6 @@
 //! `pichroot ansible`: from the plan to the finished image.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use super::{
     deferred, early,
@@ -93,18 +93,29 @@ impl Run {
                 Ok(())
             }
             Err(error) if plan.on_error == OnError::Keep => {
-                let kept = work.keep()?;
-                let playbook = plan.playbook.name().display().to_string();
-                let record = kept::Record {
-                    playbook,
-                    start_at_task,
-                };
-                record.write(&plan.output, self.owner)?;
-                ui.tell(Event::Kept(kept));
+                // What the run failed with is the error to report.
+                match self.keep(work, start_at_task) {
+                    Ok(kept) => ui.tell(Event::Kept(kept)),
+                    Err(lost) => ui.tell(Event::AlsoFailed((&lost).into())),
+                }
                 Err(error)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Keeps the work image, with what `--resume` has to know.
+    fn keep(&self, work: WorkImage, start_at_task: Option<String>) -> Result<PathBuf> {
+        let output = &self.plan.output;
+        let record = kept::Record {
+            playbook: self.plan.playbook.name().display().to_string(),
+            start_at_task,
+        };
+        // First, so that a record never belongs to an older image.
+        kept::Record::remove(output);
+        let kept = work.keep()?;
+        record.write(output, self.owner)?;
+        Ok(kept)
     }
 
     /// Runs the playbook in the work image; it is unmounted and checked afterwards. Where a task fails it becomes

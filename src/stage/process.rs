@@ -97,11 +97,9 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
     let used = use_image(supervisor, &plan, &mut mounts);
     // Nothing runs in it any more. An output with such a name in it would be worse than none.
     let clean = match used {
-        Ok(true) => leaks::search(
-            &Root::open(mounts.root())?,
-            &[mounts.root(), &directory::nodes()],
-            started,
-        ),
+        // Without `?`: whatever is found, the image is unmounted below.
+        Ok(true) => Root::open(mounts.root())
+            .and_then(|root| leaks::search(&root, &[mounts.root(), &directory::nodes()], started)),
         _ => Ok(()),
     };
     // Whatever happened: unmounted is unmounted. The first failure is the one to report, except that

@@ -251,6 +251,18 @@ fn a_failed_run_is_gone_on_from_at_the_task_that_failed() {
         &["another playbook", "/other.yml"],
         "--resume",
     );
+
+    // A record that cannot be written is told beside what failed, and nothing goes on from an older one.
+    case.file("play.yml", play(simple));
+    fs::remove_file(case.path("out.img.failed.json")).unwrap();
+    fs::create_dir(case.path("out.img.failed.json")).unwrap();
+    let ended = case.run(case.ansible(&RUN).args(["--on-error", "keep"]));
+    assert_eq!(ended.code, Some(5), "{ended:#?}");
+    for part in ["ansible-playbook ended", "warning: cannot write"] {
+        assert!(ended.stderr.contains(part), "no {part}: {ended:#?}");
+    }
+    let mut run = case.ansible(&RUN);
+    case.refused(run.arg("--resume"), 2, &["cannot read"], "without --resume");
 }
 
 /// They need no image, no root, no secret, and no output that is free.
