@@ -17,6 +17,8 @@ pub mod executor;
 pub mod files;
 pub mod filesystems;
 pub mod initramfs_modules;
+#[allow(dead_code, reason = "the server of these comes next")]
+pub mod living;
 mod nodes;
 pub mod placeholders;
 pub mod plan;
