@@ -16,3 +16,4 @@ mod request;
 pub mod server;
 pub mod tool;
 pub mod tools;
+pub mod way;
