@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{facts::Facts, warm::Library};
 use crate::{
     chroot::{
+        living::plan::LivingPlan,
         plan::Network,
         shortcuts::{Shortcuts, initramfs::Outstanding},
     },
@@ -46,6 +47,8 @@ pub struct Settings {
     pub term: String,
     /// What is left out or put off, where it can be.
     pub shortcuts: Shortcuts,
+    /// How programs that act on a running machine are answered, if they are.
+    pub living: Option<LivingPlan>,
     /// Where packages are kept for several runs, if they are.
     pub packages: Option<PathBuf>,
 }

@@ -7,6 +7,9 @@
 //! a chroot.
 
 pub mod call;
+pub mod first_boot;
 pub mod machine;
+pub mod outstanding;
+pub mod plan;
 pub mod record;
 pub mod tools;
