@@ -16,5 +16,6 @@ pub mod real;
 pub mod record;
 mod request;
 pub mod server;
+mod tasks;
 pub mod tool;
 pub mod tools;
