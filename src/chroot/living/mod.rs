@@ -8,12 +8,15 @@
 
 pub mod boot;
 pub mod call;
+pub mod first_boot;
 pub mod machine;
+pub mod outstanding;
 pub mod plan;
 pub mod real;
 pub mod record;
 mod request;
 pub mod server;
+mod tasks;
 pub mod tool;
 pub mod tools;
 pub mod way;
