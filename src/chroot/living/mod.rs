@@ -6,6 +6,8 @@
 //! first boot ([`record`]); it is *refused*, when it would be wrong to go on. Or the program itself runs, where it does the same in
 //! a chroot.
 
+mod accounts;
+pub mod after_boot;
 pub mod boot;
 pub mod call;
 pub mod first_boot;
@@ -16,5 +18,7 @@ pub mod real;
 pub mod record;
 mod request;
 pub mod server;
+mod stamp;
 pub mod tool;
 pub mod tools;
+pub mod units;

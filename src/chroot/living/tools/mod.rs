@@ -1,11 +1,12 @@
 //! The programs that are answered, a file for each kind.
 
 pub mod power;
+mod systemctl;
 
 use super::tool::{self, Tool, Tools};
 
 /// All of them, a list for each file.
-const ALL: &[Tools] = &[power::TOOLS];
+const ALL: &[Tools] = &[power::TOOLS, systemctl::TOOLS];
 
 /// The names, one a line, sorted: those who [ask](crate::bare) know them, too.
 #[cfg(test)]
