@@ -14,7 +14,7 @@ use crate::{
     disk::{Volume, layout},
     emulation::Mode,
     error::Failure,
-    event::{self, Starts},
+    event::{self, FirstBoot, Starts},
     sys::{children::Ending, private_files::PrivateFiles},
     twins::place::TwinSettings,
 };
@@ -84,6 +84,8 @@ pub enum Order {
     Run(Job),
     /// Tell what was put off to the end.
     Outstanding,
+    /// Put into the image what its first boot is to do, and tell what was put off.
+    FirstBoot,
     /// End what is running with this signal.
     Stop(i32),
     /// Unmount everything and check the file systems.
@@ -105,6 +107,8 @@ pub enum Event {
     },
     /// What was put off to the end, where that is known.
     Outstanding(Result<Vec<Outstanding>, Failure>),
+    /// What was put off to the first boot.
+    FirstBoot(Result<FirstBoot, Failure>),
     /// Everything is unmounted and clean.
     Closed {
         /// Whether any program was run in the image.

@@ -19,6 +19,7 @@ pub mod record;
 mod request;
 pub mod server;
 mod stamp;
+mod tasks;
 pub mod tool;
 pub mod tools;
 pub mod units;

@@ -101,6 +101,14 @@ impl Record {
         &self.acts
     }
 
+    /// Notes how the machine gets what was judged.
+    pub fn settle(&mut self, hows: Vec<(usize, How)>) {
+        self.acts.clear();
+        for (place, how) in hows {
+            self.put_off[place].how = how;
+        }
+    }
+
     /// All of it, in order.
     pub fn all(&self) -> &[PutOff] {
         &self.put_off

@@ -25,11 +25,10 @@ const MAX_WHAT: usize = 300;
 /// # Errors
 /// When the image lacks something of it then: it must not pass for finished.
 pub fn finish(machine: &mut Machine) -> Result<event::FirstBoot> {
-    let all = outstanding::of(machine);
-    let record = std::mem::take(&mut machine.record);
-    let steps: Vec<Step> = all.iter().filter_map(step).collect();
+    let record = outstanding::take(machine);
+    let steps: Vec<Step> = record.all().iter().filter_map(step).collect();
     let told = event::FirstBoot {
-        put_off: all.iter().map(told).collect(),
+        put_off: record.all().iter().map(told).collect(),
         more: record.more(),
         earlier: unit::steps_in(&machine.root),
     };
@@ -79,10 +78,14 @@ pub fn has_systemd(root: &Path) -> bool {
     init.is_some_and(|init| init.ends_with("systemd/systemd"))
 }
 
+/// What the unit is to run for it. Where there are no lines, those of another do it.
 fn step(put_off: &PutOff) -> Option<Step> {
     let How::Unit(lines) = &put_off.how else {
         return None;
     };
+    if lines.trim().is_empty() {
+        return None;
+    }
     let PutOff { what, task, .. } = put_off;
     Some(Step {
         what: match task {

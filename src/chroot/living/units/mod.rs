@@ -6,6 +6,7 @@
 pub mod act;
 mod condition;
 pub mod enabled;
+pub mod end;
 pub mod folders;
 mod generated;
 pub mod name;
