@@ -3,16 +3,19 @@
 //! It is PID 1 of the chroot's PID namespace; when it ends, everything in the chroot ends. The
 //! stage starts it, still privileged, with a socket for orders as descriptor 3.
 
-use std::os::unix::{
-    fs::MetadataExt,
-    net::{UnixListener, UnixStream},
+use std::{
+    os::unix::{
+        fs::MetadataExt,
+        net::{UnixListener, UnixStream},
+    },
+    path::Path,
 };
 
 use super::{
     confine,
     emulator::Loaded,
     filesystems,
-    living::{self, server::Living},
+    living::{self, after_boot, server::Living},
     plan::{ChrootPlan, Order, Report, environment},
     server, services,
 };
@@ -84,7 +87,10 @@ fn run(orders: &UnixStream) -> Result<()> {
         tell(orders, &Report::Told(event))?;
     }
     let living = match plan.living {
-        Some(living) => Some((Living::new(living), living::server::socket()?)),
+        Some(living) => {
+            after_boot::prepare(Path::new("/"));
+            Some((Living::new(living), living::server::socket()?))
+        }
         None => None,
     };
     // What programs take PID 1 for: by this Ansible looks for the image's real init, /sbin/init.

@@ -87,7 +87,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("etc")).unwrap();
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
-        write("etc/passwd", "bad line\njoe:x:1000:100:Joe:/home/joe:/bin/sh\n").unwrap();
+        write(
+            "etc/passwd",
+            "bad line\njoe:x:1000:100:Joe:/home/joe:/bin/sh\n",
+        )
+        .unwrap();
         write("etc/group", "adm:x:4:joe\nnone\n").unwrap();
         let accounts = Accounts::read(&Root::open(folder.path()).unwrap());
         let joe = accounts.user("joe").unwrap();

@@ -6,7 +6,10 @@ const DAY: u64 = 24 * 3600;
 
 /// A point in time: `Sat 2026-11-28 06:48:39 UTC`.
 pub fn stamp(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let seconds = time
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     let (day, rest) = (seconds / DAY, seconds % DAY);
     let names = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     let name = names[usize::try_from(day % 7).expect("is small")];
@@ -23,7 +26,11 @@ fn date(days: u64) -> (u64, u64, u64) {
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let shifted_month = (5 * of_year + 2) / 153;
     let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     (era * 400 + year + u64::from(month <= 2), month, day)
 }
 
@@ -56,7 +63,11 @@ pub fn span(time: Duration) -> String {
             rest %= length;
         }
     }
-    if words.is_empty() { "0".into() } else { words.join(" ") }
+    if words.is_empty() {
+        "0".into()
+    } else {
+        words.join(" ")
+    }
 }
 
 /// A span as people write it, such as `90`, `1min 30s` or `1.5h`.
@@ -82,7 +93,9 @@ pub fn parse_span(text: &str) -> Option<Duration> {
         total += number.parse::<f64>().ok()? * seconds;
         rest = after.trim_start();
     }
-    Duration::try_from_secs_f64(total).ok().filter(|_| !text.trim().is_empty())
+    Duration::try_from_secs_f64(total)
+        .ok()
+        .filter(|_| !text.trim().is_empty())
 }
 
 #[cfg(test)]

@@ -45,12 +45,19 @@ impl<'a> Memory<'a> {
     fn place<'p>(&self, path: &'p str) -> io::Result<(OwnedFd, &'p str)> {
         let refused = || io::Error::from(io::ErrorKind::InvalidInput);
         // Everywhere the same (file-hierarchy(7)).
-        let inside = path.strip_prefix("/var").filter(|rest| rest.starts_with("/run/"));
+        let inside = path
+            .strip_prefix("/var")
+            .filter(|rest| rest.starts_with("/run/"));
         let path = inside.unwrap_or(path);
         let mut parts = path.split('/').filter(|part| !part.is_empty());
-        let top = parts.next().filter(|top| ["run", "tmp"].contains(top)).ok_or_else(refused)?;
+        let top = parts
+            .next()
+            .filter(|top| ["run", "tmp"].contains(top))
+            .ok_or_else(refused)?;
         let parts: Vec<&str> = parts.collect();
-        let ours = OURS.iter().any(|ours| path == *ours || path.starts_with(&format!("{ours}/")));
+        let ours = OURS
+            .iter()
+            .any(|ours| path == *ours || path.starts_with(&format!("{ours}/")));
         let (name, above) = parts.split_last().ok_or_else(refused)?;
         if ours || parts.len() > MAX_DEPTH || parts.iter().any(|part| [".", ".."].contains(part)) {
             return Err(refused());
@@ -89,7 +96,14 @@ impl<'a> Memory<'a> {
     }
 
     /// Makes a file with this text. One that is there keeps its text, unless `anew`.
-    pub fn file(&self, path: &str, text: &str, anew: bool, mode: u32, owner: Owner) -> io::Result<()> {
+    pub fn file(
+        &self,
+        path: &str,
+        text: &str,
+        anew: bool,
+        mode: u32,
+        owner: Owner,
+    ) -> io::Result<()> {
         let (at, name) = self.place(path)?;
         let create = OFlag::O_CREAT | if anew { OFlag::O_TRUNC } else { OFlag::O_EXCL };
         let flags = OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;

@@ -5,11 +5,12 @@ mod memory;
 mod specifiers;
 mod tmpfiles;
 
+use std::path::Path;
+
 use self::memory::{Memory, Owner};
 use super::{
     accounts::{Accounts, User},
     first_boot,
-    machine::Machine,
     units::{self, scope::Scope, tree::Tree, unit::Unit},
 };
 use crate::sys::inroot::Root;
@@ -20,18 +21,21 @@ const BOOTED: &str = "/run/systemd/system";
 const MAX_USERS: usize = 1000;
 
 /// Makes all of it, as far as it can be made: a line of somebody's tmpfiles.d that cannot is none of a boot's errors either.
-pub fn prepare(machine: &Machine) {
-    let Ok(root) = Root::open(&machine.root) else {
+pub fn prepare(top: &Path) {
+    let Ok(root) = Root::open(top) else {
         return;
     };
-    if !first_boot::has_systemd(&machine.root) {
+    if !first_boot::has_systemd(top) {
         return;
     }
     let accounts = Accounts::read(&root);
     let memory = Memory::new(&root);
     let _ = memory.folder(BOOTED, 0o755, Owner::default());
     tmpfiles::apply(&root, &memory, &accounts);
-    for name in root.names(units::LINGER.as_ref(), MAX_USERS).unwrap_or_default() {
+    for name in root
+        .names(units::LINGER.as_ref(), MAX_USERS)
+        .unwrap_or_default()
+    {
         if let Some(user) = accounts.user(&name) {
             folder_of_user(&root, user);
         }
@@ -73,7 +77,9 @@ pub fn folders_of(root: &Root, accounts: &Accounts, scope: &Scope, unit: &Unit) 
         ),
     };
     let mode = unit.own("RuntimeDirectoryMode");
-    let mode = mode.and_then(|mode| u32::from_str_radix(mode, 8).ok()).unwrap_or(0o755);
+    let mode = mode
+        .and_then(|mode| u32::from_str_radix(mode, 8).ok())
+        .unwrap_or(0o755);
     let memory = Memory::new(root);
     for words in folders {
         let words = unit.expanded(words);
@@ -96,7 +102,10 @@ fn owner(accounts: &Accounts, unit: &Unit) -> Owner {
     let named = |key| unit.own(key).map(|name| unit.expanded(name));
     let user = named("User");
     let group = named("Group").and_then(|name| accounts.gid(&name));
-    let of_user = user.as_ref().and_then(|name| accounts.user(name)).map(|user| user.gid);
+    let of_user = user
+        .as_ref()
+        .and_then(|name| accounts.user(name))
+        .map(|user| user.gid);
     Owner {
         uid: user.and_then(|name| accounts.uid(&name)),
         gid: group.or(of_user),

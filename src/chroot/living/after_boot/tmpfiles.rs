@@ -25,7 +25,11 @@ const MAX_LINES: usize = 10_000;
 /// What a boot makes and takes away again before it is complete: with it nobody but root may log in.
 const GONE: &str = "/run/nologin";
 /// What says that logind runs: sudo and su would then wait for it.
-const LOGIND: [&str; 3] = ["/run/systemd/seats", "/run/systemd/sessions", "/run/systemd/users"];
+const LOGIND: [&str; 3] = [
+    "/run/systemd/seats",
+    "/run/systemd/sessions",
+    "/run/systemd/users",
+];
 
 /// One line of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,7 +52,10 @@ pub fn apply(root: &Root, memory: &Memory<'_>, accounts: &Accounts) {
         let Some(path) = expanded(root, &line.path) else {
             continue;
         };
-        if path == GONE || LOGIND.contains(&&*path) || !seen.insert((line.kind.clone(), path.clone())) {
+        if path == GONE
+            || LOGIND.contains(&&*path)
+            || !seen.insert((line.kind.clone(), path.clone()))
+        {
             continue;
         }
         // systemd-tmpfiles goes on, too.
@@ -84,7 +91,8 @@ fn parse(line: &str) -> Option<Line> {
         rest = after;
         field.to_owned()
     };
-    let (kind, path, mode, user, group, _age) = (field(), field(), field(), field(), field(), field());
+    let (kind, path, mode, user, group, _age) =
+        (field(), field(), field(), field(), field(), field());
     // Signs before the mode: only where the file is new, or only what is less than it has.
     let mode = u32::from_str_radix(mode.trim_start_matches([':', '~']), 8).ok();
     let argument = rest.trim();
@@ -102,7 +110,13 @@ fn parse(line: &str) -> Option<Line> {
     })
 }
 
-fn make(root: &Root, memory: &Memory<'_>, accounts: &Accounts, line: &Line, path: &str) -> io::Result<()> {
+fn make(
+    root: &Root,
+    memory: &Memory<'_>,
+    accounts: &Accounts,
+    line: &Line,
+    path: &str,
+) -> io::Result<()> {
     let refused = || io::Error::from(io::ErrorKind::InvalidInput);
     let mut letters = line.kind.chars();
     let kind = letters.next().ok_or_else(refused)?;
@@ -126,7 +140,13 @@ fn make(root: &Root, memory: &Memory<'_>, accounts: &Accounts, line: &Line, path
         'e' | 'z' | 'Z' => memory.adjust(path, line.mode, owner),
         'f' | 'F' => {
             let text = argument()?;
-            memory.file(path, &text, anew || kind == 'F', line.mode.unwrap_or(0o644), owner)
+            memory.file(
+                path,
+                &text,
+                anew || kind == 'F',
+                line.mode.unwrap_or(0o644),
+                owner,
+            )
         }
         'L' => {
             let to = argument()?;
@@ -148,12 +168,24 @@ mod tests {
     #[test]
     fn a_line_has_fields_that_may_be_left_out_or_quoted() {
         let line = parse("d\t/run/a  ~2750 root - 10d").unwrap();
-        assert_eq!((&*line.kind, &*line.path, line.mode), ("d", "/run/a", Some(0o2750)));
-        assert_eq!((&*line.user, &*line.group, &*line.argument), ("root", "-", ""));
+        assert_eq!(
+            (&*line.kind, &*line.path, line.mode),
+            ("d", "/run/a", Some(0o2750))
+        );
+        assert_eq!(
+            (&*line.user, &*line.group, &*line.argument),
+            ("root", "-", "")
+        );
         let line = parse("f+! \"/run/a b\" - - - - \"some text\"").unwrap();
-        assert_eq!((&*line.kind, &*line.path, line.mode), ("f+!", "/run/a b", None));
+        assert_eq!(
+            (&*line.kind, &*line.path, line.mode),
+            ("f+!", "/run/a b", None)
+        );
         assert_eq!(line.argument, "some text");
-        assert_eq!(parse("L /run/shm - - - - /dev/shm").unwrap().argument, "/dev/shm");
+        assert_eq!(
+            parse("L /run/shm - - - - /dev/shm").unwrap().argument,
+            "/dev/shm"
+        );
         assert_eq!(parse("# no"), None);
         assert_eq!(parse("  "), None);
         assert_eq!(parse("D /run/sudo 0711 root root").unwrap().group, "root");

@@ -56,7 +56,9 @@ fn test(root: &Root, what: &str, value: &str) -> Option<bool> {
         return None;
     }
     let mode = |flags| {
-        let found = root.open_at(path, OFlag::O_PATH | flags, Mode::empty()).ok()?;
+        let found = root
+            .open_at(path, OFlag::O_PATH | flags, Mode::empty())
+            .ok()?;
         fstat(&found).ok()
     };
     let is = |flags, kind: SFlag| {

@@ -46,7 +46,10 @@ pub fn state(tree: &Tree<'_>, unit: &Unit) -> &'static str {
         "enabled"
     } else if below("/run/") {
         "enabled-runtime"
-    } else if ["WantedBy", "RequiredBy", "UpheldBy", "Alias"].into_iter().any(is_set) {
+    } else if ["WantedBy", "RequiredBy", "UpheldBy", "Alias"]
+        .into_iter()
+        .any(is_set)
+    {
         "disabled"
     } else if is_set("Also") {
         "indirect"

@@ -15,7 +15,10 @@ pub fn judged(root: &Path, acts: &BTreeMap<usize, Act>) -> Vec<(usize, How)> {
     let all: Vec<&Act> = acts.values().collect();
     let booted = booted(root, &all);
     let how = |at| how(&all, at, |act| booted.contains(&act));
-    acts.keys().enumerate().map(|(at, place)| (*place, how(at))).collect()
+    acts.keys()
+        .enumerate()
+        .map(|(at, place)| (*place, how(at)))
+        .collect()
 }
 
 /// Those of `acts` whose unit a boot of the image, as it is now, starts.
@@ -69,7 +72,9 @@ mod tests {
         };
         let acts: Vec<Act> = verbs.iter().map(act).collect();
         let acts: Vec<&Act> = acts.iter().collect();
-        (0..acts.len()).map(|at| how(&acts, at, |_| boots)).collect()
+        (0..acts.len())
+            .map(|at| how(&acts, at, |_| boots))
+            .collect()
     }
 
     fn unit(verb: &str) -> How {

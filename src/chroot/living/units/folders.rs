@@ -143,9 +143,8 @@ impl<'a> Folders<'a> {
     pub fn aliases(&self, id: &str) -> &[String] {
         let all = self.aliases.get_or_init(|| {
             let files = self.folders.iter().flat_map(|folder| &folder.files);
-            let links = files.filter(|(name, file)| {
-                matches!(file, File::Link(_)) && name::is_valid(name)
-            });
+            let links =
+                files.filter(|(name, file)| matches!(file, File::Link(_)) && name::is_valid(name));
             let names: BTreeSet<&String> = links.map(|(name, _)| name).collect();
             let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
             for name in names {
@@ -162,7 +161,8 @@ impl<'a> Folders<'a> {
     /// The names of all units that have a file, links included.
     pub fn names(&self) -> BTreeSet<String> {
         let files = self.folders.iter().flat_map(|folder| &folder.files);
-        let units = files.filter(|(name, file)| !matches!(file, File::Folder) && name::is_valid(name));
+        let units =
+            files.filter(|(name, file)| !matches!(file, File::Folder) && name::is_valid(name));
         units.map(|(name, _)| name.clone()).collect()
     }
 
@@ -193,7 +193,10 @@ impl<'a> Folders<'a> {
             for (name, _) in below {
                 let path = format!("{}/{name}", folder.path);
                 let files = files(self.root, &path).unwrap_or_default();
-                if files.iter().any(|(name, file)| matches!(file, File::Link(_)) && is(name)) {
+                if files
+                    .iter()
+                    .any(|(name, file)| matches!(file, File::Link(_)) && is(name))
+                {
                     found.push(path);
                 }
             }
@@ -238,10 +241,12 @@ fn files(root: &Root, path: &str) -> Option<BTreeMap<String, File>> {
         let file = match entry.file_type() {
             Ok(kind) if kind.is_file() => File::Plain,
             Ok(kind) if kind.is_dir() => File::Folder,
-            Ok(kind) if kind.is_symlink() => match readlinkat(&folder, &*name).map(|to| to.into_string()) {
-                Ok(Ok(to)) => File::Link(to),
-                _ => continue,
-            },
+            Ok(kind) if kind.is_symlink() => {
+                match readlinkat(&folder, &*name).map(|to| to.into_string()) {
+                    Ok(Ok(to)) => File::Link(to),
+                    _ => continue,
+                }
+            }
             _ => continue,
         };
         files.insert(name, file);

@@ -16,8 +16,20 @@ const MAX_SCRIPTS: usize = 1000;
 
 /// File systems that need the network.
 const REMOTE: [&str; 14] = [
-    "afs", "ceph", "cifs", "davfs", "fuse.davfs", "fuse.glusterfs", "fuse.sshfs", "gfs", "glusterfs", "ncpfs", "nfs",
-    "nfs4", "ocfs2", "smb3",
+    "afs",
+    "ceph",
+    "cifs",
+    "davfs",
+    "fuse.davfs",
+    "fuse.glusterfs",
+    "fuse.sshfs",
+    "gfs",
+    "glusterfs",
+    "ncpfs",
+    "nfs",
+    "nfs4",
+    "ocfs2",
+    "smb3",
 ];
 
 /// One of them.
@@ -61,8 +73,16 @@ fn mount(entry: &Entry) -> Option<Generated> {
         (format!("{}.swap", name::escape_path(&what)), "swap.target")
     } else if entry.file.starts_with('/') {
         let remote = has("_netdev") || REMOTE.contains(&&*entry.fstype);
-        let target = if remote { "remote-fs.target" } else { "local-fs.target" };
-        let text = if entry.file == "/" { "Root Mount" } else { &entry.file };
+        let target = if remote {
+            "remote-fs.target"
+        } else {
+            "local-fs.target"
+        };
+        let text = if entry.file == "/" {
+            "Root Mount"
+        } else {
+            &entry.file
+        };
         settings.set("Unit", "Description", text);
         settings.set("Mount", "What", &what);
         settings.set("Mount", "Where", &entry.file);
@@ -74,7 +94,11 @@ fn mount(entry: &Entry) -> Option<Generated> {
     } else {
         return None;
     };
-    settings.set("Unit", "Documentation", "man:fstab(5) man:systemd-fstab-generator(8)");
+    settings.set(
+        "Unit",
+        "Documentation",
+        "man:fstab(5) man:systemd-fstab-generator(8)",
+    );
     Some(Generated {
         name,
         source: FSTAB.into(),
@@ -85,7 +109,12 @@ fn mount(entry: &Entry) -> Option<Generated> {
 
 /// The device that the first field of an entry means.
 fn device(source: &str) -> String {
-    let tags = [("LABEL=", "label"), ("UUID=", "uuid"), ("PARTUUID=", "partuuid"), ("PARTLABEL=", "partlabel")];
+    let tags = [
+        ("LABEL=", "label"),
+        ("UUID=", "uuid"),
+        ("PARTUUID=", "partuuid"),
+        ("PARTLABEL=", "partlabel"),
+    ];
     let by = tags.iter().find_map(|(tag, folder)| {
         let value = source.strip_prefix(tag)?.trim_matches('"');
         Some(format!("/dev/disk/by-{folder}/{value}"))
@@ -103,7 +132,10 @@ pub fn of_script(root: &Root, id: &str) -> Option<Generated> {
     let header = |key: &str| {
         let lines = text.lines().filter_map(|line| line.strip_prefix('#'));
         let mut values = lines.filter_map(|line| line.trim().strip_prefix(key));
-        values.next().map(str::trim).filter(|value| !value.is_empty())
+        values
+            .next()
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
     };
     let mut settings = Settings::default();
     let short = header("Short-Description:").unwrap_or(&script);
@@ -130,7 +162,9 @@ pub fn of_script(root: &Root, id: &str) -> Option<Generated> {
 
 /// The services that init scripts are, whether or not a unit takes their place.
 pub fn scripts(root: &Root) -> Vec<String> {
-    let names = root.names(SCRIPTS.as_ref(), MAX_SCRIPTS).unwrap_or_default();
+    let names = root
+        .names(SCRIPTS.as_ref(), MAX_SCRIPTS)
+        .unwrap_or_default();
     let scripts = names.into_iter().filter(|name| is_script(root, name));
     scripts
         .map(|name| format!("{}.service", name.strip_suffix(".sh").unwrap_or(&name)))
@@ -153,7 +187,8 @@ fn is_enabled(root: &Root, script: &str) -> bool {
         let links = root.names(format!("/etc/{level}").as_ref(), MAX_SCRIPTS);
         let starts = |name: &String| {
             let number = name.strip_prefix('S').and_then(|rest| rest.get(..2));
-            number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit())) && name.get(3..) == Some(script)
+            number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+                && name.get(3..) == Some(script)
         };
         links.unwrap_or_default().iter().any(starts)
     })

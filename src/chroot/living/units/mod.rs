@@ -86,14 +86,18 @@ impl Units {
     /// What `unit` does now.
     pub fn state(&self, root: &Root, tree: &Tree<'_>, scope: &Scope, unit: &Unit) -> State {
         let boots = || boots(root, tree, scope, &unit.id);
-        let mut state = self.changed.get(&key(scope, &unit.id)).copied().unwrap_or_else(|| {
-            let active = boots();
-            State {
-                active,
-                since: self.booted,
-                was_active: active,
-            }
-        });
+        let mut state = self
+            .changed
+            .get(&key(scope, &unit.id))
+            .copied()
+            .unwrap_or_else(|| {
+                let active = boots();
+                State {
+                    active,
+                    since: self.booted,
+                    was_active: active,
+                }
+            });
         // Whoever has removed a unit's file has stopped it first.
         state.active &= unit.load != Load::NotFound && unit.stays();
         state
@@ -139,7 +143,9 @@ impl Units {
             for other in &active {
                 let unit = tree.unit(other);
                 let needs = tree.requires(&unit).into_iter().chain(unit.units("PartOf"));
-                if !stopping.contains(other) && needs.map(|name| tree.unit(&name)).any(|n| n.id == id) {
+                if !stopping.contains(other)
+                    && needs.map(|name| tree.unit(&name)).any(|n| n.id == id)
+                {
                     stopping.push(other.clone());
                 }
             }
@@ -156,8 +162,20 @@ impl Units {
         self.changed.insert(key(scope, id), state);
     }
 
+    /// What boot starts is active again, and nothing else.
+    pub fn reboot(&mut self) {
+        self.booted = SystemTime::now();
+        self.changed.clear();
+    }
+
     /// What was active `before` files were changed still is, and nothing more: to enable a unit does not start it.
-    pub fn keep(&mut self, root: &Root, after: &Tree<'_>, scope: &Scope, before: &BTreeSet<String>) {
+    pub fn keep(
+        &mut self,
+        root: &Root,
+        after: &Tree<'_>,
+        scope: &Scope,
+        before: &BTreeSet<String>,
+    ) {
         let now = self.active(root, after, scope);
         for id in before.symmetric_difference(&now) {
             let active = before.contains(id);
@@ -170,6 +188,3 @@ impl Units {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

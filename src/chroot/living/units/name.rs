@@ -129,7 +129,10 @@ pub fn from_word(word: &str, suffix: &str) -> (String, Option<String>) {
 
 /// A path as part of a unit's name.
 pub fn escape_path(path: &str) -> String {
-    let parts: Vec<&str> = path.split('/').filter(|p| !matches!(*p, "" | ".")).collect();
+    let parts: Vec<&str> = path
+        .split('/')
+        .filter(|p| !matches!(*p, "" | "."))
+        .collect();
     match parts.join("/") {
         path if path.is_empty() => "-".into(),
         path => escape(&path, false),
@@ -180,7 +183,8 @@ pub fn unescape(name: &str) -> String {
 
 /// Whether `name` is one that a shell's `pattern` stands for: `*`, `?` and `[a-z]`.
 pub fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), name.chars().collect());
     let (mut p, mut n) = (0, 0);
     // Where to go on when what came after the last star did not fit.
     let mut star = None;
@@ -269,7 +273,15 @@ mod tests {
     #[test]
     fn some_names_are_none() {
         assert!(is_valid("a.service") && is_valid("a@b.service") && is_valid("-.mount"));
-        for bad in ["", "a", ".service", "a b.service", "@.service", "a/b.service", "a.x"] {
+        for bad in [
+            "",
+            "a",
+            ".service",
+            "a b.service",
+            "@.service",
+            "a/b.service",
+            "a.x",
+        ] {
             assert!(!is_valid(bad), "{bad}");
         }
         assert!(!is_valid(&format!("{}.service", "a".repeat(300))));

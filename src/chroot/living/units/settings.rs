@@ -77,14 +77,24 @@ impl Settings {
 
     /// What was set last.
     pub fn last(&self, section: &str, key: &str) -> Option<&str> {
-        let found = self.0.iter().rev().find(|s| s.section == section && s.key == key);
-        found.map(|setting| &*setting.value).filter(|value| !value.is_empty())
+        let found = self
+            .0
+            .iter()
+            .rev()
+            .find(|s| s.section == section && s.key == key);
+        found
+            .map(|setting| &*setting.value)
+            .filter(|value| !value.is_empty())
     }
 
     /// All that was set; an empty value forgets those before it.
     pub fn all(&self, section: &str, key: &str) -> Vec<&str> {
         let mut values = Vec::new();
-        for setting in self.0.iter().filter(|s| s.section == section && s.key == key) {
+        for setting in self
+            .0
+            .iter()
+            .filter(|s| s.section == section && s.key == key)
+        {
             if setting.value.is_empty() {
                 values.clear();
             } else {

@@ -106,10 +106,15 @@ impl<'a> Tree<'a> {
                 Some(made) => {
                     unit.settings = made.settings.clone();
                     unit.source = Some(made.source.clone());
-                    let late = if made.source.starts_with("/etc/init.d/") { ".late" } else { "" };
+                    let late = if made.source.starts_with("/etc/init.d/") {
+                        ".late"
+                    } else {
+                        ""
+                    };
                     unit.fragment = Some(format!("/run/systemd/generator{late}/{}", unit.id));
                 }
-                None if self.is_system && ALWAYS.contains(&&*unit.id) || unit.kind == Kind::Slice => {}
+                None if self.is_system && ALWAYS.contains(&&*unit.id)
+                    || unit.kind == Kind::Slice => {}
                 None => {
                     unit.load = Load::NotFound;
                     return unit;
@@ -205,7 +210,11 @@ impl<'a> Tree<'a> {
         if !kinds.contains(&unit.kind) || !unit.general("DefaultDependencies", true) {
             return Vec::new();
         }
-        let first = if self.is_system { "sysinit.target" } else { "basic.target" };
+        let first = if self.is_system {
+            "sysinit.target"
+        } else {
+            "basic.target"
+        };
         let mut needed = vec![first.to_owned()];
         if self.is_system && unit.kind == Kind::Service {
             needed.push(unit.own("Slice").unwrap_or("system.slice").to_owned());
@@ -255,14 +264,24 @@ impl<'a> Tree<'a> {
     /// All that the manager has in memory once it has started `ids`: what they name, and so on.
     pub fn loaded_with(&self, ids: &BTreeSet<String>) -> BTreeSet<String> {
         const NAMED: [&str; 9] = [
-            "After", "Before", "Conflicts", "OnFailure", "OnSuccess", "PartOf", "PropagatesReloadTo", "Requisite",
+            "After",
+            "Before",
+            "Conflicts",
+            "OnFailure",
+            "OnSuccess",
+            "PartOf",
+            "PropagatesReloadTo",
+            "Requisite",
             "ReloadPropagatedFrom",
         ];
         let mut loaded = BTreeSet::new();
         let mut waiting: VecDeque<String> = ids.iter().cloned().collect();
         while let Some(name) = waiting.pop_front() {
             let unit = self.unit(&name);
-            if loaded.len() >= MAX_UNITS || name::is_template(&name) || !loaded.insert(unit.id.clone()) {
+            if loaded.len() >= MAX_UNITS
+                || name::is_template(&name)
+                || !loaded.insert(unit.id.clone())
+            {
                 continue;
             }
             if unit.load == Load::Loaded {
@@ -293,6 +312,10 @@ fn folders_beside(name: &str) -> Vec<String> {
     };
     let stem = stem.split('@').next().unwrap_or(stem);
     let dashes = stem.rmatch_indices('-').map(|(at, _)| &stem[..=at]);
-    folders.extend(dashes.filter(|begin| *begin != stem).map(|begin| format!("{begin}.{suffix}")));
+    folders.extend(
+        dashes
+            .filter(|begin| *begin != stem)
+            .map(|begin| format!("{begin}.{suffix}")),
+    );
     folders
 }

@@ -89,7 +89,9 @@ impl Unit {
         match self.kind {
             Kind::Service if self.service_type() == "oneshot" => "exited",
             // An init script whose process systemd does not know.
-            Kind::Service if self.service_type() == "forking" && self.is("RemainAfterExit") => "exited",
+            Kind::Service if self.service_type() == "forking" && self.is("RemainAfterExit") => {
+                "exited"
+            }
             Kind::Service | Kind::Scope => "running",
             Kind::Socket => "listening",
             Kind::Timer | Kind::Path | Kind::Automount => "waiting",
@@ -165,9 +167,20 @@ impl Unit {
                 let ends = set("ExecStop") || self.settings.last("Unit", "SuccessAction").is_some();
                 self.service_type() == "oneshot" && ends
             }
-            Kind::Service => self.service_type() == "oneshot" || self.settings.all("Service", "ExecStart").len() == 1,
-            Kind::Socket => self.settings.keys("Socket").iter().any(|key| key.starts_with("Listen")),
-            Kind::Timer => self.settings.keys("Timer").iter().any(|key| key.starts_with("On")),
+            Kind::Service => {
+                self.service_type() == "oneshot"
+                    || self.settings.all("Service", "ExecStart").len() == 1
+            }
+            Kind::Socket => self
+                .settings
+                .keys("Socket")
+                .iter()
+                .any(|key| key.starts_with("Listen")),
+            Kind::Timer => self
+                .settings
+                .keys("Timer")
+                .iter()
+                .any(|key| key.starts_with("On")),
             Kind::Mount => set("What"),
             _ => true,
         }
@@ -194,7 +207,10 @@ mod tests {
 
     #[test]
     fn names_are_put_into_settings() {
-        let unit = unit("a-b@x\\x2dy-z.service", "[Unit]\nDescription=%p of %i %I %n %% %q%");
+        let unit = unit(
+            "a-b@x\\x2dy-z.service",
+            "[Unit]\nDescription=%p of %i %I %n %% %q%",
+        );
         let text = "a-b of x\\x2dy-z x-y/z a-b@x\\x2dy-z.service % %q%";
         assert_eq!(unit.description(), text);
     }
@@ -212,8 +228,14 @@ mod tests {
         let sound = |id: &str, text: &str| unit(id, text).is_sound();
         assert!(sound("a.service", "[Service]\nExecStart=/bin/x"));
         assert!(!sound("a.service", "[Service]\nRestart=always"));
-        assert!(!sound("a.service", "[Service]\nExecStart=/bin/x\nExecStart=/bin/y"));
-        assert!(sound("a.service", "[Service]\nType=oneshot\nExecStop=/bin/x"));
+        assert!(!sound(
+            "a.service",
+            "[Service]\nExecStart=/bin/x\nExecStart=/bin/y"
+        ));
+        assert!(sound(
+            "a.service",
+            "[Service]\nType=oneshot\nExecStop=/bin/x"
+        ));
         assert!(!sound("a.timer", "[Unit]\n") && sound("a.timer", "[Timer]\nOnBootSec=1"));
         assert!(!sound("a.socket", "") && sound("a.target", ""));
     }
@@ -222,7 +244,10 @@ mod tests {
     fn what_is_triggered_has_the_same_name_or_its_own() {
         let triggers = |id: &str, text: &str| unit(id, text).triggers();
         assert_eq!(triggers("a.timer", ""), Some("a.service".into()));
-        assert_eq!(triggers("a.timer", "[Timer]\nUnit=b.service"), Some("b.service".into()));
+        assert_eq!(
+            triggers("a.timer", "[Timer]\nUnit=b.service"),
+            Some("b.service".into())
+        );
         assert_eq!(triggers("a.socket", "[Socket]\nAccept=yes"), None);
         assert_eq!(triggers("a.service", ""), None);
     }

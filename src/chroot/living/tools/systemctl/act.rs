@@ -29,7 +29,11 @@ pub fn act(asked: &Asked<'_>, machine: &mut Machine, verb: &str) -> Answer {
         return Answer::fails(1, "Too few arguments.\n");
     }
     let tree = Tree::new(asked.root, asked.scope);
-    let suffix = if verb == "isolate" { "target" } else { "service" };
+    let suffix = if verb == "isolate" {
+        "target"
+    } else {
+        "service"
+    };
     let loaded = || asked.loaded(machine, &tree);
     let (names, mut err) = asked.names(suffix, loaded);
     let mut code = 0;
@@ -61,8 +65,15 @@ fn one(
     told: &mut String,
 ) -> Result<(), Wrong> {
     let unit = tree.unit(name);
-    let name = if unit.load == Load::NotFound { name } else { &unit.id };
-    let active = machine.units.state(asked.root, tree, asked.scope, &unit).active;
+    let name = if unit.load == Load::NotFound {
+        name
+    } else {
+        &unit.id
+    };
+    let active = machine
+        .units
+        .state(asked.root, tree, asked.scope, &unit)
+        .active;
     if !asked.call.is_root() && asked.scope == &units::scope::Scope::System {
         return Err(wrong(4, verb, name, "Access denied", true));
     }
@@ -101,7 +112,13 @@ fn one(
             act.refresh(machine, active)
         }
         "kill" => act.kill(machine, active),
-        "clean" => Err(wrong(1, "clean unit", name, "an image has nothing to clean yet", false)),
+        "clean" => Err(wrong(
+            1,
+            "clean unit",
+            name,
+            "an image has nothing to clean yet",
+            false,
+        )),
         // Nothing runs that could be held or let go.
         _ => Ok(()),
     }
@@ -111,7 +128,10 @@ fn one(
 pub fn can_reload(unit: &Unit) -> bool {
     use units::name::Kind::{Mount, Service};
     match unit.kind {
-        Service => !unit.settings.all("Service", "ExecReload").is_empty() || unit.service_type() == "notify-reload",
+        Service => {
+            !unit.settings.all("Service", "ExecReload").is_empty()
+                || unit.service_type() == "notify-reload"
+        }
         Mount => true,
         _ => false,
     }
@@ -121,7 +141,9 @@ fn wrong(code: u8, verb: &str, name: &str, why: &str, see: bool) -> Wrong {
     let verb = if verb == "isolate" { "start" } else { verb };
     let mut text = format!("Failed to {verb} {name}: {why}\n");
     if see {
-        text.push_str(&format!("See system logs and 'systemctl status {name}' for details.\n"));
+        text.push_str(&format!(
+            "See system logs and 'systemctl status {name}' for details.\n"
+        ));
     }
     Wrong { code, text }
 }
@@ -163,7 +185,15 @@ impl Acting<'_> {
     }
 
     fn loaded(&self, unit: &Unit, name: &str) -> Result<(), Wrong> {
-        let wrong = |code, why: &str, see| Err(wrong(code, self.verb, self.name, &format!("Unit {name} {why}."), see));
+        let wrong = |code, why: &str, see| {
+            Err(wrong(
+                code,
+                self.verb,
+                self.name,
+                &format!("Unit {name} {why}."),
+                see,
+            ))
+        };
         match unit.load {
             Load::Loaded => Ok(()),
             Load::NotFound => wrong(5, "not found", false),
@@ -198,8 +228,17 @@ impl Acting<'_> {
         self.note(machine, Verb::Stop)?;
         machine.units.stop(root, self.tree, scope, &self.unit.id);
         let running = machine.units.active(root, self.tree, scope);
-        let starts = |id: &&String| self.tree.unit(id).triggers().is_some_and(|name| name == self.unit.id);
-        let by: Vec<String> = running.iter().filter(starts).map(|id| format!("  {id}\n")).collect();
+        let starts = |id: &&String| {
+            self.tree
+                .unit(id)
+                .triggers()
+                .is_some_and(|name| name == self.unit.id)
+        };
+        let by: Vec<String> = running
+            .iter()
+            .filter(starts)
+            .map(|id| format!("  {id}\n"))
+            .collect();
         if !by.is_empty() && !self.asked.options.has("quiet") {
             told.push_str(&format!(
                 "Warning: Stopping {}, but it can still be activated by:\n{}",
@@ -224,7 +263,11 @@ impl Acting<'_> {
     }
 
     fn refresh(&self, machine: &mut Machine, active: bool) -> Result<(), Wrong> {
-        if active { self.note(machine, Verb::Refresh) } else { Ok(()) }
+        if active {
+            self.note(machine, Verb::Refresh)
+        } else {
+            Ok(())
+        }
     }
 
     fn isolate(&self, machine: &mut Machine) -> Result<(), Wrong> {

@@ -25,7 +25,10 @@ struct List<'a> {
 /// Prints it, for the default target if none is named.
 pub fn list(asked: &Asked<'_>, machine: &Machine) -> Answer {
     // These ways round are for people who look at a running machine.
-    if ["reverse", "after", "before"].into_iter().any(|option| asked.options.has(option)) {
+    if ["reverse", "after", "before"]
+        .into_iter()
+        .any(|option| asked.options.has(option))
+    {
         return Answer::refused(
             "only what a unit starts can be listed in an image",
             "leave out --reverse, --after and --before",
@@ -62,14 +65,22 @@ impl List<'_> {
         if !self.seen.insert(unit.id.clone()) {
             return;
         }
-        let started = self.tree.requires(&unit).into_iter().chain(self.tree.wants(&unit));
+        let started = self
+            .tree
+            .requires(&unit)
+            .into_iter()
+            .chain(self.tree.wants(&unit));
         let ids: BTreeSet<String> = started.filter(|name| !name::is_template(name)).collect();
         let mut ids: Vec<String> = ids.into_iter().collect();
         ids.sort_by_key(|id| (Kind::of(id) == Some(Kind::Target), id.to_lowercase()));
         for (at, id) in ids.iter().enumerate() {
             let last = at + 1 == ids.len();
             let branch = if last { "└─" } else { "├─" };
-            let sign = if self.active.contains(&self.tree.unit(id).id) { '●' } else { '○' };
+            let sign = if self.active.contains(&self.tree.unit(id).id) {
+                '●'
+            } else {
+                '○'
+            };
             self.text += &if self.plain {
                 format!("  {id}\n")
             } else {

@@ -34,7 +34,12 @@ pub fn change(asked: &Asked<'_>, machine: &mut Machine, verb: &str) -> Answer {
     let Answer::Said { code, out, err } = act::now(asked, machine, verb) else {
         return answer;
     };
-    if let Answer::Said { code: c, out: o, err: e } = &mut answer {
+    if let Answer::Said {
+        code: c,
+        out: o,
+        err: e,
+    } = &mut answer
+    {
         *c = code;
         o.extend(out);
         e.extend(err);
@@ -48,13 +53,19 @@ pub fn ask(asked: &Asked<'_>) -> Answer {
         let tree = Tree::new(asked.root, asked.scope);
         let (names, _) = asked.names("service", Vec::new);
         // Of these it has no file, and a boot would make one.
-        let mounts = names.iter().all(|name| tree.unit(name).source.as_deref() == Some("/etc/fstab"));
+        let mounts = names
+            .iter()
+            .all(|name| tree.unit(name).source.as_deref() == Some("/etc/fstab"));
         if mounts && !names.is_empty() {
             return Answer::out("generated\n".repeat(names.len()));
         }
     }
     let is = |(key, value): &(_, _)| key == OFFLINE && value == "1";
-    if asked.call.environment.iter().any(is) { Answer::Pass } else { itself(asked) }
+    if asked.call.environment.iter().any(is) {
+        Answer::Pass
+    } else {
+        itself(asked)
+    }
 }
 
 /// systemctl itself, with the same words but for `--now`, which it cannot do.
@@ -62,10 +73,21 @@ fn itself(asked: &Asked<'_>) -> Answer {
     let offline = format!("{OFFLINE}=1");
     let program = asked.call.program.to_string_lossy();
     let mut args = vec![&*offline, &*program];
-    args.extend(asked.call.args.iter().map(String::as_str).filter(|arg| *arg != "--now"));
+    args.extend(
+        asked
+            .call
+            .args
+            .iter()
+            .map(String::as_str)
+            .filter(|arg| *arg != "--now"),
+    );
     match asked.call.real("/usr/bin/env", &args) {
         Ok(ended) => Answer::Said {
-            code: ended.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
+            code: ended
+                .status
+                .code()
+                .and_then(|code| u8::try_from(code).ok())
+                .unwrap_or(1),
             out: ended.stdout,
             err: ended.stderr,
         },
@@ -101,8 +123,20 @@ pub fn cat(asked: &Asked<'_>) -> Answer {
 
 /// What may be set while a unit runs: limits of its control group.
 const GROUPS: [&str; 14] = [
-    "Allowed", "BlockIO", "CPU", "DefaultMemory", "Delegate", "Device", "IO", "IP", "ManagedOOM", "Memory", "Restrict",
-    "Slice", "Startup", "Tasks",
+    "Allowed",
+    "BlockIO",
+    "CPU",
+    "DefaultMemory",
+    "Delegate",
+    "Device",
+    "IO",
+    "IP",
+    "ManagedOOM",
+    "Memory",
+    "Restrict",
+    "Slice",
+    "Startup",
+    "Tasks",
 ];
 
 /// Writes what systemd itself writes for limits that are to stay.
@@ -114,7 +148,11 @@ pub fn set_property(asked: &Asked<'_>, machine: &mut Machine) -> Answer {
     let (names, _) = asked.names("service", Vec::new);
     let unit = tree.unit(&names[0]);
     if !asked.call.is_root() || settings.is_empty() {
-        let why = if settings.is_empty() { "Too few arguments." } else { "Failed to set unit properties: Access denied" };
+        let why = if settings.is_empty() {
+            "Too few arguments."
+        } else {
+            "Failed to set unit properties: Access denied"
+        };
         return Answer::fails(1, format!("{why}\n"));
     }
     let line = asked.line("set-property", &format!("{word} {}", settings.join(" ")));
@@ -139,7 +177,9 @@ fn limit(asked: &Asked<'_>, unit: &Unit, setting: &str) -> Result<(), String> {
         Kind::Swap => "Swap",
         _ => return Err("Unit type does not support setting properties.".into()),
     };
-    let (key, _) = setting.split_once('=').ok_or(format!("Not an assignment: {setting}"))?;
+    let (key, _) = setting
+        .split_once('=')
+        .ok_or(format!("Not an assignment: {setting}"))?;
     let usual = key.bytes().all(|b| b.is_ascii_alphanumeric());
     if !usual || !GROUPS.iter().any(|begin| key.starts_with(begin)) {
         return Err(format!("Cannot set property {key}, or unknown property."));
@@ -151,9 +191,15 @@ fn limit(asked: &Asked<'_>, unit: &Unit, setting: &str) -> Result<(), String> {
     );
     let write = || {
         asked.root.make_dirs(folder.as_ref())?;
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+        let flags = OFlag::O_WRONLY
+            | OFlag::O_CREAT
+            | OFlag::O_TRUNC
+            | OFlag::O_NOFOLLOW
+            | OFlag::O_NONBLOCK;
         let path = format!("{folder}/50-{key}.conf");
-        let file = asked.root.open_at(path.as_ref(), flags, Mode::from_bits_truncate(0o644))?;
+        let file = asked
+            .root
+            .open_at(path.as_ref(), flags, Mode::from_bits_truncate(0o644))?;
         std::fs::File::from(file).write_all(text.as_bytes())
     };
     write().map_err(|error: std::io::Error| error.to_string())

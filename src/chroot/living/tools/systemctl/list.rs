@@ -29,12 +29,20 @@ struct Row {
 /// Whether the list is to have a heading and an end.
 fn has_legend(asked: &Asked<'_>) -> bool {
     let no = ["no", "false", "0", "off"];
-    !asked.options.has("no-legend") && !asked.options.value("legend").is_some_and(|value| no.contains(&value))
+    !asked.options.has("no-legend")
+        && !asked
+            .options
+            .value("legend")
+            .is_some_and(|value| no.contains(&value))
 }
 
 /// The words for what it does.
 pub fn words(unit: &Unit, active: bool) -> (&'static str, &'static str) {
-    if active { ("active", unit.active_word()) } else { ("inactive", "dead") }
+    if active {
+        ("active", unit.active_word())
+    } else {
+        ("inactive", "dead")
+    }
 }
 
 /// As systemctl sorts: by kind, then by name.
@@ -44,7 +52,7 @@ fn order(one: &str, other: &str) -> Ordering {
 }
 
 /// All units in memory that the options and words let through, each with whether it is active.
-fn chosen<'a>(asked: &Asked<'_>, machine: &Machine, tree: &'a Tree<'_>) -> Vec<(std::rc::Rc<Unit>, bool)> {
+fn chosen(asked: &Asked<'_>, machine: &Machine, tree: &Tree<'_>) -> Vec<(std::rc::Rc<Unit>, bool)> {
     let options = asked.options;
     let (types, states) = (options.list("type"), options.list("state"));
     let active = machine.units.active(asked.root, tree, asked.scope);
@@ -53,14 +61,25 @@ fn chosen<'a>(asked: &Asked<'_>, machine: &Machine, tree: &'a Tree<'_>) -> Vec<(
     ids.dedup();
     let fits = |unit: &Unit, is: bool| {
         let (word, sub) = words(unit, is);
-        let kind = types.is_empty() || types.contains(&unit.kind.suffix()) || types.contains(&unit.load.word());
-        let state = [word, sub, unit.load.word()].iter().any(|word| states.contains(word));
+        let kind = types.is_empty()
+            || types.contains(&unit.kind.suffix())
+            || types.contains(&unit.load.word());
+        let state = [word, sub, unit.load.word()]
+            .iter()
+            .any(|word| states.contains(word));
         let failed = options.has("failed");
-        let shown = if states.is_empty() { is || options.has("all") || !types.iter().all(|t| t != &unit.load.word()) } else { state };
-        let mut patterns = asked.words().iter().map(|word| match name::is_pattern(word) {
-            true => name::matches(word, &unit.id),
-            false => tree.unit(&name::from_word(word, "service").0).id == unit.id,
-        });
+        let shown = if states.is_empty() {
+            is || options.has("all") || !types.iter().all(|t| t != &unit.load.word())
+        } else {
+            state
+        };
+        let mut patterns = asked
+            .words()
+            .iter()
+            .map(|word| match name::is_pattern(word) {
+                true => name::matches(word, &unit.id),
+                false => tree.unit(&name::from_word(word, "service").0).id == unit.id,
+            });
         kind && shown && !failed && (asked.words().is_empty() || patterns.any(|fits| fits))
     };
     let units = ids.into_iter().map(|id| tree.unit(&id));
@@ -88,7 +107,11 @@ pub fn units(asked: &Asked<'_>, machine: &Machine) -> Answer {
         .collect();
     let header = ["UNIT", "LOAD", "ACTIVE", "SUB", "DESCRIPTION"];
     let all = asked.options.has("all") || !asked.options.list("state").is_empty();
-    let mut end = if rows.is_empty() { String::new() } else { format!("\n{LEGEND}") };
+    let mut end = if rows.is_empty() {
+        String::new()
+    } else {
+        format!("\n{LEGEND}")
+    };
     end += &format!("{} loaded units listed.", rows.len());
     if !all {
         end += " Pass --all to see loaded but inactive units, too.";
@@ -100,12 +123,24 @@ pub fn units(asked: &Asked<'_>, machine: &Machine) -> Answer {
 /// `list-timers`: when one is due next, only a running machine knows.
 pub fn timers(asked: &Asked<'_>, machine: &Machine) -> Answer {
     let rows = triggering(asked, machine, Kind::Timer, |_, triggers| {
-        vec![["-", "-", "-", "-"].map(str::to_owned).into_iter().chain(triggers).collect()]
+        vec![
+            ["-", "-", "-", "-"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain(triggers)
+                .collect(),
+        ]
     });
     let header = ["NEXT", "LEFT", "LAST", "PASSED", "UNIT", "ACTIVATES"];
     let hint = "Pass --all to see loaded but inactive timers, too.\n";
     let hint = if asked.options.has("all") { "" } else { hint };
-    table(asked, &header, &rows, false, &format!("\n{} timers listed.\n{hint}", rows.len()))
+    table(
+        asked,
+        &header,
+        &rows,
+        false,
+        &format!("\n{} timers listed.\n{hint}", rows.len()),
+    )
 }
 
 /// `list-sockets`.
@@ -115,13 +150,23 @@ pub fn sockets(asked: &Asked<'_>, machine: &Machine) -> Answer {
         let listening = keys.filter(|key| key.starts_with("Listen"));
         let listening = listening.flat_map(|key| unit.settings.all("Socket", key));
         listening
-            .map(|at| std::iter::once(unit.expanded(at)).chain(triggers.clone()).collect())
+            .map(|at| {
+                std::iter::once(unit.expanded(at))
+                    .chain(triggers.clone())
+                    .collect()
+            })
             .collect()
     });
     let header = ["LISTEN", "UNIT", "ACTIVATES"];
     let hint = "Pass --all to see loaded but inactive sockets, too.\n";
     let hint = if asked.options.has("all") { "" } else { hint };
-    table(asked, &header, &rows, false, &format!("\n{} sockets listed.\n{hint}", rows.len()))
+    table(
+        asked,
+        &header,
+        &rows,
+        false,
+        &format!("\n{} sockets listed.\n{hint}", rows.len()),
+    )
 }
 
 /// Rows for units of one kind: `cells` gets the unit's name and that of what it starts.
@@ -145,12 +190,20 @@ fn triggering(
 
 /// `list-jobs`: whatever was asked for is done.
 pub fn jobs(asked: &Asked<'_>) -> Answer {
-    Answer::out(if has_legend(asked) { "No jobs running.\n" } else { "" })
+    Answer::out(if has_legend(asked) {
+        "No jobs running.\n"
+    } else {
+        ""
+    })
 }
 
 /// A table as systemctl prints it, or as JSON; `signs` has a column before the others.
 fn table(asked: &Asked<'_>, header: &[&str], rows: &[Row], signs: bool, end: &str) -> Answer {
-    if asked.options.value("output").is_some_and(|form| form.starts_with("json")) {
+    if asked
+        .options
+        .value("output")
+        .is_some_and(|form| form.starts_with("json"))
+    {
         let objects = rows.iter().map(|row| {
             let pairs = header.iter().zip(&row.cells);
             let object: Map<_, _> = pairs
@@ -166,7 +219,13 @@ fn table(asked: &Asked<'_>, header: &[&str], rows: &[Row], signs: bool, end: &st
         cells: header.iter().map(|&title| title.to_owned()).collect(),
     };
     let lines: Vec<&Row> = legend.then_some(&titles).into_iter().chain(rows).collect();
-    let width = |at: usize| lines.iter().map(|row| row.cells[at].chars().count()).max().unwrap_or(0);
+    let width = |at: usize| {
+        lines
+            .iter()
+            .map(|row| row.cells[at].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
     let mut text = String::new();
     for row in &lines {

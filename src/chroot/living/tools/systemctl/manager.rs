@@ -19,7 +19,9 @@ pub fn manage(asked: &Asked<'_>, machine: &mut Machine, verb: &str) -> Answer {
     let may = asked.call.is_root() || *asked.scope != Scope::System;
     let denied = |what: &str| Answer::fails(1, format!("{what}: Access denied\n"));
     match verb {
-        "daemon-reload" | "daemon-reexec" if !words.is_empty() => Answer::fails(1, "Too many arguments.\n"),
+        "daemon-reload" | "daemon-reexec" if !words.is_empty() => {
+            Answer::fails(1, "Too many arguments.\n")
+        }
         "daemon-reload" if !may => denied("Reload daemon failed"),
         "daemon-reexec" if !may => denied("Failed to reload daemon"),
         "daemon-reload" | "daemon-reexec" => {
@@ -30,9 +32,9 @@ pub fn manage(asked: &Asked<'_>, machine: &mut Machine, verb: &str) -> Answer {
         }
         "reset-failed" if !may => denied("Failed to execute operation"),
         "reset-failed" => reset_failed(asked, machine),
-        "show-environment" => {
-            Answer::out("LANG=C.UTF-8\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n")
-        }
+        "show-environment" => Answer::out(
+            "LANG=C.UTF-8\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",
+        ),
         // No job ever waits.
         "cancel" => Answer::ok(),
         _ if !may => denied(&format!("Failed to {verb}")),
@@ -61,7 +63,9 @@ fn reset_failed(asked: &Asked<'_>, machine: &Machine) -> Answer {
     let tree = Tree::new(asked.root, asked.scope);
     let loaded = asked.loaded(machine, &tree);
     let (names, _) = asked.names("service", || loaded.clone());
-    let unknown = names.iter().find(|name| !loaded.contains(&tree.unit(name).id));
+    let unknown = names
+        .iter()
+        .find(|name| !loaded.contains(&tree.unit(name).id));
     match unknown {
         Some(name) => Answer::fails(
             1,

@@ -50,7 +50,11 @@ impl Asked<'_> {
         let (mut names, mut warnings) = (Vec::new(), String::new());
         for word in self.words() {
             if name::is_pattern(word) {
-                names.extend(loaded().into_iter().filter(|name| name::matches(word, name)));
+                names.extend(
+                    loaded()
+                        .into_iter()
+                        .filter(|name| name::matches(word, name)),
+                );
             } else {
                 let (name, warning) = name::from_word(word, suffix);
                 names.push(name);
@@ -62,7 +66,11 @@ impl Asked<'_> {
 
     /// What was asked for, as people type it.
     fn line(&self, verb: &str, words: &str) -> String {
-        let user = if *self.scope == Scope::System { "" } else { "--user " };
+        let user = if *self.scope == Scope::System {
+            ""
+        } else {
+            "--user "
+        };
         let line = format!("systemctl {user}{verb} {words}");
         line.trim_end().to_owned()
     }
@@ -85,7 +93,9 @@ fn systemctl(call: &Call, machine: &mut Machine) -> Answer {
     };
     // These need no manager.
     let apart = ["global", "help", "host", "image", "root", "version"];
-    if apart.into_iter().any(|option| options.has(option)) || !first_boot::has_systemd(&machine.root) {
+    if apart.into_iter().any(|option| options.has(option))
+        || !first_boot::has_systemd(&machine.root)
+    {
         return Answer::Pass;
     }
     let Some(scope) = scope(call, &options, &root) else {
@@ -101,19 +111,38 @@ fn systemctl(call: &Call, machine: &mut Machine) -> Answer {
 }
 
 fn answer(asked: &Asked<'_>, machine: &mut Machine) -> Answer {
-    let verb = asked.options.words.first().map_or("list-units", |verb| &**verb);
+    let verb = asked
+        .options
+        .words
+        .first()
+        .map_or("list-units", |verb| &**verb);
     match verb {
-        "start" | "stop" | "restart" | "try-restart" | "condrestart" | "reload" | "reload-or-restart" | "force-reload"
-        | "try-reload-or-restart" | "reload-or-try-restart" | "condreload" | "condstop" | "isolate" | "kill"
-        | "freeze" | "thaw" | "clean" => act::act(asked, machine, verb),
-        "enable" | "disable" | "reenable" | "preset" | "preset-all" | "mask" | "unmask" | "link" | "revert"
-        | "add-wants" | "add-requires" | "set-default" | "edit" => files::change(asked, machine, verb),
+        "start"
+        | "stop"
+        | "restart"
+        | "try-restart"
+        | "condrestart"
+        | "reload"
+        | "reload-or-restart"
+        | "force-reload"
+        | "try-reload-or-restart"
+        | "reload-or-try-restart"
+        | "condreload"
+        | "condstop"
+        | "isolate"
+        | "kill"
+        | "freeze"
+        | "thaw"
+        | "clean" => act::act(asked, machine, verb),
+        "enable" | "disable" | "reenable" | "preset" | "preset-all" | "mask" | "unmask"
+        | "link" | "revert" | "add-wants" | "add-requires" | "set-default" | "edit" => {
+            files::change(asked, machine, verb)
+        }
         "is-enabled" | "list-unit-files" | "get-default" => files::ask(asked),
         "set-property" => files::set_property(asked, machine),
-        "daemon-reload" | "daemon-reexec" | "reset-failed" | "set-environment" | "unset-environment"
-        | "import-environment" | "show-environment" | "log-level" | "log-target" | "service-watchdogs" | "cancel" => {
-            manager::manage(asked, machine, verb)
-        }
+        "daemon-reload" | "daemon-reexec" | "reset-failed" | "set-environment"
+        | "unset-environment" | "import-environment" | "show-environment" | "log-level"
+        | "log-target" | "service-watchdogs" | "cancel" => manager::manage(asked, machine, verb),
         "is-active" | "check" => state::is_active(asked, machine),
         "is-failed" => state::is_failed(asked, machine),
         "is-system-running" => state::is_system_running(asked),
@@ -126,7 +155,9 @@ fn answer(asked: &Asked<'_>, machine: &mut Machine) -> Answer {
         "show" => show::show(asked, machine),
         "cat" => files::cat(asked),
         // What ends or stops the machine is the same as the programs of these names.
-        "reboot" | "kexec" | "soft-reboot" if asked.call.is_root() => power::reboot(asked.call, machine),
+        "reboot" | "kexec" | "soft-reboot" if asked.call.is_root() => {
+            power::reboot(asked.call, machine)
+        }
         "halt" | "poweroff" if asked.call.is_root() => power::refuse_to_end(asked.call),
         _ => Answer::Pass,
     }
@@ -155,7 +186,11 @@ fn scope(call: &Call, options: &Options, root: &Root) -> Option<Scope> {
 
 /// What the machine says once it has booted.
 fn runlevel(_: &Call, machine: &mut Machine) -> Answer {
-    if first_boot::has_systemd(&machine.root) { Answer::out("N 5\n") } else { Answer::Pass }
+    if first_boot::has_systemd(&machine.root) {
+        Answer::out("N 5\n")
+    } else {
+        Answer::Pass
+    }
 }
 
 #[cfg(test)]

@@ -120,7 +120,11 @@ impl Options {
         Ok(options)
     }
 
-    fn letters<'a>(&mut self, letters: &str, args: &mut impl Iterator<Item = &'a String>) -> Result<(), ()> {
+    fn letters<'a>(
+        &mut self,
+        letters: &str,
+        args: &mut impl Iterator<Item = &'a String>,
+    ) -> Result<(), ()> {
         for (at, letter) in letters.char_indices() {
             // -P: the values of these properties.
             let (name, takes) = if letter == 'P' {
@@ -160,7 +164,10 @@ impl Options {
     pub fn list(&self, name: &str) -> Vec<&str> {
         let given = self.given.iter().filter(|(given, _)| *given == name);
         let values = given.filter_map(|(_, value)| value.as_deref());
-        values.flat_map(|value| value.split(',')).filter(|v| !v.is_empty()).collect()
+        values
+            .flat_map(|value| value.split(','))
+            .filter(|v| !v.is_empty())
+            .collect()
     }
 }
 
@@ -200,10 +207,16 @@ mod tests {
 
     #[test]
     fn options_are_wherever_people_put_them() {
-        let options = parse("show ssh -p ActiveState,SubState --prop=Id --value --no-pag -qa -tservice").unwrap();
+        let options =
+            parse("show ssh -p ActiveState,SubState --prop=Id --value --no-pag -qa -tservice")
+                .unwrap();
         assert_eq!(options.words, ["show", "ssh"]);
         assert_eq!(options.list("property"), ["ActiveState", "SubState", "Id"]);
-        assert!(["value", "no-pager", "quiet", "all"].iter().all(|name| options.has(name)));
+        assert!(
+            ["value", "no-pager", "quiet", "all"]
+                .iter()
+                .all(|name| options.has(name))
+        );
         assert_eq!(options.value("type"), Some("service"));
         let options = parse("-M joe@ --user start -- -.mount").unwrap();
         assert_eq!(options.value("machine"), Some("joe@"));

@@ -13,7 +13,12 @@ use crate::chroot::living::{
 };
 
 /// All properties of a unit that there are without a running manager; those that are not set are empty.
-pub fn of(asked: &Asked<'_>, machine: &Machine, tree: &Tree<'_>, unit: &Unit) -> Vec<(String, String)> {
+pub fn of(
+    asked: &Asked<'_>,
+    machine: &Machine,
+    tree: &Tree<'_>,
+    unit: &Unit,
+) -> Vec<(String, String)> {
     let mut all = Vec::new();
     let mut add = |key: &str, value: String| all.push((key.to_owned(), value));
     if unit.kind == Kind::Service {
@@ -30,7 +35,11 @@ pub fn of(asked: &Asked<'_>, machine: &Machine, tree: &Tree<'_>, unit: &Unit) ->
         }
         add("Slice", unit.own("Slice").unwrap_or("system.slice").into());
     }
-    all.extend(property::of_settings(unit).into_iter().filter(|(key, _)| key != "Type"));
+    all.extend(
+        property::of_settings(unit)
+            .into_iter()
+            .filter(|(key, _)| key != "Type"),
+    );
     for key in EXEC {
         if unit.kind == Kind::Service && !all.iter().any(|(known, _)| known == key) {
             all.push(((*key).into(), String::new()));
@@ -57,8 +66,19 @@ const PROCESS: &[(&str, &str)] = &[
 
 /// What may be asked for by name, and is empty where a service does not set it.
 const EXEC: &[&str] = &[
-    "BusName", "CacheDirectory", "EnvironmentFiles", "Environment", "Group", "LogsDirectory", "PIDFile",
-    "ReadWritePaths", "RootDirectory", "RuntimeDirectory", "StateDirectory", "SupplementaryGroups", "User",
+    "BusName",
+    "CacheDirectory",
+    "EnvironmentFiles",
+    "Environment",
+    "Group",
+    "LogsDirectory",
+    "PIDFile",
+    "ReadWritePaths",
+    "RootDirectory",
+    "RuntimeDirectory",
+    "StateDirectory",
+    "SupplementaryGroups",
+    "User",
     "WorkingDirectory",
 ];
 
@@ -74,7 +94,10 @@ fn joined(unit: &Unit, all: &mut Vec<(String, String)>) {
         .collect();
     for (key, value) in [
         ("EnvironmentFiles", files.join("\n")),
-        ("Environment", unit.expanded(&values("Environment").join(" "))),
+        (
+            "Environment",
+            unit.expanded(&values("Environment").join(" ")),
+        ),
     ] {
         if let Some((_, known)) = all.iter_mut().find(|(known, _)| known == key) {
             *known = value;
@@ -83,29 +106,59 @@ fn joined(unit: &Unit, all: &mut Vec<(String, String)>) {
     all.retain(|(key, _)| key != "EnvironmentFile");
 }
 
-fn general(asked: &Asked<'_>, machine: &Machine, tree: &Tree<'_>, unit: &Unit) -> Vec<(String, String)> {
+fn general(
+    asked: &Asked<'_>,
+    machine: &Machine,
+    tree: &Tree<'_>,
+    unit: &Unit,
+) -> Vec<(String, String)> {
     let state = machine.units.state(asked.root, tree, asked.scope, unit);
     let (active, sub) = words(unit, state.active);
     let yes_no = |is| if is { "yes" } else { "no" }.to_owned();
     let loaded = unit.load == Load::Loaded;
     let units = |key| unit.units(key).join(" ");
     let by = |key: &str| by(tree, &asked.loaded(machine, tree), unit, key);
-    let since = |is| if is { stamp(state.since) } else { String::new() };
+    let since = |is| {
+        if is {
+            stamp(state.since)
+        } else {
+            String::new()
+        }
+    };
     let preset = |is| if is { "enabled" } else { "disabled" };
-    let names = [vec![unit.id.clone()], aliases(tree, unit)].concat().join(" ");
+    let names = [vec![unit.id.clone()], aliases(tree, unit)]
+        .concat()
+        .join(" ");
     let error = match unit.load {
         Load::Loaded => String::new(),
         Load::NotFound => wrong("NoSuchUnit", &format!("Unit {} not found.", unit.id)),
         Load::Masked => wrong("UnitMasked", &format!("Unit {} is masked.", unit.id)),
-        Load::Bad => wrong("BadUnitSetting", &format!("Unit {} has a bad unit file setting.", unit.id)),
+        Load::Bad => wrong(
+            "BadUnitSetting",
+            &format!("Unit {} has a bad unit file setting.", unit.id),
+        ),
     };
     let manual = |key| !unit.general(key, false);
     [
         ("Id", unit.id.clone()),
         ("Names", names),
-        ("Requires", if loaded { tree.requires(unit).join(" ") } else { String::new() }),
+        (
+            "Requires",
+            if loaded {
+                tree.requires(unit).join(" ")
+            } else {
+                String::new()
+            },
+        ),
         ("Requisite", units("Requisite")),
-        ("Wants", if loaded { tree.wants(unit).join(" ") } else { String::new() }),
+        (
+            "Wants",
+            if loaded {
+                tree.wants(unit).join(" ")
+            } else {
+                String::new()
+            },
+        ),
         ("BindsTo", units("BindsTo")),
         ("PartOf", units("PartOf")),
         ("RequiredBy", by("RequiredBy")),
@@ -115,7 +168,10 @@ fn general(asked: &Asked<'_>, machine: &Machine, tree: &Tree<'_>, unit: &Unit) -
         ("After", units("After")),
         ("Triggers", unit.triggers().unwrap_or_default()),
         ("TriggeredBy", by("TriggeredBy")),
-        ("Documentation", unit.settings.words("Unit", "Documentation").join(" ")),
+        (
+            "Documentation",
+            unit.settings.words("Unit", "Documentation").join(" "),
+        ),
         ("Description", unit.description()),
         ("LoadState", unit.load.word().into()),
         ("ActiveState", active.into()),
@@ -125,16 +181,31 @@ fn general(asked: &Asked<'_>, machine: &Machine, tree: &Tree<'_>, unit: &Unit) -
         ("SourcePath", unit.source.clone().unwrap_or_default()),
         ("DropInPaths", unit.drop_ins.join(" ")),
         ("UnitFileState", enabled::state(tree, unit).into()),
-        ("UnitFilePreset", unit.fragment.as_ref().map_or("", |_| preset(enabled::is_preset(asked.root, &unit.id))).into()),
+        (
+            "UnitFilePreset",
+            unit.fragment
+                .as_ref()
+                .map_or("", |_| preset(enabled::is_preset(asked.root, &unit.id)))
+                .into(),
+        ),
         ("StateChangeTimestamp", since(state.was_active)),
         ("InactiveExitTimestamp", since(state.active)),
         ("ActiveEnterTimestamp", since(state.active)),
-        ("ActiveExitTimestamp", since(state.was_active && !state.active)),
-        ("InactiveEnterTimestamp", since(state.was_active && !state.active)),
+        (
+            "ActiveExitTimestamp",
+            since(state.was_active && !state.active),
+        ),
+        (
+            "InactiveEnterTimestamp",
+            since(state.was_active && !state.active),
+        ),
         ("CanStart", yes_no(loaded && manual("RefuseManualStart"))),
         ("CanStop", yes_no(manual("RefuseManualStop"))),
         ("CanReload", yes_no(loaded && can_reload(unit))),
-        ("CanIsolate", yes_no(loaded && unit.general("AllowIsolate", false))),
+        (
+            "CanIsolate",
+            yes_no(loaded && unit.general("AllowIsolate", false)),
+        ),
         ("NeedDaemonReload", "no".into()),
         ("ConditionResult", yes_no(state.was_active)),
         ("AssertResult", yes_no(state.was_active)),

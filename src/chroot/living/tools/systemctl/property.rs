@@ -25,7 +25,10 @@ pub fn of_settings(unit: &Unit) -> Vec<(String, String)> {
                 continue;
             };
             for (key, value) in converted(key, &unit.expanded(value)) {
-                match properties[first..].iter_mut().find(|(known, _)| *known == key) {
+                match properties[first..]
+                    .iter_mut()
+                    .find(|(known, _)| *known == key)
+                {
                     Some((_, default)) => *default = value,
                     None if section != "Unit" => properties.push((key, value)),
                     // These others are lists of units and conditions.
@@ -102,11 +105,20 @@ mod tests {
     fn settings_become_properties() {
         let one = |key, value| converted(key, value);
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        assert_eq!(one("TimeoutStartSec", "90"), [pair("TimeoutStartUSec", "1min 30s")]);
-        assert_eq!(one("RestartSec", "infinity"), [pair("RestartUSec", "infinity")]);
+        assert_eq!(
+            one("TimeoutStartSec", "90"),
+            [pair("TimeoutStartUSec", "1min 30s")]
+        );
+        assert_eq!(
+            one("RestartSec", "infinity"),
+            [pair("RestartUSec", "infinity")]
+        );
         assert_eq!(one("MemoryMax", "512M"), [pair("MemoryMax", "536870912")]);
         assert_eq!(one("PrivateTmp", "true"), [pair("PrivateTmp", "yes")]);
-        let limits = [pair("LimitNOFILE", "infinity"), pair("LimitNOFILESoft", "1024")];
+        let limits = [
+            pair("LimitNOFILE", "infinity"),
+            pair("LimitNOFILESoft", "1024"),
+        ];
         assert_eq!(one("LimitNOFILE", "1024:infinity"), limits);
     }
 }

@@ -42,7 +42,11 @@ fn text(asked: &Asked<'_>, properties: &[(String, String)]) -> String {
         if !(named || wanted.is_empty() && (all || !value.is_empty())) {
             continue;
         }
-        text += &if value_only { format!("{value}\n") } else { format!("{key}={value}\n") };
+        text += &if value_only {
+            format!("{value}\n")
+        } else {
+            format!("{key}={value}\n")
+        };
     }
     text
 }
@@ -88,7 +92,9 @@ pub fn version(asked: &Asked<'_>, machine: &mut Machine) -> (String, String) {
     let said = machine.units.version.clone().unwrap_or_default();
     let mut lines = said.lines();
     let first = lines.next().unwrap_or_default();
-    let inside = first.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+    let inside = first
+        .split_once('(')
+        .and_then(|(_, rest)| rest.split_once(')'));
     let number = first.split_whitespace().nth(1).unwrap_or_default();
     let version = inside.map_or(number, |(version, _)| version).to_owned();
     (version, lines.next().unwrap_or_default().to_owned())

@@ -58,13 +58,24 @@ fn one(asked: &Asked<'_>, machine: &Machine, tree: &Tree<'_>, unit: &Unit) -> St
     }
     let loaded = match unit.load {
         Load::Masked => format!("masked (Reason: Unit {} is masked.)", unit.id),
-        Load::Bad => format!("bad-setting (Reason: Unit {} has a bad unit file setting.)", unit.id),
+        Load::Bad => format!(
+            "bad-setting (Reason: Unit {} has a bad unit file setting.)",
+            unit.id
+        ),
         _ => match &unit.fragment {
             Some(path) => {
                 let enabled = enabled::state(tree, unit);
-                let preset = if enabled::is_preset(asked.root, &unit.id) { "enabled" } else { "disabled" };
+                let preset = if enabled::is_preset(asked.root, &unit.id) {
+                    "enabled"
+                } else {
+                    "disabled"
+                };
                 let shown = ["enabled", "enabled-runtime", "disabled"].contains(&enabled);
-                let preset = if shown { format!("; preset: {preset}") } else { String::new() };
+                let preset = if shown {
+                    format!("; preset: {preset}")
+                } else {
+                    String::new()
+                };
                 format!("loaded ({path}; {enabled}{preset})")
             }
             None => "loaded".into(),
@@ -77,7 +88,11 @@ fn one(asked: &Asked<'_>, machine: &Machine, tree: &Tree<'_>, unit: &Unit) -> St
         }
         text += &format!("    Drop-In: {last}\n");
     }
-    let doing = if active == sub { String::new() } else { format!(" ({sub})") };
+    let doing = if active == sub {
+        String::new()
+    } else {
+        format!(" ({sub})")
+    };
     text += &format!("     Active: {active}{doing}");
     if state.was_active {
         text += &format!(" since {}; {}", stamp(state.since), ago(state.since));
@@ -85,10 +100,22 @@ fn one(asked: &Asked<'_>, machine: &Machine, tree: &Tree<'_>, unit: &Unit) -> St
     text.push('\n');
     if let Some(other) = unit.triggers() {
         let other = tree.unit(&other);
-        let active = machine.units.state(asked.root, tree, asked.scope, &other).active;
-        text += &format!("   Triggers: {} {}\n", if active { '●' } else { '○' }, other.id);
+        let active = machine
+            .units
+            .state(asked.root, tree, asked.scope, &other)
+            .active;
+        text += &format!(
+            "   Triggers: {} {}\n",
+            if active { '●' } else { '○' },
+            other.id
+        );
     }
-    for (at, page) in unit.settings.words("Unit", "Documentation").iter().enumerate() {
+    for (at, page) in unit
+        .settings
+        .words("Unit", "Documentation")
+        .iter()
+        .enumerate()
+    {
         text += &format!("{:>11} {page}\n", if at == 0 { "Docs:" } else { "" });
     }
     text
@@ -98,7 +125,10 @@ fn whole(asked: &Asked<'_>, machine: &mut Machine) -> String {
     let (version, _) = show::version(asked, machine);
     let tree = Tree::new(asked.root, asked.scope);
     let loaded = asked.loaded(machine, &tree).len();
-    let name = asked.root.read("/etc/hostname".as_ref(), 256).unwrap_or_default();
+    let name = asked
+        .root
+        .read("/etc/hostname".as_ref(), 256)
+        .unwrap_or_default();
     let since = machine.units.booted;
     format!(
         "● {}\n    State: running\n    Units: {loaded} loaded (incl. loaded aliases)\n     Jobs: 0 queued\n   \
