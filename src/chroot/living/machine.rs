@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     call::Answer,
+    openrc::Services,
     record::{How, Record},
     units::Units,
 };
@@ -17,8 +18,10 @@ pub struct Machine {
     pub first_boot: bool,
     /// What was put off.
     pub record: Record,
-    /// What runs.
+    /// What runs, if it has systemd.
     pub units: Units,
+    /// What runs, if it has OpenRC.
+    pub services: Services,
 }
 
 impl Machine {
@@ -29,6 +32,7 @@ impl Machine {
             first_boot,
             record: Record::default(),
             units: Units::default(),
+            services: Services::default(),
         }
     }
 

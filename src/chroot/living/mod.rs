@@ -12,6 +12,7 @@ pub mod boot;
 pub mod call;
 pub mod first_boot;
 pub mod machine;
+mod openrc;
 pub mod outstanding;
 pub mod plan;
 pub mod real;

@@ -17,6 +17,14 @@ use crate::sys::inroot::Root;
 
 /// What is there for the build.
 const OURS: [&str; 3] = ["/run/pichroot", "/run/twins", "/tmp/.ansible"];
+/// What says that logind runs: sudo and su would then wait for it.
+const LOGIND: [&str; 3] = [
+    "/run/systemd/seats",
+    "/run/systemd/sessions",
+    "/run/systemd/users",
+];
+/// What a boot makes and takes away again before it is complete: with it nobody but root may log in.
+const GONE: [&str; 1] = ["/run/nologin"];
 /// The deepest folder.
 const MAX_DEPTH: usize = 20;
 
@@ -41,8 +49,8 @@ impl<'a> Memory<'a> {
         Memory { root }
     }
 
-    /// The folder that `path` is to be in, made if it is not there, and its name. No link is followed.
-    fn place<'p>(&self, path: &'p str) -> io::Result<(OwnedFd, &'p str)> {
+    /// The folder that `path` is to be in, made if it is not there and is to be, and its name. No link is followed.
+    fn place<'p>(&self, path: &'p str, make: bool) -> io::Result<(OwnedFd, &'p str)> {
         let refused = || io::Error::from(io::ErrorKind::InvalidInput);
         // Everywhere the same (file-hierarchy(7)).
         let inside = path
@@ -55,17 +63,21 @@ impl<'a> Memory<'a> {
             .filter(|top| ["run", "tmp"].contains(top))
             .ok_or_else(refused)?;
         let parts: Vec<&str> = parts.collect();
-        let ours = OURS
-            .iter()
-            .any(|ours| path == *ours || path.starts_with(&format!("{ours}/")));
+        let mut kept = OURS.iter().chain(&LOGIND).chain(&GONE);
+        let kept = kept.any(|kept| path == *kept || path.starts_with(&format!("{kept}/")));
         let (name, above) = parts.split_last().ok_or_else(refused)?;
-        if ours || parts.len() > MAX_DEPTH || parts.iter().any(|part| [".", ".."].contains(part)) {
+        if kept || parts.len() > MAX_DEPTH || parts.iter().any(|part| [".", ".."].contains(part)) {
             return Err(refused());
         }
         let folder = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut at = self.root.open_at(top.as_ref(), folder, Mode::empty())?;
         for part in above {
-            match mkdirat(&at, *part, Mode::from_bits_truncate(0o755)) {
+            let made = if make {
+                mkdirat(&at, *part, Mode::from_bits_truncate(0o755))
+            } else {
+                Ok(())
+            };
+            match made {
                 Ok(()) | Err(nix::Error::EEXIST) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -76,7 +88,7 @@ impl<'a> Memory<'a> {
 
     /// Makes a folder, if it is not there, with this mode and owner.
     pub fn folder(&self, path: &str, mode: u32, owner: Owner) -> io::Result<()> {
-        let (at, name) = self.place(path)?;
+        let (at, name) = self.place(path, true)?;
         match mkdirat(&at, name, Mode::from_bits_truncate(0o700)) {
             Ok(()) | Err(nix::Error::EEXIST) => self.adjust(path, Some(mode), owner),
             Err(error) => Err(error.into()),
@@ -85,7 +97,7 @@ impl<'a> Memory<'a> {
 
     /// Changes mode and owner of a folder or a file that is there.
     pub fn adjust(&self, path: &str, mode: Option<u32>, owner: Owner) -> io::Result<()> {
-        let (at, name) = self.place(path)?;
+        let (at, name) = self.place(path, false)?;
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let file = openat(&at, name, flags, Mode::empty())?;
         own(&file, owner)?;
@@ -104,7 +116,7 @@ impl<'a> Memory<'a> {
         mode: u32,
         owner: Owner,
     ) -> io::Result<()> {
-        let (at, name) = self.place(path)?;
+        let (at, name) = self.place(path, true)?;
         let create = OFlag::O_CREAT | if anew { OFlag::O_TRUNC } else { OFlag::O_EXCL };
         let flags = OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         match openat(&at, name, flags | create, Mode::from_bits_truncate(0o600)) {
@@ -117,7 +129,7 @@ impl<'a> Memory<'a> {
 
     /// Makes a link, if there is nothing, or in the place of a link or file if `anew`.
     pub fn link(&self, path: &str, to: &str, anew: bool) -> io::Result<()> {
-        let (at, name) = self.place(path)?;
+        let (at, name) = self.place(path, true)?;
         if anew && readlinkat(&at, name).is_ok_and(|there| there != OsStr::new(to)) {
             unlinkat(&at, name, UnlinkatFlags::NoRemoveDir)?;
         }
@@ -129,7 +141,7 @@ impl<'a> Memory<'a> {
 
     /// Makes a pipe with a name.
     pub fn pipe(&self, path: &str, mode: u32, owner: Owner) -> io::Result<()> {
-        let (at, name) = self.place(path)?;
+        let (at, name) = self.place(path, true)?;
         match mkfifoat(&at, name, Mode::from_bits_truncate(mode)) {
             Ok(()) => {}
             Err(nix::Error::EEXIST) => return Ok(()),

@@ -22,15 +22,6 @@ const MAX_FILES: usize = 1000;
 const MAX_BYTES: u64 = 256 << 10;
 const MAX_LINES: usize = 10_000;
 
-/// What a boot makes and takes away again before it is complete: with it nobody but root may log in.
-const GONE: &str = "/run/nologin";
-/// What says that logind runs: sudo and su would then wait for it.
-const LOGIND: [&str; 3] = [
-    "/run/systemd/seats",
-    "/run/systemd/sessions",
-    "/run/systemd/users",
-];
-
 /// One line of a file.
 #[derive(Debug, PartialEq, Eq)]
 struct Line {
@@ -52,10 +43,7 @@ pub fn apply(root: &Root, memory: &Memory<'_>, accounts: &Accounts) {
         let Some(path) = expanded(root, &line.path) else {
             continue;
         };
-        if path == GONE
-            || LOGIND.contains(&&*path)
-            || !seen.insert((line.kind.clone(), path.clone()))
-        {
+        if !seen.insert((line.kind.clone(), path.clone())) {
             continue;
         }
         // systemd-tmpfiles goes on, too.

@@ -15,7 +15,7 @@ const NOT_OF_THE_IMAGE: [&str; 5] = ["/dev/", "/proc/", "/run/", "/sys/", "/tmp/
 
 /// Whether all conditions are met. What cannot be told is taken to be.
 pub fn are_met(root: &Root, unit: &Unit) -> bool {
-    let mut any = None;
+    let mut choices = Vec::new();
     for key in unit.settings.keys("Unit") {
         let Some(what) = key.strip_prefix("Condition") else {
             continue;
@@ -23,15 +23,16 @@ pub fn are_met(root: &Root, unit: &Unit) -> bool {
         for value in unit.settings.all("Unit", key) {
             let (choice, value) = stripped(value, '|');
             let (not, value) = stripped(value, '!');
-            let met = test(root, what, &unit.expanded(value)).is_none_or(|met| met != not);
+            let met = test(root, what, &unit.expanded(value)).map(|met| met != not);
             if choice {
-                any = Some(any.unwrap_or(false) || met);
-            } else if !met {
+                choices.push(met);
+            } else if met == Some(false) {
                 return false;
             }
         }
     }
-    any.unwrap_or(true)
+    // One of these is enough, and what cannot be told counts only where nothing can.
+    choices.iter().all(Option::is_none) || choices.contains(&Some(true))
 }
 
 fn stripped(value: &str, sign: char) -> (bool, &str) {
@@ -47,7 +48,11 @@ fn test(root: &Root, what: &str, value: &str) -> Option<bool> {
     match what {
         "FirstBoot" => return Some(!["yes", "true", "1"].contains(&value)),
         "NeedsUpdate" => return Some(false),
+        "PathIsMountPoint" => return Some(false),
         // An image is made for a board.
+        "Security" if ["measured-uki", "tpm2", "uefi-secureboot"].contains(&value) => {
+            return Some(false);
+        }
         "Virtualization" => return Some(["no", "false", "0"].contains(&value)),
         _ => {}
     }

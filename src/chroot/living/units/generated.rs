@@ -58,7 +58,7 @@ pub fn of_fstab(root: &Root) -> Vec<Generated> {
             name: "-.mount".into(),
             source: FSTAB.into(),
             settings,
-            pulled: Some(("local-fs.target", false)),
+            pulled: None,
         });
     }
     units
@@ -103,7 +103,7 @@ fn mount(entry: &Entry) -> Option<Generated> {
         name,
         source: FSTAB.into(),
         settings,
-        pulled: (!has("noauto")).then_some((target, !has("nofail"))),
+        pulled: (!has("noauto") && entry.file != "/").then_some((target, !has("nofail"))),
     })
 }
 

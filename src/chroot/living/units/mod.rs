@@ -21,6 +21,7 @@ use std::{
 };
 
 use self::{
+    name::Kind,
     scope::Scope,
     tree::Tree,
     unit::{Load, Unit},
@@ -34,7 +35,7 @@ pub struct Units {
     pub booted: SystemTime,
     /// What `systemctl --version` says, once somebody has asked.
     pub version: Option<String>,
-    changed: HashMap<(Option<u32>, String), State>,
+    changed: HashMap<(Option<u32>, String), Change>,
 }
 
 /// What a unit does.
@@ -42,10 +43,27 @@ pub struct Units {
 pub struct State {
     /// Whether it runs.
     pub active: bool,
+    /// systemd's word for what it does.
+    pub sub: &'static str,
     /// Since when.
     pub since: SystemTime,
     /// Whether it ever was active since the boot.
     pub was_active: bool,
+}
+
+/// What became of a unit.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    active: bool,
+    at: SystemTime,
+    was_active: bool,
+}
+
+impl State {
+    /// systemd's word for whether it runs.
+    pub fn word(self) -> &'static str {
+        if self.active { "active" } else { "inactive" }
+    }
 }
 
 impl Default for Units {
@@ -85,22 +103,38 @@ fn key(scope: &Scope, id: &str) -> (Option<u32>, String) {
 impl Units {
     /// What `unit` does now.
     pub fn state(&self, root: &Root, tree: &Tree<'_>, scope: &Scope, unit: &Unit) -> State {
-        let boots = || boots(root, tree, scope, &unit.id);
-        let mut state = self
+        let change = self
             .changed
             .get(&key(scope, &unit.id))
             .copied()
             .unwrap_or_else(|| {
-                let active = boots();
-                State {
+                let active = boots(root, tree, scope, &unit.id);
+                Change {
                     active,
-                    since: self.booted,
+                    at: self.booted,
                     was_active: active,
                 }
             });
         // Whoever has removed a unit's file has stopped it first.
-        state.active &= unit.load != Load::NotFound && unit.stays();
-        state
+        let active = change.active && unit.load != Load::NotFound && unit.stays();
+        let sub = match unit.triggers() {
+            _ if !active => "dead",
+            Some(service) if unit.kind == Kind::Socket => {
+                let service = tree.unit(&service);
+                if self.state(root, tree, scope, &service).active {
+                    "running"
+                } else {
+                    "listening"
+                }
+            }
+            _ => unit.active_word(),
+        };
+        State {
+            active,
+            sub,
+            since: change.at,
+            was_active: change.was_active,
+        }
     }
 
     /// All that is active.
@@ -154,12 +188,12 @@ impl Units {
     }
 
     fn set(&mut self, scope: &Scope, id: &str, active: bool) {
-        let state = State {
+        let change = Change {
             active,
-            since: SystemTime::now(),
+            at: SystemTime::now(),
             was_active: true,
         };
-        self.changed.insert(key(scope, id), state);
+        self.changed.insert(key(scope, id), change);
     }
 
     /// What boot starts is active again, and nothing else.
@@ -179,12 +213,12 @@ impl Units {
         let now = self.active(root, after, scope);
         for id in before.symmetric_difference(&now) {
             let active = before.contains(id);
-            let state = State {
+            let change = Change {
                 active,
-                since: self.booted,
+                at: self.booted,
                 was_active: active,
             };
-            self.changed.insert(key(scope, id), state);
+            self.changed.insert(key(scope, id), change);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Verbs that list units.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, rc::Rc};
 
 use serde_json::{Map, Value};
 
@@ -9,6 +9,7 @@ use crate::chroot::living::{
     call::Answer,
     machine::Machine,
     units::{
+        State,
         name::{self, Kind},
         tree::Tree,
         unit::{Load, Unit},
@@ -36,58 +37,45 @@ fn has_legend(asked: &Asked<'_>) -> bool {
             .is_some_and(|value| no.contains(&value))
 }
 
-/// The words for what it does.
-pub fn words(unit: &Unit, active: bool) -> (&'static str, &'static str) {
-    if active {
-        ("active", unit.active_word())
-    } else {
-        ("inactive", "dead")
-    }
-}
-
 /// As systemctl sorts: by kind, then by name.
 fn order(one: &str, other: &str) -> Ordering {
     let key = |id: &str| (Kind::of(id).map(Kind::place), id.to_lowercase());
     key(one).cmp(&key(other))
 }
 
-/// All units in memory that the options and words let through, each with whether it is active.
-fn chosen(asked: &Asked<'_>, machine: &Machine, tree: &Tree<'_>) -> Vec<(std::rc::Rc<Unit>, bool)> {
+/// All units in memory that the options and words let through.
+fn chosen(asked: &Asked<'_>, machine: &Machine, tree: &Tree<'_>) -> Vec<(Rc<Unit>, State)> {
     let options = asked.options;
     let (types, states) = (options.list("type"), options.list("state"));
-    let active = machine.units.active(asked.root, tree, asked.scope);
     let mut ids = asked.loaded(machine, tree);
     ids.sort_by(|one, other| order(one, other));
-    ids.dedup();
-    let fits = |unit: &Unit, is: bool| {
-        let (word, sub) = words(unit, is);
+    let fits = |unit: &Unit, state: State| {
+        let words = [state.word(), state.sub, unit.load.word()];
         let kind = types.is_empty()
-            || types.contains(&unit.kind.suffix())
-            || types.contains(&unit.load.word());
-        let state = [word, sub, unit.load.word()]
-            .iter()
-            .any(|word| states.contains(word));
-        let failed = options.has("failed");
-        let shown = if states.is_empty() {
-            is || options.has("all") || !types.iter().all(|t| t != &unit.load.word())
-        } else {
-            state
+            || [unit.kind.suffix(), words[2]]
+                .iter()
+                .any(|word| types.contains(word));
+        let shown = match states.is_empty() {
+            true => state.active || options.has("all") || types.contains(&words[2]),
+            false => words.iter().any(|word| states.contains(word)),
         };
-        let mut patterns = asked
+        let mut named = asked
             .words()
             .iter()
             .map(|word| match name::is_pattern(word) {
                 true => name::matches(word, &unit.id),
                 false => tree.unit(&name::from_word(word, "service").0).id == unit.id,
             });
-        kind && shown && !failed && (asked.words().is_empty() || patterns.any(|fits| fits))
+        // Nothing ever fails.
+        let failed = options.has("failed");
+        kind && shown && !failed && (asked.words().is_empty() || named.any(|is| is))
     };
-    let units = ids.into_iter().map(|id| tree.unit(&id));
-    let with_state = units.map(|unit| {
-        let is = active.contains(&unit.id);
-        (unit, is)
+    let units = ids.into_iter().map(|id| {
+        let unit = tree.unit(&id);
+        let state = machine.units.state(asked.root, tree, asked.scope, &unit);
+        (unit, state)
     });
-    with_state.filter(|(unit, is)| fits(unit, *is)).collect()
+    units.filter(|(unit, state)| fits(unit, *state)).collect()
 }
 
 /// `list-units`.
@@ -96,9 +84,15 @@ pub fn units(asked: &Asked<'_>, machine: &Machine) -> Answer {
     let rows = chosen(asked, machine, &tree);
     let rows: Vec<Row> = rows
         .iter()
-        .map(|(unit, active)| {
-            let (word, sub) = words(unit, *active);
-            let cells = [&*unit.id, unit.load.word(), word, sub, &unit.description()];
+        .map(|(unit, state)| {
+            let description = unit.description();
+            let cells = [
+                &*unit.id,
+                unit.load.word(),
+                state.word(),
+                state.sub,
+                &description,
+            ];
             Row {
                 sign: unit.load != Load::Loaded,
                 cells: cells.map(str::to_owned).into(),

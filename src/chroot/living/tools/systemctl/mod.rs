@@ -13,7 +13,6 @@ mod show;
 mod state;
 mod status;
 
-use self::options::Options;
 use crate::{
     chroot::living::{
         accounts::Accounts,
@@ -21,7 +20,7 @@ use crate::{
         first_boot,
         machine::Machine,
         tool::Tools,
-        tools::power,
+        tools::{options::Options, power},
         units::{name, scope::Scope, tree::Tree},
     },
     sys::inroot::Root,
@@ -88,7 +87,7 @@ fn systemctl(call: &Call, machine: &mut Machine) -> Answer {
     let Ok(root) = Root::open(&machine.root) else {
         return Answer::Pass;
     };
-    let Ok(options) = Options::parse(&call.args) else {
+    let Ok(options) = Options::parse(&options::KNOWN, &call.args) else {
         return Answer::Pass;
     };
     // These need no manager.

@@ -1,6 +1,6 @@
 //! What `systemctl show` tells of a unit.
 
-use super::{Asked, act::can_reload, list::words, property};
+use super::{Asked, act::can_reload, property};
 use crate::chroot::living::{
     machine::Machine,
     stamp::stamp,
@@ -113,7 +113,6 @@ fn general(
     unit: &Unit,
 ) -> Vec<(String, String)> {
     let state = machine.units.state(asked.root, tree, asked.scope, unit);
-    let (active, sub) = words(unit, state.active);
     let yes_no = |is| if is { "yes" } else { "no" }.to_owned();
     let loaded = unit.load == Load::Loaded;
     let units = |key| unit.units(key).join(" ");
@@ -170,13 +169,18 @@ fn general(
         ("TriggeredBy", by("TriggeredBy")),
         (
             "Documentation",
-            unit.settings.words("Unit", "Documentation").join(" "),
+            unit.settings
+                .words("Unit", "Documentation")
+                .iter()
+                .map(|page| format!("\"{page}\""))
+                .collect::<Vec<_>>()
+                .join(" "),
         ),
         ("Description", unit.description()),
         ("LoadState", unit.load.word().into()),
-        ("ActiveState", active.into()),
+        ("ActiveState", state.word().into()),
         ("FreezerState", "running".into()),
-        ("SubState", sub.into()),
+        ("SubState", state.sub.into()),
         ("FragmentPath", unit.fragment.clone().unwrap_or_default()),
         ("SourcePath", unit.source.clone().unwrap_or_default()),
         ("DropInPaths", unit.drop_ins.join(" ")),

@@ -2,7 +2,7 @@
 
 use crate::chroot::living::{
     stamp::{parse_span, span},
-    units::unit::Unit,
+    units::{name::Kind, unit::Unit},
 };
 
 /// What systemd has where a service says nothing (of systemd 252), a property on each line.
@@ -12,7 +12,7 @@ const GENERAL: &str = include_str!("general-defaults.txt");
 
 /// The properties that are settings, in systemd's order: those with a default, then the others that the unit sets.
 pub fn of_settings(unit: &Unit) -> Vec<(String, String)> {
-    let is_service = unit.kind == crate::chroot::living::units::name::Kind::Service;
+    let is_service = unit.kind == Kind::Service;
     let own = if is_service { SERVICE } else { "" };
     let sections = [(own, unit.kind.section()), (GENERAL, "Unit")];
     let mut properties = Vec::new();
@@ -35,6 +35,15 @@ pub fn of_settings(unit: &Unit) -> Vec<(String, String)> {
                     None => {}
                 }
             }
+        }
+    }
+    // What this kind of service has in the place of "none".
+    if unit.service_type().starts_with("notify") && unit.own("NotifyAccess").is_none() {
+        for (_, value) in properties
+            .iter_mut()
+            .filter(|(key, _)| key == "NotifyAccess")
+        {
+            *value = "main".into();
         }
     }
     properties

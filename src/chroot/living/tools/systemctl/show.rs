@@ -34,8 +34,12 @@ pub fn show(asked: &Asked<'_>, machine: &mut Machine) -> Answer {
 
 /// Those that were asked for, or all that are not empty.
 fn text(asked: &Asked<'_>, properties: &[(String, String)]) -> String {
-    let wanted = asked.options.list("property");
-    let (all, value_only) = (asked.options.has("all"), asked.options.has("value"));
+    let options = asked.options;
+    let wanted = [options.list("property"), options.list("values-of")].concat();
+    let (all, value_only) = (
+        options.has("all"),
+        options.has("value") || options.has("values-of"),
+    );
     let mut text = String::new();
     for (key, value) in properties {
         let named = wanted.contains(&&**key);

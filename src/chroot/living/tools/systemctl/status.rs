@@ -1,6 +1,6 @@
 //! `systemctl status`, for people; roles look at its exit code, and for a word or two.
 
-use super::{Asked, list::words, show};
+use super::{Asked, show};
 use crate::chroot::living::{
     call::Answer,
     machine::Machine,
@@ -50,7 +50,7 @@ pub fn status(asked: &Asked<'_>, machine: &mut Machine) -> Answer {
 
 fn one(asked: &Asked<'_>, machine: &Machine, tree: &Tree<'_>, unit: &Unit) -> String {
     let state = machine.units.state(asked.root, tree, asked.scope, unit);
-    let (active, sub) = words(unit, state.active);
+    let (active, sub) = (state.word(), state.sub);
     let sign = if state.active { '●' } else { '○' };
     let mut text = format!("{sign} {}", unit.id);
     if unit.description() != unit.id {
@@ -116,7 +116,7 @@ fn one(asked: &Asked<'_>, machine: &Machine, tree: &Tree<'_>, unit: &Unit) -> St
         .iter()
         .enumerate()
     {
-        text += &format!("{:>11} {page}\n", if at == 0 { "Docs:" } else { "" });
+        text += &format!("{:>12} {page}\n", if at == 0 { "Docs:" } else { "" });
     }
     text
 }

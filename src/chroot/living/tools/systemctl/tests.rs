@@ -73,7 +73,10 @@ impl Image {
     }
 
     fn unit(&self, name: &str, text: &str) {
-        self.write(&format!("usr/lib/systemd/system/{name}"), text);
+        self.write(
+            &format!("usr/lib/systemd/system/{name}"),
+            &format!("{text}\n"),
+        );
     }
 
     fn enable(&self, name: &str) {
@@ -463,7 +466,7 @@ fn a_user_has_units_that_run_if_the_user_lingers() {
     image.write("usr/lib/systemd/user/basic.target", "[Unit]");
     let folder = "home/joe/.config/systemd/user/default.target.wants/mine.service";
     image.link(folder, "/home/joe/.config/systemd/user/mine.service");
-    let mut as_joe = |line: &str, image: &mut Image| {
+    let as_joe = |line: &str, image: &mut Image| {
         let mut call = call(&format!("systemctl --user {line}"));
         call.user = 1000;
         systemctl(&call, &mut image.machine)
