@@ -24,3 +24,4 @@ mod tasks;
 pub mod tool;
 pub mod tools;
 pub mod units;
+pub mod way;

@@ -27,7 +27,6 @@ const ALL: &[Tools] = &[
 ];
 
 /// The names, one a line, sorted: those who [ask](crate::bare) know them, too.
-#[cfg(test)]
 pub const NAMES: &str = include_str!("names.txt");
 
 /// What answers the program of this name.
