@@ -19,3 +19,4 @@ pub mod server;
 mod tasks;
 pub mod tool;
 pub mod tools;
+pub mod way;

@@ -25,6 +25,7 @@ use super::{
     request,
     tasks::Tasks,
     tools,
+    way::{Followed, Way},
 };
 use crate::{
     bare::message::{REAL, SOCKET},
@@ -48,21 +49,24 @@ pub struct Living {
     machine: Arc<tokio::sync::Mutex<Machine>>,
     /// Ansible's tasks, and what they run.
     tasks: Arc<Mutex<Tasks>>,
+    way: Followed,
 }
 
 impl Living {
-    /// The machine that this image becomes.
-    pub fn new(plan: LivingPlan) -> Self {
+    /// The machine that this image becomes, whose programs ask in this way.
+    pub fn new(plan: LivingPlan, way: Way) -> Self {
         let machine = Machine::new(Path::new("/"), plan.first_boot);
         Living {
             machine: Arc::new(tokio::sync::Mutex::new(machine)),
             tasks: Arc::default(),
+            way: Followed::new(way),
         }
     }
 
     /// A task is about to have something run.
     pub fn task_begins(&self, name: Option<&str>) {
         self.tasks().begin(name);
+        self.way.update();
     }
 
     /// What it has run is the leader of this session.
@@ -100,6 +104,7 @@ impl Living {
             .set_nonblocking(true)
             .and_then(|()| UnixListener::from_std(listener))
             .context(Kind::Host, || "cannot serve the programs' socket".into())?;
+        self.way.keep_up();
         let (living, real) = (self.clone(), Real::by(children));
         tokio::spawn(async move {
             let room = Arc::new(Semaphore::new(AT_ONCE));
