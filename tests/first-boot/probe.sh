@@ -8,8 +8,8 @@ is() { if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi; }
 echo "boot $boots"
 echo "unit there: $(is systemctl cat pichroot-first-boot.service)"
 echo "unit failed: $(is systemctl is-failed pichroot-first-boot.service)"
-echo "failed steps: $(ls /var/lib/pichroot/first-boot/failed 2>/dev/null | wc -l)"
-echo "system: $(systemctl is-system-running)"
+echo "failed steps: $(find /var/lib/pichroot/first-boot/failed -type f 2>/dev/null | wc -l)"
+echo "failed units: $(systemctl --no-legend --failed | wc -l)"
 # shellcheck disable=SC1091
 . /usr/local/lib/probe-rows
 echo "-- what the unit said"

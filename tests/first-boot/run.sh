@@ -50,7 +50,7 @@ kernel=$(names_in /boot | grep '^vmlinuz-' | sort -V | tail -n1)
 [ -n "$kernel" ] || die "the image has no kernel" "see $place/ansible.log"
 in_root "dump /boot/$kernel $place/vmlinuz"
 in_root "dump /boot/initrd.img-${kernel#vmlinuz-} $place/initrd"
-[ -s "$place/vmlinuz" ] && [ -s "$place/initrd" ] || die "the kernel cannot be read from the image" "does $place have room?"
+{ [ -s "$place/vmlinuz" ] && [ -s "$place/initrd" ]; } || die "the kernel cannot be read from the image" "does $place have room?"
 
 # boot NAME : boots the machine until it switches itself off; what probe.sh says is in NAME.txt.
 boot() {
