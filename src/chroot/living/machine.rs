@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::record::Record;
+use super::{
+    kernel::{Shared, changes::Changes},
+    record::Record,
+};
 
 /// What the tools share.
 #[derive(Debug)]
@@ -13,6 +16,10 @@ pub struct Machine {
     pub first_boot: bool,
     /// What was put off.
     pub record: Record,
+    /// The kernel that programs see.
+    pub kernel: Shared,
+    /// What tasks have changed of it.
+    pub changes: Changes,
 }
 
 impl Machine {
@@ -22,6 +29,8 @@ impl Machine {
             root: root.to_owned(),
             first_boot,
             record: Record::default(),
+            kernel: Shared::boot(root, None),
+            changes: Changes::default(),
         }
     }
 

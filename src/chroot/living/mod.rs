@@ -8,7 +8,9 @@
 
 pub mod boot;
 pub mod call;
+pub mod changes;
 pub mod first_boot;
+pub mod kernel;
 pub mod machine;
 pub mod outstanding;
 pub mod plan;

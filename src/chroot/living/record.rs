@@ -5,6 +5,8 @@
 const MAX_RECORDS: usize = 2000;
 /// The longest steps of a unit, all together, in bytes.
 const MAX_LINES: usize = 4 << 20;
+/// The longest step that is made at the end, in bytes.
+const MAX_JUDGED: usize = 8 << 10;
 
 /// Something that only a running machine can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +67,35 @@ impl Record {
         }
     }
 
+    /// Notes that `what` was put off, where it shows at the end how the machine gets it; its place, by which that is
+    /// [told](Self::judged).
+    pub fn put_off_until_judged(&mut self, what: String) -> Option<usize> {
+        let length = what.len() + MAX_JUDGED;
+        if self.put_off.len() >= MAX_RECORDS || self.length + length > MAX_LINES {
+            self.lost += 1;
+            return None;
+        }
+        self.length += length;
+        let (task, how) = (self.task.clone(), How::ByBoot);
+        self.put_off.push(PutOff { what, task, how });
+        Some(self.put_off.len() - 1)
+    }
+
+    /// Notes how the machine gets what is at these places, and forgets what it has anyway. The places are none any more.
+    pub fn judged(&mut self, hows: Vec<(usize, Option<How>)>) {
+        let mut forgotten = Vec::new();
+        for (place, how) in hows {
+            match how {
+                Some(how) => self.put_off[place].how = how,
+                None => forgotten.push(place),
+            }
+        }
+        forgotten.sort_unstable();
+        for place in forgotten.into_iter().rev() {
+            self.put_off.remove(place);
+        }
+    }
+
     /// All of it, in order.
     pub fn all(&self) -> &[PutOff] {
         &self.put_off
@@ -84,6 +115,19 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_judged_at_the_end_keeps_its_place() {
+        let mut record = Record::default();
+        let places = ["a", "b", "c"].map(|what| {
+            record.put_off("between", How::Unit("x".into()));
+            record.put_off_until_judged(what.into()).unwrap()
+        });
+        record.judged(vec![(places[2], None), (places[0], None), (places[1], Some(How::Carried("/f".into())))]);
+        let all = record.all().iter().map(|put_off| put_off.what.as_str());
+        assert_eq!(all.collect::<Vec<_>>(), ["between", "between", "b", "between"]);
+        assert_eq!(record.all()[2].how, How::Carried("/f".into()));
+    }
 
     #[test]
     fn only_steps_are_noted_again_and_none_is_lost_unseen() {
