@@ -52,15 +52,15 @@ impl Machine {
         Ok(())
     }
 
-    /// Judges all changes, by the files that there are now.
-    pub fn judge_changes(&mut self) {
+    /// How the machine gets each, by the files that there are now, and by their places in the record. They are none any more.
+    pub fn judged_changes(&mut self) -> Vec<(usize, Option<How>)> {
         self.note_written();
-        if let Some(root) = self.files_root() {
-            let files = Files::read(&root);
-            let kernel = self.kernel.lock();
-            let how = |subject: &Subject| subject.how(&files, &kernel.sysctl);
-            self.changes.judge(&mut self.record, how);
-        }
+        let Some(root) = self.files_root() else {
+            return Vec::new();
+        };
+        let files = Files::read(&root);
+        let kernel = self.kernel.lock();
+        self.changes.judged(|subject| subject.how(&files, &kernel.sysctl))
     }
 
     /// The machine boots: what no file says is as it was.

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    call::Answer,
     kernel::{Shared, changes::Changes},
-    record::Record,
+    openrc::Services,
+    record::{How, Record},
+    units::Units,
 };
 
 /// What the tools share.
@@ -20,6 +23,10 @@ pub struct Machine {
     pub kernel: Shared,
     /// What tasks have changed of it.
     pub changes: Changes,
+    /// What runs, if it has systemd.
+    pub units: Units,
+    /// What runs, if it has OpenRC.
+    pub services: Services,
 }
 
 impl Machine {
@@ -31,7 +38,21 @@ impl Machine {
             record: Record::default(),
             kernel: Shared::boot(root, None),
             changes: Changes::default(),
+            units: Units::default(),
+            services: Services::default(),
         }
+    }
+
+    /// Puts `what` off to the unit of the first boot, which runs `lines`. Refused where there is to be none.
+    pub fn put_off_to_unit(&mut self, what: &str, lines: String) -> Answer {
+        if !self.first_boot {
+            return Answer::refused(
+                &format!("`{what}` needs a unit for the first boot, and there is to be none"),
+                "leave this task out, or allow the unit with --first-boot on",
+            );
+        }
+        self.record.put_off(what, How::Unit(lines));
+        Answer::ok()
     }
 
     /// Where the absolute `path` of the image is.

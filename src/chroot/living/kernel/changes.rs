@@ -17,7 +17,9 @@ impl Changes {
     /// Notes that `what` asked for this.
     pub fn note(&mut self, record: &mut Record, what: String, subject: Subject) {
         self.undo(&subject);
-        if let Some(place) = record.put_off_until_judged(what) {
+        // A value is quoted, and with its path.
+        let longest = subject.line().len() + 4 * what.len() + 128;
+        if let Some(place) = record.put_off_until_judged(what, longest) {
             self.noted.push((place, subject));
         }
     }
@@ -49,11 +51,11 @@ impl Changes {
         });
     }
 
-    /// Has the record say how the machine gets each. They are none any more.
-    pub fn judge(&mut self, record: &mut Record, how: impl Fn(&Subject) -> Option<How>) {
+    /// How the machine gets each, by its place; none of what it has anyway. They are none any more.
+    pub fn judged(&mut self, how: impl Fn(&Subject) -> Option<How>) -> Vec<(usize, Option<How>)> {
         let Changes { noted, undone } = std::mem::take(self);
         let undone = undone.into_iter().map(|place| (place, None));
         let judged = noted.iter().map(|(place, subject)| (*place, how(subject)));
-        record.judged(undone.chain(judged).collect());
+        undone.chain(judged).collect()
     }
 }

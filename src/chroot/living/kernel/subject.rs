@@ -155,7 +155,8 @@ impl Subject {
         Some(carried.unwrap_or_else(|| How::Unit(self.line().to_owned())))
     }
 
-    fn line(&self) -> &str {
+    /// What the unit is to run for it, but for a value.
+    pub fn line(&self) -> &str {
         match self {
             Subject::Value(_) => "",
             Subject::Module { line, .. }
