@@ -14,6 +14,7 @@ mod vault;
 mod watcher;
 
 // The tests.
+mod asked;
 mod bootstrap;
 mod covers;
 mod exec;

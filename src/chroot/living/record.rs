@@ -1,10 +1,16 @@
 //! What was put off to the first boot, in the order in which tasks asked for it.
 
+use std::collections::BTreeMap;
+
+use super::units::act::Act;
+
 /// The most that are kept. Of what a file or any boot does, the rest is only counted; a step of the unit more is an
 /// error at the end.
 const MAX_RECORDS: usize = 2000;
 /// The longest steps of a unit, all together, in bytes.
 const MAX_LINES: usize = 4 << 20;
+/// The longest line for a unit that is to start or stop.
+const MAX_ACT: usize = 1 << 10;
 
 /// Something that only a running machine can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +40,8 @@ pub struct Record {
     /// The task that runs now.
     pub task: Option<String>,
     put_off: Vec<PutOff>,
+    /// Those that are judged at the end, by their place.
+    acts: BTreeMap<usize, Act>,
     /// The length of all lines of [`How::Unit`].
     length: usize,
     more: usize,
@@ -62,6 +70,42 @@ impl Record {
                 self.length += length.unwrap_or_default();
                 self.put_off.push(new);
             }
+        }
+    }
+
+    /// Notes that a unit is to do something. How the machine gets that shows [at the end](super::outstanding).
+    pub fn put_off_act(&mut self, what: impl Into<String>, act: Act) {
+        let what = what.into();
+        let mut acts = self.acts.iter().rev();
+        let last = acts.find(|(_, other)| other.unit == act.unit && other.scope == act.scope);
+        if let Some((at, other)) = last {
+            let same = self.put_off[*at].what == what && self.put_off[*at].task == self.task;
+            if same && *other == act {
+                return;
+            }
+        }
+        let length = what.len() + MAX_ACT;
+        if self.put_off.len() >= MAX_RECORDS || self.length + length > MAX_LINES {
+            self.lost += 1;
+            return;
+        }
+        self.length += length;
+        self.acts.insert(self.put_off.len(), act);
+        let task = self.task.clone();
+        let how = How::ByBoot;
+        self.put_off.push(PutOff { what, task, how });
+    }
+
+    /// What is judged at the end, by its place in [all](Self::all).
+    pub fn acts(&self) -> &BTreeMap<usize, Act> {
+        &self.acts
+    }
+
+    /// Notes how the machine gets what was judged.
+    pub fn settle(&mut self, hows: Vec<(usize, How)>) {
+        self.acts.clear();
+        for (place, how) in hows {
+            self.put_off[place].how = how;
         }
     }
 
