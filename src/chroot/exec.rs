@@ -18,6 +18,7 @@ use nix::{
 use tokio::net::UnixStream;
 
 use super::{
+    living::server::Living,
     plan::Report,
     protocol::{Ask, Exec, Reply, Request},
     shell_lines,
@@ -57,19 +58,27 @@ pub struct Chroot {
     children: Children,
     used: AtomicBool,
     tell: Tell,
+    /// The machine that this image becomes, if its programs are answered.
+    pub living: Option<Living>,
     /// For the modules of Ansible's.
     pub zygotes: Arc<Zygotes>,
 }
 
 impl Chroot {
     /// With these for every command.
-    pub fn new(environment: Vec<(String, String)>, children: Children, tell: Tell) -> Self {
+    pub fn new(
+        environment: Vec<(String, String)>,
+        children: Children,
+        living: Option<Living>,
+        tell: Tell,
+    ) -> Self {
         let zygotes = Zygotes::new(environment.clone(), children.clone());
         Chroot {
             environment,
             children,
             used: AtomicBool::new(false),
             tell,
+            living,
             zygotes: Arc::new(zygotes),
         }
     }
@@ -90,6 +99,9 @@ pub async fn run(
 ) -> io::Result<Option<Reply>> {
     if !chroot.used.swap(true, Ordering::Relaxed) {
         chroot.tell(&Report::Used);
+    }
+    if let (Some(living), Some(task)) = (&chroot.living, &exec.task) {
+        living.begin_task(task);
     }
     let program = exec.argv.first().cloned().unwrap_or_default();
     let started = match begin(chroot, exec, streams, client).await {

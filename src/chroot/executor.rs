@@ -12,6 +12,7 @@ use super::{
     confine,
     emulator::Loaded,
     filesystems,
+    living::{self, server::Living},
     plan::{ChrootPlan, Order, Report, environment},
     server, services,
 };
@@ -82,12 +83,16 @@ fn run(orders: &UnixStream) -> Result<()> {
     for event in told.chain(warning).chain(others) {
         tell(orders, &Report::Told(event))?;
     }
+    let living = match plan.living {
+        Some(living) => Some((Living::new(living), living::server::socket()?)),
+        None => None,
+    };
     // What programs take PID 1 for: by this Ansible looks for the image's real init, /sbin/init.
     let _ = nix::sys::prctl::set_name(c"init");
     let orders = orders
         .try_clone()
         .context(Kind::Other, || "cannot keep the stage's socket".into())?;
-    server::serve(listener, environment(&plan), move |report| {
+    server::serve(listener, environment(&plan), living, move |report| {
         tell(&orders, report)
     })
 }

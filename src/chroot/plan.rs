@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     covers::cover::Covering,
     disk::{self, Disk},
+    living::plan::LivingPlan,
     shortcuts::{Shortcuts, apt_hooks},
 };
 use crate::{emulation::Emulator, error::Failure, event::Event};
@@ -37,6 +38,8 @@ pub struct ChrootPlan {
     pub shortcuts: Shortcuts,
     /// Files of the image that ours are in place of.
     pub covering: Covering,
+    /// Whether programs that act on a running machine are answered; `None` leaves them to themselves.
+    pub living: Option<LivingPlan>,
     /// Configuration for apt, as long as the image is in use.
     pub apt: Option<String>,
 }

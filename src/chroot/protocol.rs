@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::living::record::PutOff;
 use crate::sys::{children::Ending, terminal::Size};
 
 /// Raised when a message changes its meaning.
@@ -33,6 +34,8 @@ pub enum Ask {
     Cancel {},
     /// The zygotes to be ended.
     Reset {},
+    /// What was put off to the first boot, until now.
+    PutOff {},
     /// A zygote to be started, with a library in memory, before the first module comes.
     Warm(Warm),
 }
@@ -55,6 +58,9 @@ pub struct Exec {
     /// The size of the terminal to run it in, if it is to have one.
     #[serde(default)]
     pub terminal: Option<Size>,
+    /// The name of Ansible's task that it belongs to.
+    #[serde(default)]
+    pub task: Option<String>,
 }
 
 /// A file to be written whole or not at all.
@@ -123,6 +129,8 @@ pub enum Reply {
     },
     /// The file is there, or all of it is in the pipe, or the zygotes are gone.
     Done {},
+    /// All that was put off, in order.
+    PutOff(Vec<PutOff>),
     /// It could not be done.
     Refused {
         /// For a command the shell's code, 127: not found, or 126: cannot be run; else 1.

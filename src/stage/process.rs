@@ -34,6 +34,7 @@ use crate::{
     chroot::{
         client,
         covers::{Covers, cover::Covering},
+        living::plan::LivingPlan,
         placeholders::Placeholders,
         plan::ChrootPlan,
         room, services,
@@ -230,6 +231,7 @@ fn start(
         disk: mounts.show_disk()?,
         shortcuts,
         covering,
+        living: Some(LivingPlan { first_boot: true }),
         apt: packages.as_ref().map(packages::Proxy::apt_lines),
     })?;
     supervisor.report(warnings)?;
