@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::record::Record;
+use super::{firewall::Firewall, record::Record};
 
 /// What the tools share.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct Machine {
     pub first_boot: bool,
     /// What was put off.
     pub record: Record,
+    /// Its firewall.
+    pub firewall: Firewall,
 }
 
 impl Machine {
@@ -22,6 +24,7 @@ impl Machine {
             root: root.to_owned(),
             first_boot,
             record: Record::default(),
+            firewall: Firewall::default(),
         }
     }
 

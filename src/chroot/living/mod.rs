@@ -8,6 +8,7 @@
 
 pub mod boot;
 pub mod call;
+pub mod firewall;
 pub mod machine;
 pub mod plan;
 pub mod real;

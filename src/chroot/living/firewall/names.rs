@@ -136,14 +136,22 @@ impl<'a> Names<'a> {
 
 /// A line's words without its comment.
 fn fields(line: &str) -> impl Iterator<Item = &str> {
-    line.split('#').next().unwrap_or_default().split_whitespace()
+    line.split('#')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
 }
 
 /// A regular file's text; a fifo is not waited for.
 pub fn read(path: &Path) -> Option<String> {
     let mut open = OpenOptions::new();
-    let file = open.read(true).custom_flags(nix::libc::O_NONBLOCK).open(path);
-    let file = file.ok().filter(|file| file.metadata().is_ok_and(|it| it.is_file()))?;
+    let file = open
+        .read(true)
+        .custom_flags(nix::libc::O_NONBLOCK)
+        .open(path);
+    let file = file
+        .ok()
+        .filter(|file| file.metadata().is_ok_and(|it| it.is_file()))?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())

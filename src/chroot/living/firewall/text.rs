@@ -61,7 +61,16 @@ mod tests {
     fn quotes_keep_words_together() {
         let line = r#"-A INPUT -m comment --comment "it\"s \\ x" -j  LOG "" a"b c"d"#;
         let expected = [
-            "-A", "INPUT", "-m", "comment", "--comment", r#"it"s \ x"#, "-j", "LOG", "", "ab cd",
+            "-A",
+            "INPUT",
+            "-m",
+            "comment",
+            "--comment",
+            r#"it"s \ x"#,
+            "-j",
+            "LOG",
+            "",
+            "ab cd",
         ];
         assert_eq!(words(line).unwrap(), expected);
         assert!(words("a \"b").is_err());

@@ -1,15 +1,14 @@
 //! iptables and its relatives, answered from the [model](super::super::firewall::iptables).
 
-use super::{
-    super::{
-        call::{Answer, Call},
-        firewall::{
-            iptables::{self, Action, How, List, Problem},
-            names::{Family, Names},
-        },
-        machine::Machine,
+use super::super::{
+    call::{Answer, Call},
+    firewall::{
+        Kind,
+        iptables::{self, Action, How, List, Problem},
+        names::{Family, Names},
     },
-    Tools,
+    machine::Machine,
+    tool::Tools,
 };
 
 /// What is answered here.
@@ -34,6 +33,11 @@ pub const TOOLS: Tools = &[
     ("iptables-save", save),
 ];
 
+/// A file that was named in the folder that the program was started in.
+fn in_image(call: &Call, machine: &Machine, file: &str) -> std::path::PathBuf {
+    machine.at(&call.cwd.join(file).to_string_lossy())
+}
+
 fn family(call: &Call) -> Family {
     match call.name().starts_with("ip6") {
         true => Family::V6,
@@ -41,19 +45,17 @@ fn family(call: &Call) -> Family {
     }
 }
 
-/// Whether only the program itself is asked about.
-fn about_itself(call: &Call) -> bool {
-    let asks = |word: &String| ["-V", "--version", "-h", "--help"].contains(&word.as_str());
-    call.args.iter().any(asks)
-}
-
 fn command(call: &Call, machine: &mut Machine) -> Answer {
-    if about_itself(call) {
-        return Answer::Pass;
-    }
     let family = family(call);
     let program = iptables::program_of(family);
     let version = machine.firewall.version(call);
+    let asks = |words: [&str; 2]| call.args.iter().any(|word| words.contains(&word.as_str()));
+    if asks(["-V", "--version"]) {
+        return Answer::out(format!("{program} {version}\n"));
+    }
+    if asks(["-h", "--help"]) {
+        return Answer::Pass;
+    }
     if !call.is_root() {
         return answer(Problem::Kernel(NOT_ROOT.into()), program, &version);
     }
@@ -62,33 +64,31 @@ fn command(call: &Call, machine: &mut Machine) -> Answer {
     let command = match iptables::parse(call.args.clone(), &names, false) {
         Ok(Some(command)) => command,
         Ok(None) => return Answer::ok(),
-        Err(problem) => return not_understood(call, problem, program, &version),
+        Err(problem) => return answer(problem, program, &version),
     };
-    if let Some(told) = translated(call, &command.action, program) {
-        return told;
-    }
     let tables = machine.firewall.tables(family, &root);
     let before = tables.clone();
     let mut applied = tables.apply(&command.table, &command.action);
     if before != *tables {
-        if let Some(refused) = machine.firewall.changed(call, &machine.record, &root, machine.first_boot) {
-            *machine.firewall.tables(family, &root) = before;
-            return refused;
-        }
+        machine
+            .firewall
+            .changed(Kind::Iptables, call, &machine.record);
     }
     let mut out = String::new();
     if applied.is_ok() {
         let tables = machine.firewall.tables(family, &root);
-        let printed = tables.get_mut(&command.table).and_then(|table| match &command.action {
-            action @ Action::Rules(..) => iptables::rules(table, action, command.format),
-            action => List {
-                table,
-                format: command.format,
-                names: &names,
-                protocol_numbers: version.starts_with("v1.8.9 "),
-            }
-            .print(action),
-        });
+        let printed = tables
+            .get_mut(&command.table)
+            .and_then(|table| match &command.action {
+                action @ Action::Rules(..) => iptables::rules(table, action, command.format),
+                action => List {
+                    table,
+                    format: command.format,
+                    names: &names,
+                    protocol_numbers: version.starts_with("v1.8.9 "),
+                }
+                .print(action),
+            });
         match printed {
             Ok(text) => out = text,
             Err(problem) => applied = Err(problem),
@@ -100,7 +100,8 @@ fn command(call: &Call, machine: &mut Machine) -> Answer {
     }
 }
 
-const NOT_ROOT: &str = "Could not fetch rule set generation id: Permission denied (you must be root)";
+const NOT_ROOT: &str =
+    "Could not fetch rule set generation id: Permission denied (you must be root)";
 
 /// What the program says of a problem, and its exit code.
 fn answer(problem: Problem, program: &str, version: &str) -> Answer {
@@ -133,39 +134,6 @@ fn answer(problem: Problem, program: &str, version: &str) -> Answer {
     }
 }
 
-/// Words that were not understood. Where the image's own program understands them, that is said: our lists are shorter.
-fn not_understood(call: &Call, problem: Problem, program: &str, version: &str) -> Answer {
-    let understood = matches!(problem, Problem::Words(_)) && translate(call, program).is_some_and(|ran| ran.status.success());
-    match understood {
-        false => answer(problem, program, version),
-        true => Answer::refused(
-            &format!("cannot keep this rule for the machine: {}", call.line()),
-            "put it into the file that is loaded at boot, such as /etc/iptables/rules.v4",
-        ),
-    }
-}
-
-/// A rule with an extension that is not known here is read by the image's own program, too.
-fn translated(call: &Call, action: &Action, program: &str) -> Option<Answer> {
-    if !action.is_partly_unknown() {
-        return None;
-    }
-    let ran = translate(call, program)?;
-    if ran.status.success() {
-        return None;
-    }
-    let said = String::from_utf8_lossy(&ran.stderr).replace(&format!("{program}-translate"), program);
-    Some(Answer::fails(ran.status.code().unwrap_or(1) as u8, said))
-}
-
-/// Needs no kernel: it reads a command as iptables does, and prints it as nft has it.
-fn translate(call: &Call, program: &str) -> Option<std::process::Output> {
-    let words: Vec<&str> = call.args.iter().map(String::as_str).collect();
-    let ran = call.real(&format!("/usr/sbin/{program}-translate"), &words).ok()?;
-    // As a shell says that there is no such program.
-    (ran.status.code() != Some(127)).then_some(ran)
-}
-
 fn save(call: &Call, machine: &mut Machine) -> Answer {
     let mut wanted = None;
     let mut counters = false;
@@ -182,7 +150,10 @@ fn save(call: &Call, machine: &mut Machine) -> Answer {
             word if word.starts_with("--file=") => file = Some(word["--file=".len()..].into()),
             word if word.starts_with("-t") => wanted = Some(word[2..].into()),
             word if word.starts_with('-') => {
-                let manual = format!("Look at manual page `{}.8' for more information.\n", call.name());
+                let manual = format!(
+                    "Look at manual page `{}.8' for more information.\n",
+                    call.name()
+                );
                 return Answer::fails(1, manual);
             }
             _ => return Answer::fails(1, "Unknown arguments found on commandline\n"),
@@ -190,7 +161,11 @@ fn save(call: &Call, machine: &mut Machine) -> Answer {
     }
     let (family, version) = (family(call), machine.firewall.version(call));
     if !call.is_root() {
-        return answer(Problem::Kernel(NOT_ROOT.into()), iptables::program_of(family), &version);
+        return answer(
+            Problem::Kernel(NOT_ROOT.into()),
+            iptables::program_of(family),
+            &version,
+        );
     }
     let root = machine.root.clone();
     let tables = machine.firewall.tables(family, &root);
@@ -204,7 +179,7 @@ fn save(call: &Call, machine: &mut Machine) -> Answer {
     };
     match file {
         None => Answer::out(text),
-        Some(file) => match std::fs::write(machine.at_from(call, &file), text) {
+        Some(file) => match std::fs::write(in_image(call, machine, &file), text) {
             Ok(()) => Answer::ok(),
             Err(error) => Answer::fails(1, format!("Failed to open file, error: {error}\n")),
         },
@@ -232,13 +207,21 @@ fn restore(call: &Call, machine: &mut Machine) -> Answer {
                 words.next_if(number);
             }
             word if word.starts_with("--wait") || word.starts_with("-w") => {}
-            word if word.starts_with("--table=") => how.table = Some(word["--table=".len()..].into()),
-            word if word.starts_with('-') && word[1..].chars().all(|l| "cvtn".contains(l)) && word.len() > 1 => {
+            word if word.starts_with("--table=") => {
+                how.table = Some(word["--table=".len()..].into())
+            }
+            word if word.starts_with('-')
+                && word[1..].chars().all(|l| "cvtn".contains(l))
+                && word.len() > 1 =>
+            {
                 how.keep |= word.contains('n');
                 how.test |= word.contains('t');
             }
             word if word.starts_with('-') => {
-                return Answer::fails(1, format!("Try `{} -h' for more information.\n", call.name()));
+                return Answer::fails(
+                    1,
+                    format!("Try `{} -h' for more information.\n", call.name()),
+                );
             }
             _ if file.is_some() => {
                 return Answer::fails(1, "Unknown arguments found on commandline\n");
@@ -251,9 +234,12 @@ fn restore(call: &Call, machine: &mut Machine) -> Answer {
         return answer(Problem::Kernel(NOT_ROOT.into()), call.name(), &version);
     }
     let text = match &file {
-        Some(file) => super::super::firewall::names::read(&machine.at_from(call, file))
+        Some(file) => super::super::firewall::names::read(&in_image(call, machine, file))
             .ok_or_else(|| format!("Can't open {file}: No such file or directory\n")),
-        None => call.input().map_err(|error| format!("Can't read standard input: {error}\n")),
+        None => match &call.stdin {
+            Some(text) => Ok(String::from_utf8_lossy(text).into_owned()),
+            None => return Answer::NeedsInput,
+        },
     };
     let text = match text {
         Ok(text) => text,
@@ -265,10 +251,9 @@ fn restore(call: &Call, machine: &mut Machine) -> Answer {
     let before = tables.clone();
     let restored = iptables::restore(tables, &text, &how, &names);
     if before != *tables {
-        if let Some(refused) = machine.firewall.changed(call, &machine.record, &root, machine.first_boot) {
-            *machine.firewall.tables(family, &root) = before;
-            return refused;
-        }
+        machine
+            .firewall
+            .changed(Kind::Iptables, call, &machine.record);
     }
     match restored {
         Ok(()) => Answer::ok(),

@@ -1,11 +1,14 @@
 //! The programs that are answered, a file for each kind.
 
+pub mod ipset;
+pub mod iptables;
+pub mod nft;
 pub mod power;
 
 use super::tool::{self, Tool, Tools};
 
 /// All of them, a list for each file.
-const ALL: &[Tools] = &[power::TOOLS];
+const ALL: &[Tools] = &[ipset::TOOLS, iptables::TOOLS, nft::TOOLS, power::TOOLS];
 
 /// The names, one a line, sorted: those who [ask](crate::bare) know them, too.
 #[cfg(test)]

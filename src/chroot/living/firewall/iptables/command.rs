@@ -135,7 +135,10 @@ pub fn long_options() -> impl Iterator<Item = &'static str> {
 
 /// The letter of a long option.
 pub fn letter(long: &str) -> Option<char> {
-    LETTERS.iter().find(|(name, _)| *name == long).map(|(_, letter)| *letter)
+    LETTERS
+        .iter()
+        .find(|(name, _)| *name == long)
+        .map(|(_, letter)| *letter)
 }
 
 /// Reads a command. `lines` is whether it is a line of iptables-restore; there, one for the other family is none.
@@ -152,7 +155,9 @@ pub fn valid_name(name: &str) -> Result<(), Problem> {
         return Err(Problem::Words(wrong));
     }
     if is_target(name) {
-        return Err(Problem::Words("chain name may not clash with target name".into()));
+        return Err(Problem::Words(
+            "chain name may not clash with target name".into(),
+        ));
     }
     match name.contains(|letter: char| letter.is_ascii_whitespace()) {
         true => Err(Problem::Words(format!("Invalid chain name `{name}'"))),
@@ -172,7 +177,11 @@ pub fn short_enough(name: &str) -> Result<(), Problem> {
 
 /// Whether there is a target of this name.
 pub fn is_target(name: &str) -> bool {
-    let known = || super::targets::TARGETS.iter().any(|target| target.name == name);
+    let known = || {
+        super::targets::TARGETS
+            .iter()
+            .any(|target| target.name == name)
+    };
     super::targets::VERDICTS.contains(&name) || known()
 }
 

@@ -39,26 +39,43 @@ pub fn nat(given: &Given) -> Result<String, String> {
         Some((range, base)) => (range, Some(base)),
         None => (ports, None),
     };
-    saved = format!("{saved}:{}", port_range(&Given { text: range, ..*given })?);
+    saved = format!(
+        "{saved}:{}",
+        port_range(&Given {
+            text: range,
+            ..*given
+        })?
+    );
     if let Some(base) = base {
-        saved = format!("{saved}/{}", port(&Given { text: base, ..*given })?);
+        saved = format!(
+            "{saved}/{}",
+            port(&Given {
+                text: base,
+                ..*given
+            })?
+        );
     }
     Ok(saved)
 }
 
-/// One port or `a-b`.
+/// One port, by number or name, or `a-b` by numbers.
 pub fn port_range(given: &Given) -> Result<String, String> {
-    let one = |text| {
-        let wrong = |_| format!("Port `{text}' not valid\n");
-        port(&Given { text, ..*given }).map_err(wrong)
+    let wrong = |text: &str| format!("Port `{text}' not valid\n");
+    let numbered = |text: &str| {
+        let port = number(text).filter(|port| *port <= u16::MAX.into());
+        port.ok_or_else(|| wrong(text))
     };
-    let Some((from, to)) = given.text.split_once('-') else {
-        return one(given.text);
+    let range = given
+        .text
+        .split_once('-')
+        .filter(|(from, _)| numbered(from).is_ok());
+    let Some((from, to)) = range else {
+        return port(given).map_err(|_| wrong(given.text));
     };
-    let (from, to) = (one(from)?, one(to)?);
-    match number(&from).cmp(&number(&to)) {
+    let (from, to) = (numbered(from)?, numbered(to)?);
+    match from.cmp(&to) {
         std::cmp::Ordering::Greater => Err(format!("Port range `{}' funky\n", given.text)),
-        std::cmp::Ordering::Equal => Ok(from),
+        std::cmp::Ordering::Equal => Ok(from.to_string()),
         std::cmp::Ordering::Less => Ok(format!("{from}-{to}")),
     }
 }
@@ -71,7 +88,11 @@ pub fn needs_ports(part: &Part, option: &str, about: &About) -> Result<(), Strin
         (_, Family::V6) => part.value(option).is_some_and(|to| to.contains("]:")),
     };
     let known = ["tcp", "udp", "sctp", "dccp", "udplite", "icmp", "ipv6-icmp"];
-    match with_ports && !about.protocol.is_some_and(|protocol| known.contains(&protocol)) {
+    match with_ports
+        && !about
+            .protocol
+            .is_some_and(|protocol| known.contains(&protocol))
+    {
         true => Err("Need TCP, UDP, SCTP or DCCP with port specification".into()),
         false => Ok(()),
     }
@@ -132,23 +153,28 @@ pub fn xor_tos(given: &Given) -> Result<String, String> {
 /// A class of traffic control.
 pub fn class(given: &Given) -> Result<String, String> {
     let part = |text: &str| u16::from_str_radix(text, 16).ok();
-    let parts = given.text.split_once(':').and_then(|(major, minor)| Some((part(major)?, part(minor)?)));
+    let parts = given
+        .text
+        .split_once(':')
+        .and_then(|(major, minor)| Some((part(major)?, part(minor)?)));
     let wrong = || format!("Bad class value `{}'", given.text);
-    parts.map(|(major, minor)| format!("{major:04x}:{minor:04x}")).ok_or_else(wrong)
+    parts
+        .map(|(major, minor)| format!("{major:04x}:{minor:04x}"))
+        .ok_or_else(wrong)
 }
 
 /// In front of what is logged.
 pub fn log_prefix(given: &Given) -> Result<String, String> {
     match given.text.len() {
-        0..=29 if given.text.contains('\n') => {
-            Err("Newlines not allowed in --log-prefix".into())
-        }
+        0..=29 if given.text.contains('\n') => Err("Newlines not allowed in --log-prefix".into()),
         0..=29 => Ok(text::saved(given.text)),
         _ => Err("Argument must have a maximum length of 29 characters\n".into()),
     }
 }
 
-const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "error", "warning", "notice", "info", "debug"];
+const LEVELS: [&str; 8] = [
+    "emerg", "alert", "crit", "error", "warning", "notice", "info", "debug",
+];
 
 /// How urgent it is, by number or name.
 pub fn log_level(given: &Given) -> Result<String, String> {
@@ -158,10 +184,16 @@ pub fn log_level(given: &Given) -> Result<String, String> {
         "panic" => Some(0),
         "err" => Some(3),
         "warn" => Some(4),
-        typed => LEVELS.iter().position(|level| *level == typed).map(|at| at as u64),
+        typed => LEVELS
+            .iter()
+            .position(|level| *level == typed)
+            .map(|at| at as u64),
     };
     let wrong = || format!("log level \"{}\" unknown\n", given.text);
-    number.or_else(named).map(|level| level.to_string()).ok_or_else(wrong)
+    number
+        .or_else(named)
+        .map(|level| level.to_string())
+        .ok_or_else(wrong)
 }
 
 /// The name of a level, as `iptables -L` shows it.
@@ -197,7 +229,8 @@ pub fn reject(given: &Given) -> Result<String, String> {
         Family::V6 => REJECTS_V6,
     };
     let typed = given.text.to_ascii_lowercase();
-    let begins = |(name, short): &&(&str, &str)| name.starts_with(&typed) || short.starts_with(&typed);
+    let begins =
+        |(name, short): &&(&str, &str)| name.starts_with(&typed) || short.starts_with(&typed);
     let found = table.iter().find(begins);
     let wrong = || format!("unknown reject type \"{}\"", given.text);
     found.map(|(name, _)| (*name).to_owned()).ok_or_else(wrong)

@@ -261,3 +261,20 @@ pub fn any(part: &Part, names: &[&str]) -> Result<(), String> {
         _ => format!("{name}: no option specified\n"),
     })
 }
+
+/// At most one of the options can be there.
+pub fn exclusive(part: &Part, names: &[&str]) -> Result<(), String> {
+    let mut there = names.iter().filter(|name| part.has(name));
+    match (there.next(), there.next()) {
+        (Some(first), Some(second)) => Err(format!(
+            "{}: option \"--{first}\" cannot be used together with \"--{second}\".\n",
+            part.name
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Exactly one of the options must be there.
+pub fn one(part: &Part, names: &[&str]) -> Result<(), String> {
+    exclusive(part, names).and_then(|()| any(part, names))
+}

@@ -34,8 +34,8 @@ impl Words {
         }
     }
 
-    /// The next option or word. `long` are the names of all long options that there are now.
-    pub fn next<'a>(&mut self, long: impl Iterator<Item = &'a str>) -> Option<Next> {
+    /// The next option or word. `long` are the names of all long options that there are now, which may be cut `short`.
+    pub fn next<'a>(&mut self, long: impl Iterator<Item = &'a str>, short: bool) -> Option<Next> {
         self.value = None;
         if !self.joined.is_empty() {
             return Some(Next::Short(self.joined.remove(0)));
@@ -48,7 +48,7 @@ impl Words {
                 None => (name, None),
             };
             self.value = value;
-            let found = find(name, long);
+            let found = find(name, long).filter(|found| short || found == name);
             return Some(found.map_or(Next::Unknown(word), Next::Long));
         }
         match word.strip_prefix('-').filter(|letters| !letters.is_empty()) {
@@ -136,7 +136,7 @@ mod tests {
         let line = "-tnat -nvL INPUT --to-dest 1 --to-ports=2 ! --d x";
         let mut words = Words::new(line.split(' ').map(str::to_owned).collect());
         let long = ["to-destination", "to-ports", "dport", "dst"];
-        let mut next = |words: &mut Words| words.next(long.into_iter()).unwrap();
+        let next = |words: &mut Words| words.next(long.into_iter(), true).unwrap();
         assert_eq!(next(&mut words), Next::Short('t'));
         assert_eq!(words.needed().unwrap(), "nat");
         for letter in ['n', 'v', 'L'] {

@@ -96,7 +96,9 @@ pub fn name_of(saved: &str, v6: bool) -> Option<&'static str> {
     let (kind, code) = saved.split_once('/').unwrap_or((saved, ""));
     let (kind, code): (u8, Option<u8>) = (kind.parse().ok()?, code.parse().ok());
     let table = if v6 { V6 } else { V4 };
-    let found = table.iter().find(|(_, of, its)| (*of, *its) == (kind, code));
+    let found = table
+        .iter()
+        .find(|(_, of, its)| (*of, *its) == (kind, code));
     found.map(|(name, ..)| *name)
 }
 
@@ -118,7 +120,10 @@ fn saved(given: &Given, table: &[Named], kind: &str) -> Result<String, String> {
             None => of.to_string(),
         });
     }
-    let (of, code) = given.text.split_once('/').map_or((given.text, None), |(of, code)| (of, Some(code)));
+    let (of, code) = given
+        .text
+        .split_once('/')
+        .map_or((given.text, None), |(of, code)| (of, Some(code)));
     let part = |text: &str, what: &str| {
         let value = number(text).filter(|value| *value <= 255);
         value.ok_or_else(|| format!("Invalid {kind} {what} `{text}'\n"))

@@ -44,7 +44,11 @@ fn chosen<'a>(table: &'a Table, chain: Option<&str>) -> Result<Vec<&'a Chain>, P
 }
 
 fn chosen_rules(chain: &Chain, number: Option<usize>) -> impl Iterator<Item = (usize, &Rule)> {
-    let numbered = chain.rules.iter().enumerate().map(|(at, rule)| (at + 1, rule));
+    let numbered = chain
+        .rules
+        .iter()
+        .enumerate()
+        .map(|(at, rule)| (at + 1, rule));
     numbered.filter(move |(at, _)| number.is_none_or(|number| number == *at))
 }
 
@@ -67,7 +71,10 @@ impl List<'_> {
             return Ok(String::new());
         };
         let mut out = String::new();
-        for (at, chain) in chosen(self.table, chain.as_deref())?.into_iter().enumerate() {
+        for (at, chain) in chosen(self.table, chain.as_deref())?
+            .into_iter()
+            .enumerate()
+        {
             if number.is_none() {
                 if at > 0 {
                     out.push('\n');
@@ -119,10 +126,18 @@ impl List<'_> {
         };
         out.push(' ');
         if self.format.verbose {
-            out += &format!(" {:<6} {:<6} ", self.interface(&rule.input), self.interface(&rule.output));
+            out += &format!(
+                " {:<6} {:<6} ",
+                self.interface(&rule.input),
+                self.interface(&rule.output)
+            );
             out = out.replacen("--   ", "--  ", 1);
         }
-        out += &format!("{:<20} {:<20}", self.address(&rule.source), self.address(&rule.destination));
+        out += &format!(
+            "{:<20} {:<20}",
+            self.address(&rule.source),
+            self.address(&rule.destination)
+        );
         if rule.target.as_ref().is_some_and(|target| target.goto) {
             out += "[goto] ";
         }
@@ -164,7 +179,9 @@ impl List<'_> {
 
     fn address(&self, maybe: &Maybe) -> String {
         let single = |value: &str| {
-            let host = value.strip_suffix("/32").or_else(|| value.strip_suffix("/128"));
+            let host = value
+                .strip_suffix("/32")
+                .or_else(|| value.strip_suffix("/128"));
             host.unwrap_or(value).to_owned()
         };
         let any = match self.names.family {

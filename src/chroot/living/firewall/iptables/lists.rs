@@ -87,12 +87,18 @@ pub fn packet_type(given: &Given) -> Result<String, String> {
         text => text,
     };
     let found = types.iter().find(|word| word.eq_ignore_ascii_case(given));
-    found.map(|word| (*word).to_owned()).ok_or_else(|| format!("Bad packet type '{given}'"))
+    found
+        .map(|word| (*word).to_owned())
+        .ok_or_else(|| format!("Bad packet type '{given}'"))
 }
 
 /// Which addresses or ports of a packet are looked up in a set.
 pub fn directions(given: &Given) -> Result<String, String> {
-    match given.text.split(',').all(|one| one == "src" || one == "dst") {
+    match given
+        .text
+        .split(',')
+        .all(|one| one == "src" || one == "dst")
+    {
         true => Ok(given.text.to_owned()),
         false => Err("You must spefify (the comma separated list of) 'src' or 'dst'.".into()),
     }
@@ -100,7 +106,11 @@ pub fn directions(given: &Given) -> Result<String, String> {
 
 /// A share of packets.
 pub fn probability(given: &Given) -> Result<String, String> {
-    let share = given.text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    let share = given
+        .text
+        .parse::<f64>()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share));
     let wrong = || "statistic: --probability takes a number between 0 and 1".to_owned();
     // The kernel has 31 bits of it.
     let kept = (share.ok_or_else(wrong)? * f64::from(0x8000_0000_u32)).round();
@@ -113,7 +123,10 @@ pub fn owner(given: &Given, file: &str) -> Result<String, String> {
         return Ok(id.to_string());
     }
     let end = |text| number(text).filter(|id| *id < u64::from(u32::MAX));
-    let (from, to) = given.text.split_once('-').unwrap_or((given.text, given.text));
+    let (from, to) = given
+        .text
+        .split_once('-')
+        .unwrap_or((given.text, given.text));
     match (end(from), end(to)) {
         (Some(from), Some(to)) if from == to => Ok(from.to_string()),
         (Some(from), Some(to)) if from < to => Ok(format!("{from}-{to}")),
@@ -132,17 +145,30 @@ pub fn rate(given: &Given) -> Result<String, String> {
     let wrong = || format!("bad rate \"{}\"'", given.text);
     let (count, unit) = given.text.split_once('/').unwrap_or((given.text, "s"));
     let unit = unit.to_ascii_lowercase();
-    let names = [("second", 1), ("minute", 60), ("hour", 3600), ("day", 86_400)];
+    let names = [
+        ("second", 1),
+        ("minute", 60),
+        ("hour", 3600),
+        ("day", 86_400),
+    ];
     let named = |(name, _): &&(&str, u32)| !unit.is_empty() && name.starts_with(&unit);
     let (_, seconds) = names.iter().find(named).ok_or_else(wrong)?;
     let digits: String = count.chars().take_while(char::is_ascii_digit).collect();
-    let count: u32 = digits.parse().ok().filter(|count| *count > 0).ok_or_else(wrong)?;
+    let count: u32 = digits
+        .parse()
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or_else(wrong)?;
     let between = SCALE * seconds / count;
     if between == 0 {
         return Err(format!("Rate too fast \"{}\"", given.text));
     }
-    let fits = |unit: u32| between <= unit * SCALE && unit * SCALE / between >= unit * SCALE % between;
-    let smaller = UNITS[1..].iter().take_while(|(_, unit)| fits(*unit)).count();
+    let fits =
+        |unit: u32| between <= unit * SCALE && unit * SCALE / between >= unit * SCALE % between;
+    let smaller = UNITS[1..]
+        .iter()
+        .take_while(|(_, unit)| fits(*unit))
+        .count();
     let (name, unit) = UNITS[smaller];
     Ok(format!("{}/{name}", unit * SCALE / between))
 }
@@ -157,7 +183,10 @@ pub fn dscp(given: &Given) -> Result<String, String> {
 /// The same by name.
 pub fn dscp_class(given: &Given) -> Result<String, String> {
     let name = given.text.to_ascii_uppercase();
-    let digits: Vec<u32> = name.chars().filter_map(|letter| letter.to_digit(10)).collect();
+    let digits: Vec<u32> = name
+        .chars()
+        .filter_map(|letter| letter.to_digit(10))
+        .collect();
     let value = match (&name[..name.len().min(2)], digits.as_slice()) {
         ("BE", []) => Some(0),
         ("EF", []) => Some(0x2e),

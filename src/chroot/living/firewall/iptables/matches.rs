@@ -2,7 +2,7 @@
 
 use super::{
     super::names::Family,
-    extension::{About, Extension, Opt, Part, any, done},
+    extension::{About, Extension, Opt, Part, any, done, exclusive, one},
     icmp,
     lists::{self, list},
     values::*,
@@ -28,11 +28,8 @@ const fn with(
     }
 }
 
-const PORTS: [Opt; 2] = [
-    Opt::new("sport", &[ports]).also(&["source-port"]),
-    Opt::new("dport", &[ports]).also(&["destination-port"]),
-];
-const [SPORT, DPORT]: [Opt; 2] = PORTS;
+const SPORT: Opt = Opt::new("sport", &[ports]).also(&["source-port"]);
+const DPORT: Opt = Opt::new("dport", &[ports]).also(&["destination-port"]);
 
 /// All of them.
 pub const MATCHES: &[Extension] = &[
@@ -45,7 +42,7 @@ pub const MATCHES: &[Extension] = &[
             Opt::sure("limit-iface-out", &[]),
         ],
         |part, _| match part.has("src-type") || part.has("dst-type") {
-            true => Ok(()),
+            true => exclusive(part, &["limit-iface-in", "limit-iface-out"]),
             false => Err("addrtype match: you must specify `--src-type' or `--dst-type'".into()),
         },
     ),
@@ -60,8 +57,14 @@ pub const MATCHES: &[Extension] = &[
         "connbytes",
         &[
             Opt::new("connbytes", &[name]),
-            Opt::sure("connbytes-mode", &[|g| list(g, &["packets", "bytes", "avgpkt"])]),
-            Opt::sure("connbytes-dir", &[|g| list(g, &["original", "reply", "both"])]),
+            Opt::sure(
+                "connbytes-mode",
+                &[|g| list(g, &["packets", "bytes", "avgpkt"])],
+            ),
+            Opt::sure(
+                "connbytes-dir",
+                &[|g| list(g, &["original", "reply", "both"])],
+            ),
         ],
         |part, _| {
             for name in ["connbytes", "connbytes-dir", "connbytes-mode"] {
@@ -83,15 +86,24 @@ pub const MATCHES: &[Extension] = &[
             if part.get("connlimit-above").is_some_and(|above| above.not) {
                 let upto = part.take("connlimit-above").map(|above| above.values);
                 let values = upto.unwrap_or_default();
-                part.set("connlimit-upto", &values.iter().map(String::as_str).collect::<Vec<_>>());
+                part.set(
+                    "connlimit-upto",
+                    &values.iter().map(String::as_str).collect::<Vec<_>>(),
+                );
             }
             if !part.has("connlimit-upto") && !part.has("connlimit-above") {
-                return Err("You must specify \"--connlimit-above\" or \"--connlimit-upto\".\n".into());
+                return Err(
+                    "You must specify \"--connlimit-above\" or \"--connlimit-upto\".\n".into(),
+                );
             }
-            part.default("connlimit-mask", &[match about.family() {
-                Family::V4 => "32",
-                Family::V6 => "128",
-            }]);
+            part.default(
+                "connlimit-mask",
+                &[match about.family() {
+                    Family::V4 => "32",
+                    Family::V6 => "128",
+                }],
+            );
+            exclusive(part, &["connlimit-saddr", "connlimit-daddr"])?;
             if !part.has("connlimit-daddr") {
                 part.default("connlimit-saddr", &[]);
             }
@@ -105,9 +117,13 @@ pub const MATCHES: &[Extension] = &[
         "conntrack",
         &[
             Opt::new("ctstate", &[lists::connection_states]),
-            Opt::new("ctproto", &[|given| {
-                super::protocol::number(given.text, given.names).map(|number| number.to_string())
-            }]),
+            Opt::new(
+                "ctproto",
+                &[|given| {
+                    super::protocol::number(given.text, given.names)
+                        .map(|number| number.to_string())
+                }],
+            ),
             Opt::new("ctorigsrc", &[short_masked_address]),
             Opt::new("ctorigdst", &[short_masked_address]),
             Opt::new("ctreplsrc", &[short_masked_address]),
@@ -125,8 +141,9 @@ pub const MATCHES: &[Extension] = &[
             false => Ok(()),
         },
     ),
-    with("cpu", &[Opt::new("cpu", &[long])], |part, _| any(part, &["cpu"])),
-    plain("dccp", &[SPORT, DPORT]),
+    with("cpu", &[Opt::new("cpu", &[long])], |part, _| {
+        any(part, &["cpu"])
+    }),
     with(
         "dscp",
         &[
@@ -134,6 +151,7 @@ pub const MATCHES: &[Extension] = &[
             Opt::new("dscp-class", &[lists::dscp_class]),
         ],
         |part, _| {
+            exclusive(part, &["dscp", "dscp-class"])?;
             rename(part, "dscp-class", "dscp");
             any(part, &["dscp"])
         },
@@ -164,14 +182,16 @@ pub const MATCHES: &[Extension] = &[
             Opt::sure("hl-lt", &[byte]),
             Opt::sure("hl-gt", &[byte]),
         ],
-        |part, _| any(part, &["hl-eq", "hl-lt", "hl-gt"]),
+        |part, _| one(part, &["hl-eq", "hl-lt", "hl-gt"]),
     ),
     with("icmp", &[Opt::new("icmp-type", &[icmp::v4])], |part, _| {
         any(part, &["icmp-type"])
     }),
-    with("icmp6", &[Opt::new("icmpv6-type", &[icmp::v6])], |part, _| {
-        any(part, &["icmpv6-type"])
-    }),
+    with(
+        "icmp6",
+        &[Opt::new("icmpv6-type", &[icmp::v6])],
+        |part, _| any(part, &["icmpv6-type"]),
+    ),
     with(
         "iprange",
         &[
@@ -201,7 +221,9 @@ pub const MATCHES: &[Extension] = &[
     with("mac", &[Opt::new("mac-source", &[mac])], |part, _| {
         any(part, &["mac-source"])
     }),
-    with("mark", &[Opt::new("mark", &[mark])], |part, _| any(part, &["mark"])),
+    with("mark", &[Opt::new("mark", &[mark])], |part, _| {
+        any(part, &["mark"])
+    }),
     with(
         "multiport",
         &[
@@ -211,7 +233,10 @@ pub const MATCHES: &[Extension] = &[
         ],
         |part, about| {
             let known = ["tcp", "udp", "udplite", "sctp", "dccp"];
-            if !about.protocol.is_some_and(|protocol| known.contains(&protocol)) {
+            if !about
+                .protocol
+                .is_some_and(|protocol| known.contains(&protocol))
+            {
                 let wrong = "multiport only works with TCP, UDP, UDPLITE, SCTP and DCCP";
                 return Err(wrong.into());
             }
@@ -244,9 +269,11 @@ pub const MATCHES: &[Extension] = &[
             false => Ok(()),
         },
     ),
-    with("pkttype", &[Opt::new("pkt-type", &[lists::packet_type])], |part, _| {
-        any(part, &["pkt-type"])
-    }),
+    with(
+        "pkttype",
+        &[Opt::new("pkt-type", &[lists::packet_type])],
+        |part, _| any(part, &["pkt-type"]),
+    ),
     with("quota", &[Opt::new("quota", &[longer])], |part, _| {
         any(part, &["quota"])
     }),
@@ -309,9 +336,11 @@ pub const MATCHES: &[Extension] = &[
             Opt::sure("restore-skmark", &[]),
         ],
     ),
-    with("state", &[Opt::new("state", &[lists::states])], |part, _| {
-        any(part, &["state"])
-    }),
+    with(
+        "state",
+        &[Opt::new("state", &[lists::states])],
+        |part, _| any(part, &["state"]),
+    ),
     with(
         "statistic",
         &[
@@ -324,11 +353,7 @@ pub const MATCHES: &[Extension] = &[
             any(part, &["mode"])?;
             match part.value("mode") {
                 Some("random") => any(part, &["probability"]),
-                _ => {
-                    any(part, &["every"])?;
-                    part.default("packet", &["0"]);
-                    Ok(())
-                }
+                _ => any(part, &["every"]).and(any(part, &["packet"])),
             }
         },
     ),
@@ -372,12 +397,12 @@ pub const MATCHES: &[Extension] = &[
             of_protocol(part, about, "tcp")
         },
     ),
-    with("tcpmss", &[Opt::new("mss", &[shorts])], |part, _| any(part, &["mss"])),
-    with(
-        "tos",
-        &[Opt::new("tos", &[lists::tos])],
-        |part, _| any(part, &["tos"]),
-    ),
+    with("tcpmss", &[Opt::new("mss", &[shorts])], |part, _| {
+        any(part, &["mss"])
+    }),
+    with("tos", &[Opt::new("tos", &[lists::tos])], |part, _| {
+        any(part, &["tos"])
+    }),
     with(
         "ttl",
         &[
@@ -385,9 +410,11 @@ pub const MATCHES: &[Extension] = &[
             Opt::sure("ttl-lt", &[byte]),
             Opt::sure("ttl-gt", &[byte]),
         ],
-        |part, _| any(part, &["ttl-eq", "ttl-lt", "ttl-gt"]),
+        |part, _| one(part, &["ttl-eq", "ttl-lt", "ttl-gt"]),
     ),
-    with("udp", &[SPORT, DPORT], |part, about| of_protocol(part, about, "udp")),
+    with("udp", &[SPORT, DPORT], |part, about| {
+        of_protocol(part, about, "udp")
+    }),
 ];
 
 /// Moves what was said by one name to another one.
@@ -414,7 +441,9 @@ fn recent(part: &mut Part, about: &About) -> Result<(), String> {
     let actions = ["set", "rcheck", "update", "remove"];
     let chosen = actions.iter().filter(|action| part.has(action)).count();
     if chosen != 1 {
-        return Err("recent: you must specify one of `--set', `--rcheck' `--update' or `--remove'".into());
+        return Err(
+            "recent: you must specify one of `--set', `--rcheck' `--update' or `--remove'".into(),
+        );
     }
     let counts = ["seconds", "hitcount", "rttl"];
     let checks = part.has("rcheck") || part.has("update");
@@ -428,10 +457,13 @@ fn recent(part: &mut Part, about: &About) -> Result<(), String> {
         return Err("recent: option \"--reap\" also requires \"--seconds\".\n".into());
     }
     part.default("name", &["DEFAULT"]);
-    part.default("mask", &[match about.family() {
-        Family::V4 => "255.255.255.255",
-        Family::V6 => "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-    }]);
+    part.default(
+        "mask",
+        &[match about.family() {
+            Family::V4 => "255.255.255.255",
+            Family::V6 => "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        }],
+    );
     if !part.has("rdest") {
         part.default("rsource", &[]);
     }

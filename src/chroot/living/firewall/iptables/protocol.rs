@@ -24,7 +24,9 @@ pub fn number(text: &str, names: &Names) -> Result<u8, String> {
         return u8::try_from(number).map_err(|_| unknown(text));
     }
     let known = KNOWN.iter().find(|(name, _)| *name == text);
-    let number = known.map(|(_, number)| *number).or_else(|| names.protocol(text));
+    let number = known
+        .map(|(_, number)| *number)
+        .or_else(|| names.protocol(text));
     number.ok_or_else(|| unknown(text))
 }
 
@@ -37,11 +39,16 @@ pub fn saved(number: u8, names: &Names) -> String {
     let own = match number {
         58 => Some("ipv6-icmp"),
         135 => None,
-        _ => KNOWN.iter().find(|(_, of)| *of == number).map(|(name, _)| *name),
+        _ => KNOWN
+            .iter()
+            .find(|(_, of)| *of == number)
+            .map(|(name, _)| *name),
     };
     match own {
         Some(name) => name.to_owned(),
-        None => names.protocol_of(number).unwrap_or_else(|| number.to_string()),
+        None => names
+            .protocol_of(number)
+            .unwrap_or_else(|| number.to_string()),
     }
 }
 

@@ -3,8 +3,8 @@
 use super::{
     super::names::{Family, Names},
     command::{
-        Action, Command, Format, Problem, check_interfaces, is_target, letter, long_options, short_enough,
-        valid_name,
+        Action, Command, Format, Problem, check_interfaces, is_target, letter, long_options,
+        short_enough, valid_name,
     },
     extension::{About, Extension, Part},
     getopt::{Next, Words},
@@ -70,7 +70,8 @@ impl<'a> Reader<'a> {
     pub fn read(mut self) -> Result<Option<Command>, Problem> {
         loop {
             let long: Vec<&str> = long_options().chain(self.long_of_parts()).collect();
-            let Some(next) = self.words.next(long.into_iter()) else {
+            let strange = self.strange().is_some();
+            let Some(next) = self.words.next(long.into_iter(), !strange) else {
                 break;
             };
             match next {
@@ -90,7 +91,7 @@ impl<'a> Reader<'a> {
                     Some(letter) => self.option(letter)?,
                     None => self.option_of_part(&name)?,
                 },
-                Next::Unknown(_) if self.load_match_of_protocol() => {
+                Next::Unknown(_) if !strange && self.load_match_of_protocol() => {
                     self.words.back();
                     continue;
                 }
@@ -209,7 +210,9 @@ impl<'a> Reader<'a> {
 
     fn once(&mut self, letter: char) -> Result<(), Problem> {
         if self.used.contains(letter) {
-            return Err(Problem::Words(format!("multiple -{letter} flags not allowed")));
+            return Err(Problem::Words(format!(
+                "multiple -{letter} flags not allowed"
+            )));
         }
         self.used.push(letter);
         Ok(())
@@ -248,7 +251,9 @@ impl<'a> Reader<'a> {
             Some(('Z', _)) if matches!(letter, 'L' | 'S') => self.action = Some((letter, asked)),
             Some((first, _)) => {
                 let first = *first;
-                return Err(Problem::Words(format!("Cannot use -{letter} with -{first}")));
+                return Err(Problem::Words(format!(
+                    "Cannot use -{letter} with -{first}"
+                )));
             }
         }
         Ok(())
@@ -256,7 +261,11 @@ impl<'a> Reader<'a> {
 
     /// The names of all options of what was named so far.
     fn long_of_parts(&self) -> impl Iterator<Item = &'static str> {
-        let matches = self.rule.matches.iter().filter_map(|part| find(MATCHES, &part.name));
+        let matches = self
+            .rule
+            .matches
+            .iter()
+            .filter_map(|part| find(MATCHES, &part.name));
         let target = self.rule.target.iter().filter(|target| !target.goto);
         let target = target.filter_map(|target| find(TARGETS, &target.part.name));
         let all: Vec<&Extension> = target.chain(matches).collect();
@@ -269,8 +278,17 @@ impl<'a> Reader<'a> {
             names: self.names,
             protocol: self.rule.protocol.sure(),
         };
-        let target = self.rule.target.as_mut().map(|target| (&mut target.part, TARGETS));
-        let matches = self.rule.matches.iter_mut().rev().map(|part| (part, MATCHES));
+        let target = self
+            .rule
+            .target
+            .as_mut()
+            .map(|target| (&mut target.part, TARGETS));
+        let matches = self
+            .rule
+            .matches
+            .iter_mut()
+            .rev()
+            .map(|part| (part, MATCHES));
         let parts = target.into_iter().chain(matches);
         let found = parts.filter_map(|(part, known)| {
             let extension = find(known, &part.name)?;
@@ -314,34 +332,48 @@ impl<'a> Reader<'a> {
         }
         let named = self.last;
         let loaded = self.load_match(&name).is_ok();
-        self.last = if named == Last::Target { named } else { self.last };
+        self.last = if named == Last::Target {
+            named
+        } else {
+            self.last
+        };
         loaded
     }
 
     /// An option of a match or target that only the image's own iptables knows.
     fn unknown(&mut self, word: &str) -> Result<(), Problem> {
-        let part = match self.last {
-            Last::Match => self.rule.matches.last_mut().filter(|part| find(MATCHES, &part.name).is_none()),
-            Last::Target => {
-                let target = self.rule.target.as_mut().map(|target| &mut target.part);
-                target.filter(|part| !is_target(&part.name) && self.names.has_extension(&part.name))
-            }
-            Last::Nothing => None,
-        };
-        let Some(part) = part else {
+        let not = self.not;
+        let mut given = Vec::new();
+        if self.strange().is_none() {
             return Err(Problem::Words(format!("unknown option \"{word}\"")));
-        };
+        }
         let name = word.trim_start_matches('-');
         let (name, value) = name.split_once('=').unwrap_or((name, ""));
-        let mut given: Vec<String> = Vec::new();
         if !value.is_empty() {
             given.push(value.to_owned());
         }
         while let Some(value) = self.words.maybe() {
             given.push(value);
         }
-        part.add_unknown(self.not, name, &given);
+        if let Some(part) = self.strange() {
+            part.add_unknown(not, name, &given);
+        }
         Ok(())
+    }
+
+    /// The match or target that was named last, if its options are not known here.
+    fn strange(&mut self) -> Option<&mut Part> {
+        match self.last {
+            Last::Match => {
+                let last = self.rule.matches.last_mut();
+                last.filter(|part| find(MATCHES, &part.name).is_none())
+            }
+            Last::Target => {
+                let target = self.rule.target.as_mut().map(|target| &mut target.part);
+                target.filter(|part| !is_target(&part.name) && self.names.has_extension(&part.name))
+            }
+            Last::Nothing => None,
+        }
     }
 
     fn finish(mut self) -> Result<Command, Problem> {
@@ -365,15 +397,22 @@ impl<'a> Reader<'a> {
         if self.not {
             return Err(words("nothing appropriate following !"));
         }
-        let with_rule = matches!(letter, 'A' | 'I' | 'R' | 'C') || (letter == 'D' && asked.number.is_none());
+        let with_rule =
+            matches!(letter, 'A' | 'I' | 'R' | 'C') || (letter == 'D' && asked.number.is_none());
         let illegal = match with_rule {
             true => "nx0",
             false if letter == 'L' => "sdpjiof",
             false => "nsdpjxio0f",
         };
         if let Some(option) = illegal.chars().find(|letter| self.used.contains(*letter)) {
-            let shown = if option == '0' { "0".into() } else { option.to_string() };
-            return Err(Problem::Words(format!("Illegal option `-{shown}' with this command")));
+            let shown = if option == '0' {
+                "0".into()
+            } else {
+                option.to_string()
+            };
+            return Err(Problem::Words(format!(
+                "Illegal option `-{shown}' with this command"
+            )));
         }
         if let Some(chain) = &asked.chain {
             short_enough(chain)?;
@@ -392,7 +431,9 @@ impl<'a> Reader<'a> {
                 None => Action::Delete(chain, rules),
             },
             'R' => {
-                let number = asked.number.ok_or_else(|| words("-R requires a rule number"))?;
+                let number = asked
+                    .number
+                    .ok_or_else(|| words("-R requires a rule number"))?;
                 let [rule] = <[Rule; 1]>::try_from(rules)
                     .map_err(|_| words("Replacement rule does not specify a unique address"))?;
                 Action::Replace(chain, number, rule)
@@ -418,7 +459,11 @@ impl<'a> Reader<'a> {
             }
         };
         let format = self.format;
-        Ok(Command { table, action, format })
+        Ok(Command {
+            table,
+            action,
+            format,
+        })
     }
 
     /// One rule for each pair of addresses.
@@ -429,7 +474,9 @@ impl<'a> Reader<'a> {
             };
             let found = values::networks(list, self.names)?;
             if *not && found.len() > 1 {
-                return Err(words("! not allowed with multiple source or destination IP addresses"));
+                return Err(words(
+                    "! not allowed with multiple source or destination IP addresses",
+                ));
             }
             let maybe = |value| Maybe { not: *not, value };
             Ok(found.into_iter().map(maybe).collect())
@@ -449,8 +496,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-const NO_FILTER: &str =
-    "\nThe \"nat\" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n";
+const NO_FILTER: &str = "\nThe \"nat\" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n";
 
 fn finish(part: &mut Part, known: &'static [Extension], about: &About) -> Result<(), Problem> {
     if let Some(extension) = find(known, &part.name) {

@@ -2,7 +2,7 @@
 
 use super::{
     super::{names::Names, text},
-    command::{self, Problem, program_of, valid_name},
+    command::{self, Problem, valid_name},
     tables::{Table, Tables},
 };
 
@@ -80,7 +80,9 @@ pub fn restore(tables: &mut Tables, file: &str, how: &How, names: &Names) -> Res
                 match table.find(chain) {
                     Ok(chain) if chain.policy.is_some() => {
                         if !["ACCEPT", "DROP", "-"].contains(&policy) {
-                            return Err(Problem::Said(format!("line {number} failed: Bad policy name.")));
+                            return Err(Problem::Said(format!(
+                                "line {number} failed: Bad policy name."
+                            )));
                         }
                         if policy != "-" {
                             chain.policy = Some(policy.to_owned());
@@ -98,7 +100,8 @@ pub fn restore(tables: &mut Tables, file: &str, how: &How, names: &Names) -> Res
                 let rule = rule.ok_or_else(|| wrong("bad counters"))?;
                 let mut words = vec!["-t".to_owned(), (*name).to_owned()];
                 words.extend(text::words(rule).map_err(wrong)?);
-                let parsed = command::parse(words, names, true).map_err(|problem| at_line(problem, number))?;
+                let parsed = command::parse(words, names, true)
+                    .map_err(|problem| at_line(problem, number))?;
                 let Some(command) = parsed else { continue };
                 if command.table != *name {
                     return Err(Problem::Words(format!(
@@ -115,7 +118,10 @@ pub fn restore(tables: &mut Tables, file: &str, how: &How, names: &Names) -> Res
         }
     }
     match loading {
-        Some(_) => Err(Problem::Said(format!("COMMIT expected at line {}", count + 1))),
+        Some(_) => Err(Problem::Said(format!(
+            "COMMIT expected at line {}",
+            count + 1
+        ))),
         None => Ok(()),
     }
 }
@@ -126,10 +132,4 @@ fn at_line(problem: Problem, number: usize) -> Problem {
         Problem::Words(what) => Problem::Words(format!("{what}\nError occurred at line: {number}")),
         other => other,
     }
-}
-
-/// The head of what a program saves, without the time.
-pub fn head(names: &Names, version: &str) -> String {
-    let program = program_of(names.family);
-    format!("{program}-save {version}")
 }

@@ -51,7 +51,11 @@ impl Shown<'_> {
                 format!(" limit: avg {} burst {burst}", value("limit"))
             }
             "multiport" => {
-                let kinds = [("sports", "sports"), ("dports", "dports"), ("ports", "ports")];
+                let kinds = [
+                    ("sports", "sports"),
+                    ("dports", "dports"),
+                    ("ports", "ports"),
+                ];
                 let mut out = String::from(" multiport");
                 for (name, word) in kinds {
                     if let Some(chosen) = part.get(name) {
@@ -72,7 +76,11 @@ impl Shown<'_> {
                 None => String::new(),
             },
             "mac" => match part.get("mac-source") {
-                Some(chosen) => format!(" MAC{} {}", if chosen.not { " !" } else { "" }, chosen.values[0]),
+                Some(chosen) => format!(
+                    " MAC{} {}",
+                    if chosen.not { " !" } else { "" },
+                    chosen.values[0]
+                ),
                 None => String::new(),
             },
             "addrtype" => self.address_type(part),
@@ -154,7 +162,12 @@ impl Shown<'_> {
             };
             out += &match chosen.values[0].split_once(':') {
                 Some((from, to)) => {
-                    format!(" {word}s:{}{}:{}", not(chosen), self.port(from), self.port(to))
+                    format!(
+                        " {word}s:{}{}:{}",
+                        not(chosen),
+                        self.port(from),
+                        self.port(to)
+                    )
                 }
                 None => format!(" {word}:{}{}", not(chosen), self.port(&chosen.values[0])),
             };
@@ -217,6 +230,11 @@ impl Shown<'_> {
 
 fn flag_bits(flags: &str) -> u8 {
     let names = ["FIN", "SYN", "RST", "PSH", "ACK", "URG"];
-    let bit = |flag| names.iter().position(|name| *name == flag).map_or(0, |at| 1 << at);
+    let bit = |flag| {
+        names
+            .iter()
+            .position(|name| *name == flag)
+            .map_or(0, |at| 1 << at)
+    };
     flags.split(',').map(bit).sum()
 }

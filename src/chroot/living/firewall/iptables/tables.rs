@@ -11,7 +11,10 @@ const MAX_RULES: usize = 50_000;
 
 /// The kernel's own chains of each table.
 const BUILTIN: [(&str, &[&str]); 5] = [
-    ("mangle", &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]),
+    (
+        "mangle",
+        &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
+    ),
     ("security", &["INPUT", "FORWARD", "OUTPUT"]),
     ("raw", &["PREROUTING", "OUTPUT"]),
     ("filter", &["INPUT", "FORWARD", "OUTPUT"]),
@@ -48,7 +51,9 @@ pub struct Chain {
 
 impl Default for Tables {
     fn default() -> Self {
-        let tables = BUILTIN.iter().map(|(name, chains)| Table::empty(name, chains));
+        let tables = BUILTIN
+            .iter()
+            .map(|(name, chains)| Table::empty(name, chains));
         Tables {
             tables: tables.collect(),
         }
@@ -157,12 +162,16 @@ impl Tables {
                 Ok(())
             }
             Action::Policy(chain, policy) => {
-                let found = table.chain_mut(chain).and_then(|chain| chain.policy.as_mut());
+                let found = table
+                    .chain_mut(chain)
+                    .and_then(|chain| chain.policy.as_mut());
                 let Some(found) = found else {
                     return Err(Problem::Said("Bad built-in chain name.".into()));
                 };
                 if !["ACCEPT", "DROP"].contains(&policy.as_str()) {
-                    return Err(Problem::Said("Bad policy name. Run `dmesg' for more information.".into()));
+                    return Err(Problem::Said(
+                        "Bad policy name. Run `dmesg' for more information.".into(),
+                    ));
                 }
                 policy.clone_into(found);
                 table.used = true;
@@ -219,7 +228,11 @@ impl Table {
     /// A new chain, in the order of their names.
     pub fn add(&mut self, name: &str) {
         let later = |chain: &Chain| chain.policy.is_none() && chain.name.as_str() > name;
-        let at = self.chains.iter().position(later).unwrap_or(self.chains.len());
+        let at = self
+            .chains
+            .iter()
+            .position(later)
+            .unwrap_or(self.chains.len());
         let chain = Chain {
             name: name.to_owned(),
             policy: None,
@@ -229,7 +242,13 @@ impl Table {
         self.used = true;
     }
 
-    fn insert(&mut self, chain: &str, at: usize, rules: &[Rule], what: &str) -> Result<(), Problem> {
+    fn insert(
+        &mut self,
+        chain: &str,
+        at: usize,
+        rules: &[Rule],
+        what: &str,
+    ) -> Result<(), Problem> {
         for rule in rules {
             self.check_rule(chain, rule, what)?;
         }
@@ -245,8 +264,15 @@ impl Table {
         let table = self.name;
         let builtin = self.find(chain)?.policy.is_some();
         let fits = |target: &str| targets::belongs(target, table, chain, builtin);
-        let refused = || Problem::Kernel(format!(" RULE_{what} failed (Invalid argument): rule in chain {chain}"));
-        match rule.leads_to().is_none_or(fits) {
+        let refused = || {
+            Problem::Kernel(format!(
+                " RULE_{what} failed (Invalid argument): rule in chain {chain}"
+            ))
+        };
+        // Who has sent a packet is known of those that leave.
+        let late = !builtin || ["OUTPUT", "POSTROUTING"].contains(&chain);
+        let late = late || rule.matches.iter().all(|part| part.name != "owner");
+        match late && rule.leads_to().is_none_or(fits) {
             true => Ok(()),
             false => Err(refused()),
         }
@@ -282,7 +308,9 @@ impl Table {
 
     fn remove(&mut self, chain: Option<&str>) -> Result<(), Problem> {
         let busy = |name: &str| {
-            Problem::Kernel(format!(" CHAIN_DEL failed (Device or resource busy): chain {name}"))
+            Problem::Kernel(format!(
+                " CHAIN_DEL failed (Device or resource busy): chain {name}"
+            ))
         };
         let names: Vec<String> = match chain {
             Some(name) => vec![self.find(name)?.name.clone()],
@@ -311,7 +339,11 @@ impl Table {
             chain.rules = rules;
         }
         for rule in self.chains.iter_mut().flat_map(|chain| &mut chain.rules) {
-            if let Some(target) = rule.target.as_mut().filter(|target| target.part.name == from) {
+            if let Some(target) = rule
+                .target
+                .as_mut()
+                .filter(|target| target.part.name == from)
+            {
                 to.clone_into(&mut target.part.name);
             }
         }

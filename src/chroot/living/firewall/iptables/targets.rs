@@ -3,7 +3,7 @@
 use super::{
     super::names::Family,
     destinations as to,
-    extension::{About, Extension, Opt, Part, any, done},
+    extension::{About, Extension, Opt, Part, any, done, exclusive, one},
     lists::{self, list},
     matches::rename,
     values::*,
@@ -59,15 +59,20 @@ const PERSISTENT: Opt = Opt::sure("persistent", &[]);
 pub const TARGETS: &[Extension] = &[
     with(
         "AUDIT",
-        &[Opt::sure("type", &[|g| list(g, &["accept", "drop", "reject"])])],
+        &[Opt::sure(
+            "type",
+            &[|g| list(g, &["accept", "drop", "reject"])],
+        )],
         |part, _| any(part, &["type"]),
     ),
     with("CHECKSUM", &[Opt::sure("checksum-fill", &[])], |part, _| {
         any(part, &["checksum-fill"])
     }),
-    with("CLASSIFY", &[Opt::sure("set-class", &[to::class])], |part, _| {
-        any(part, &["set-class"])
-    }),
+    with(
+        "CLASSIFY",
+        &[Opt::sure("set-class", &[to::class])],
+        |part, _| any(part, &["set-class"]),
+    ),
     with(
         "CONNMARK",
         &[
@@ -85,7 +90,9 @@ pub const TARGETS: &[Extension] = &[
         |part, _| {
             one_mark(part)?;
             if part.has("save-mark") || part.has("restore-mark") {
-                let mask = part.take("mask").and_then(|mask| mask.values.into_iter().next());
+                let mask = part
+                    .take("mask")
+                    .and_then(|mask| mask.values.into_iter().next());
                 let mask = mask.as_deref().unwrap_or("0xffffffff");
                 part.default("nfmask", &[mask]);
                 part.default("ctmask", &[mask]);
@@ -109,11 +116,7 @@ pub const TARGETS: &[Extension] = &[
     ),
     with(
         "DNAT",
-        &[
-            Opt::sure("to-destination", &[to::nat]),
-            RANDOM,
-            PERSISTENT,
-        ],
+        &[Opt::sure("to-destination", &[to::nat]), RANDOM, PERSISTENT],
         |part, about| {
             any(part, &["to-destination"])?;
             to::needs_ports(part, "to-destination", about)
@@ -126,6 +129,7 @@ pub const TARGETS: &[Extension] = &[
             Opt::sure("set-dscp-class", &[lists::dscp_class]),
         ],
         |part, _| {
+            exclusive(part, &["set-dscp", "set-dscp-class"])?;
             rename(part, "set-dscp-class", "set-dscp");
             any(part, &["set-dscp"])
         },
@@ -134,10 +138,10 @@ pub const TARGETS: &[Extension] = &[
         "HL",
         &[
             Opt::sure("hl-set", &[byte]),
-            Opt::sure("hl-inc", &[byte]),
-            Opt::sure("hl-dec", &[byte]),
+            Opt::sure("hl-inc", &[some_byte]),
+            Opt::sure("hl-dec", &[some_byte]),
         ],
-        |part, _| any(part, &["hl-set", "hl-inc", "hl-dec"]),
+        |part, _| one(part, &["hl-set", "hl-inc", "hl-dec"]),
     ),
     with(
         "LOG",
@@ -169,16 +173,27 @@ pub const TARGETS: &[Extension] = &[
             one_mark(part)?;
             match part.has("set-xmark") {
                 true => Ok(()),
-                false => Err("MARK: One of the --set-xmark, --{and,or,xor,set}-mark options is required".into()),
+                false => Err(
+                    "MARK: One of the --set-xmark, --{and,or,xor,set}-mark options is required"
+                        .into(),
+                ),
             }
         },
     ),
     with(
         "MASQUERADE",
-        &[Opt::sure("to-ports", &[to::port_range]), RANDOM, RANDOM_FULLY],
+        &[
+            Opt::sure("to-ports", &[to::port_range]),
+            RANDOM,
+            RANDOM_FULLY,
+        ],
         |part, about| to::needs_ports(part, "to-ports", about),
     ),
-    with("NETMAP", &[Opt::sure("to", &[masked_address])], |part, _| any(part, &["to"])),
+    with(
+        "NETMAP",
+        &[Opt::sure("to", &[masked_address])],
+        |part, _| any(part, &["to"]),
+    ),
     with(
         "NFLOG",
         &[
@@ -217,17 +232,24 @@ pub const TARGETS: &[Extension] = &[
         &[Opt::sure("to-ports", &[to::port_range]), RANDOM],
         |part, about| to::needs_ports(part, "to-ports", about),
     ),
-    with("REJECT", &[Opt::sure("reject-with", &[to::reject])], |part, about| {
-        part.default("reject-with", &[match about.family() {
-            Family::V4 => "icmp-port-unreachable",
-            Family::V6 => "icmp6-port-unreachable",
-        }]);
-        let reset = part.value("reject-with") == Some("tcp-reset");
-        match reset && about.protocol != Some("tcp") {
-            true => Err("tcp-reset needs `-p tcp'".into()),
-            false => Ok(()),
-        }
-    }),
+    with(
+        "REJECT",
+        &[Opt::sure("reject-with", &[to::reject])],
+        |part, about| {
+            part.default(
+                "reject-with",
+                &[match about.family() {
+                    Family::V4 => "icmp-port-unreachable",
+                    Family::V6 => "icmp6-port-unreachable",
+                }],
+            );
+            let reset = part.value("reject-with") == Some("tcp-reset");
+            match reset && about.protocol != Some("tcp") {
+                true => Err("tcp-reset needs `-p tcp'".into()),
+                false => Ok(()),
+            }
+        },
+    ),
     with(
         "SET",
         &[
@@ -263,9 +285,11 @@ pub const TARGETS: &[Extension] = &[
             true => any(part, &["set-mss", "clamp-mss-to-pmtu"]),
         },
     ),
-    with("TEE", &[Opt::sure("gateway", &[address]), Opt::sure("oif", &[name])], |part, _| {
-        any(part, &["gateway"])
-    }),
+    with(
+        "TEE",
+        &[Opt::sure("gateway", &[address]), Opt::sure("oif", &[name])],
+        |part, _| any(part, &["gateway"]),
+    ),
     with(
         "TOS",
         &[
@@ -295,10 +319,10 @@ pub const TARGETS: &[Extension] = &[
         "TTL",
         &[
             Opt::sure("ttl-set", &[byte]),
-            Opt::sure("ttl-inc", &[byte]),
-            Opt::sure("ttl-dec", &[byte]),
+            Opt::sure("ttl-inc", &[some_byte]),
+            Opt::sure("ttl-dec", &[some_byte]),
         ],
-        |part, _| any(part, &["ttl-set", "ttl-inc", "ttl-dec"]),
+        |part, _| one(part, &["ttl-set", "ttl-inc", "ttl-dec"]),
     ),
 ];
 

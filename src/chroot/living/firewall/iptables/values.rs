@@ -64,6 +64,14 @@ pub fn byte(given: &Given) -> Result<String, String> {
     up_to(given, u8::MAX.into()).map(|value| value.to_string())
 }
 
+/// 1 to 255.
+pub fn some_byte(given: &Given) -> Result<String, String> {
+    match number(given.text) {
+        Some(value @ 1..=255) => Ok(value.to_string()),
+        _ => Err(given.bad(1, 255)),
+    }
+}
+
 /// 0 to 65535.
 pub fn short(given: &Given) -> Result<String, String> {
     up_to(given, u16::MAX.into()).map(|value| value.to_string())
@@ -114,7 +122,12 @@ pub fn longs(given: &Given) -> Result<String, String> {
 /// A port by its number or name.
 pub fn port(given: &Given) -> Result<String, String> {
     let number = number(given.text).filter(|port| *port <= u16::MAX.into());
-    let port = number.or_else(|| given.names.service(given.text, given.protocol).map(u64::from));
+    let port = number.or_else(|| {
+        given
+            .names
+            .service(given.text, given.protocol)
+            .map(u64::from)
+    });
     let wrong = || format!("invalid port/service `{}' specified", given.text);
     port.map(|port| port.to_string()).ok_or_else(wrong)
 }
@@ -171,7 +184,10 @@ pub fn mark(given: &Given) -> Result<String, String> {
 
 /// A value of 32 bits and its mask.
 pub fn masked(given: &Given) -> Result<(u32, u32), String> {
-    let (value, mask) = given.text.split_once('/').unwrap_or((given.text, "0xffffffff"));
+    let (value, mask) = given
+        .text
+        .split_once('/')
+        .unwrap_or((given.text, "0xffffffff"));
     let part = |text| up_to(&given.with(text), u32::MAX.into()).map(|value| value as u32);
     let wrong = |_| given.bad(0, u32::MAX.into());
     Ok((part(value).map_err(wrong)?, part(mask).map_err(wrong)?))
@@ -207,7 +223,9 @@ pub fn mac(given: &Given) -> Result<String, String> {
     let good = |part: &&str| matches!(part.len(), 1 | 2) && u8::from_str_radix(part, 16).is_ok();
     match parts.len() == 6 && parts.iter().all(good) {
         true => {
-            let parts = parts.iter().map(|part| format!("{part:0>2}").to_uppercase());
+            let parts = parts
+                .iter()
+                .map(|part| format!("{part:0>2}").to_uppercase());
             Ok(parts.collect::<Vec<_>>().join(":"))
         }
         false => Err(wrong()),
@@ -223,7 +241,10 @@ pub fn address(given: &Given) -> Result<String, String> {
 
 /// Two addresses, `a-b`, or one for both.
 pub fn address_range(given: &Given) -> Result<String, String> {
-    let (from, to) = given.text.split_once('-').unwrap_or((given.text, given.text));
+    let (from, to) = given
+        .text
+        .split_once('-')
+        .unwrap_or((given.text, given.text));
     let end = |text| {
         let parsed = plain(text, given.names.family);
         parsed.ok_or_else(|| format!("{}: Bad IP address \"{text}\"\n", given.extension))
@@ -316,7 +337,11 @@ fn network(address: IpAddr, mask: u128) -> String {
         }
         IpAddr::V6(address) => {
             let address = Ipv6Addr::from_bits(address.to_bits() & mask);
-            (IpAddr::V6(address), 128, Ipv6Addr::from_bits(mask).to_string())
+            (
+                IpAddr::V6(address),
+                128,
+                Ipv6Addr::from_bits(mask).to_string(),
+            )
         }
     };
     let count = mask.count_ones();
@@ -340,7 +365,9 @@ pub fn masked_address(given: &Given) -> Result<String, String> {
 /// The same without the mask of a single host.
 pub fn short_masked_address(given: &Given) -> Result<String, String> {
     let network = masked_address(given)?;
-    let single = network.strip_suffix("/32").or_else(|| network.strip_suffix("/128"));
+    let single = network
+        .strip_suffix("/32")
+        .or_else(|| network.strip_suffix("/128"));
     Ok(single.map(str::to_owned).unwrap_or(network))
 }
 
