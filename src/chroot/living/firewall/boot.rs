@@ -158,7 +158,7 @@ fn setting(root: &Path, file: &str, name: &str) -> Option<String> {
     let value = text
         .lines()
         .filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='));
-    let value = value.last()?;
+    let value = { value }.next_back()?;
     Some(value.trim_matches(['"', '\'']).to_owned())
 }
 

@@ -25,7 +25,7 @@ pub enum Action {
     /// `-I`: these rules at a place.
     Insert(String, usize, Vec<Rule>),
     /// `-R`: this rule at the place of another.
-    Replace(String, usize, Rule),
+    Replace(String, usize, Box<Rule>),
     /// `-D` with a rule: the first rules that are the same.
     Delete(String, Vec<Rule>),
     /// `-D` with a number.

@@ -222,13 +222,16 @@ impl<'a> Reader<'a> {
         if self.not {
             return Err(words("unexpected '!' flag"));
         }
-        let mut asked = Asked::default();
-        asked.chain = match letter {
+        let chain = match letter {
             'L' | 'S' | 'F' | 'Z' | 'X' => {
                 let attached = self.words.attached();
                 attached.or_else(|| self.words.maybe())
             }
             _ => Some(self.words.needed()?),
+        };
+        let mut asked = Asked {
+            chain,
+            ..Asked::default()
         };
         match letter {
             'D' | 'R' | 'I' | 'L' | 'S' | 'Z' => {
@@ -436,7 +439,7 @@ impl<'a> Reader<'a> {
                     .ok_or_else(|| words("-R requires a rule number"))?;
                 let [rule] = <[Rule; 1]>::try_from(rules)
                     .map_err(|_| words("Replacement rule does not specify a unique address"))?;
-                Action::Replace(chain, number, rule)
+                Action::Replace(chain, number, Box::new(rule))
             }
             'L' => Action::List(asked.chain, asked.number),
             'S' => Action::Rules(asked.chain, asked.number),

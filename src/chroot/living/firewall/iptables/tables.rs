@@ -109,7 +109,7 @@ impl Tables {
                 table.check_rule(chain, rule, "REPLACE")?;
                 let rules = &mut table.find(chain)?.rules;
                 let too_big = || Problem::Said("Index of replacement too big.".into());
-                *rules.get_mut(at - 1).ok_or_else(too_big)? = rule.clone();
+                *rules.get_mut(at - 1).ok_or_else(too_big)? = Rule::clone(rule);
                 Ok(())
             }
             Action::Delete(chain, rules) => {
