@@ -100,8 +100,8 @@ pub async fn run(
     if !chroot.used.swap(true, Ordering::Relaxed) {
         chroot.tell(&Report::Used);
     }
-    if let (Some(living), Some(task)) = (&chroot.living, &exec.task) {
-        living.begin_task(task);
+    if let Some(living) = &chroot.living {
+        living.begin(exec.task.as_deref());
     }
     let program = exec.argv.first().cloned().unwrap_or_default();
     let started = match begin(chroot, exec, streams, client).await {

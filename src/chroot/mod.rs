@@ -29,6 +29,7 @@ pub mod services;
 pub mod shell_lines;
 pub mod shortcuts;
 pub mod streams;
+mod table;
 mod times;
 pub mod trial;
 pub mod zygote;

@@ -17,3 +17,4 @@ mod request;
 pub mod server;
 pub mod tool;
 pub mod tools;
+pub mod way;

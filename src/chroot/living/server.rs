@@ -23,6 +23,7 @@ use super::{
     real::Real,
     record::PutOff,
     request, tools,
+    way::{Followed, Way},
 };
 use crate::{
     bare::message::{REAL, SOCKET},
@@ -44,21 +45,24 @@ pub struct Living {
     machine: Arc<tokio::sync::Mutex<Machine>>,
     /// Ansible's task that runs now.
     task: Arc<Mutex<Option<String>>>,
+    way: Followed,
 }
 
 impl Living {
-    /// The machine that this image becomes.
-    pub fn new(plan: LivingPlan) -> Self {
+    /// The machine that this image becomes, whose programs ask in this way.
+    pub fn new(plan: LivingPlan, way: Way) -> Self {
         let machine = Machine::new(Path::new("/"), plan.first_boot);
         Living {
             machine: Arc::new(tokio::sync::Mutex::new(machine)),
             task: Arc::default(),
+            way: Followed::new(way),
         }
     }
 
-    /// From now on all that is asked for is of this task.
-    pub fn begin_task(&self, name: &str) {
-        *self.task.lock().expect("no panic while locked") = Some(name.to_owned());
+    /// A command begins, of this task: all that is asked for from now on is of that.
+    pub fn begin(&self, task: Option<&str>) {
+        *self.task.lock().expect("no panic while locked") = task.map(str::to_owned);
+        self.way.update();
     }
 
     /// What was put off until now.
@@ -75,6 +79,7 @@ impl Living {
             .set_nonblocking(true)
             .and_then(|()| UnixListener::from_std(listener))
             .context(Kind::Host, || "cannot serve the programs' socket".into())?;
+        self.way.keep_up();
         let (living, real) = (self.clone(), Real::by(children));
         tokio::spawn(async move {
             let room = Arc::new(Semaphore::new(AT_ONCE));

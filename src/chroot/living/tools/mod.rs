@@ -11,7 +11,6 @@ use super::tool::{self, Tool, Tools};
 const ALL: &[Tools] = &[ipset::TOOLS, iptables::TOOLS, nft::TOOLS, power::TOOLS];
 
 /// The names, one a line, sorted: those who [ask](crate::bare) know them, too.
-#[cfg(test)]
 pub const NAMES: &str = include_str!("names.txt");
 
 /// What answers the program of this name.
