@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{firewall::Firewall, record::Record};
+use super::{firewall::Firewall, network::Network, record::Record};
 
 /// What the tools share.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub struct Machine {
     pub record: Record,
     /// Its firewall.
     pub firewall: Firewall,
+    /// Its network interfaces.
+    pub network: Network,
 }
 
 impl Machine {
@@ -25,6 +27,7 @@ impl Machine {
             first_boot,
             record: Record::default(),
             firewall: Firewall::default(),
+            network: Network::default(),
         }
     }
 

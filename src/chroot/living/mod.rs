@@ -10,6 +10,8 @@ pub mod boot;
 pub mod call;
 pub mod firewall;
 pub mod machine;
+pub mod network;
+pub mod networkmanager;
 pub mod plan;
 pub mod real;
 pub mod record;

@@ -71,7 +71,7 @@ fn note<'a>(machine: &mut Machine, asked: impl Iterator<Item = &'a Asked>, settl
             // The last one's step is for all of them.
             _ if !settled.step.is_empty() => {
                 let last = asked.peek().is_none();
-                let step = if last { settled.step.as_str() } else { ":" };
+                let step = if last { settled.step.as_str() } else { "" };
                 machine.record.put_off(what, By::Unit(step.to_owned()));
             }
             Some(file) => machine.record.put_off(what, By::Carried(file.to_owned())),

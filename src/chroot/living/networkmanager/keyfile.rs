@@ -12,7 +12,9 @@ impl Keyfile {
         let mut sections: Vec<(String, Vec<(String, String)>)> = Vec::new();
         for line in text.lines() {
             let line = line.trim_start();
-            let section = line.strip_prefix('[').and_then(|rest| rest.trim_end().strip_suffix(']'));
+            let section = line
+                .strip_prefix('[')
+                .and_then(|rest| rest.trim_end().strip_suffix(']'));
             match (section, line.split_once('='), sections.last_mut()) {
                 _ if line.starts_with('#') => {}
                 (Some(name), ..) => sections.push((name.to_owned(), Vec::new())),
@@ -34,12 +36,15 @@ impl Keyfile {
     pub fn keys<'a>(&'a self, section: &str) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         let found = self.sections.iter().find(|(name, _)| name == section);
         let keys = found.map(|(_, keys)| keys.as_slice()).unwrap_or_default();
-        keys.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+        keys.iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// A value as it is written.
     pub fn get(&self, section: &str, key: &str) -> Option<&str> {
-        self.keys(section).find(|(name, _)| *name == key).map(|(_, value)| value)
+        self.keys(section)
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| value)
     }
 
     /// A value as it is meant.
@@ -50,7 +55,10 @@ impl Keyfile {
     /// The values of a list.
     pub fn list(&self, section: &str, key: &str) -> Vec<String> {
         let value = self.get(section, key).unwrap_or_default();
-        let parts = value.split([';', ',']).map(str::trim).filter(|part| !part.is_empty());
+        let parts = value
+            .split([';', ','])
+            .map(str::trim)
+            .filter(|part| !part.is_empty());
         parts.map(unescaped).collect()
     }
 }
@@ -88,6 +96,9 @@ mod tests {
         assert_eq!(file.text("connection", "id").unwrap(), "my  Name");
         assert_eq!(file.list("ipv4", "dns"), ["8.8.8.8", "1.1.1.1"]);
         assert_eq!(file.get("ipv6", "dns"), None);
-        assert_eq!(file.sections().collect::<Vec<_>>(), ["connection", "ipv4", "ipv4x"]);
+        assert_eq!(
+            file.sections().collect::<Vec<_>>(),
+            ["connection", "ipv4", "ipv4x"]
+        );
     }
 }

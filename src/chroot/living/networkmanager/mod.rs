@@ -11,7 +11,7 @@ use std::{
 };
 
 pub use keyfile::Keyfile;
-pub use show::{Line, lines};
+pub use show::{lines, setting};
 
 use super::firewall::names::read;
 
@@ -51,7 +51,9 @@ impl Connection {
 
     /// The interface that it is for.
     pub fn interface(&self) -> String {
-        self.file.text("connection", "interface-name").unwrap_or_default()
+        self.file
+            .text("connection", "interface-name")
+            .unwrap_or_default()
     }
 
     /// Whether somebody means it by this name, number or path.
@@ -96,12 +98,16 @@ pub fn write(path: &Path, text: &str) -> io::Result<()> {
 
 /// The file of a new connection of this name.
 pub fn new_file(root: &Path, id: &str) -> PathBuf {
-    let name: String = id.chars().map(|letter| if letter == '/' { '*' } else { letter }).collect();
+    let name: String = id
+        .chars()
+        .map(|letter| if letter == '/' { '*' } else { letter })
+        .collect();
     let folder = root.join(FOLDER);
     let free = (0..1000).map(|number| match number {
         0 => folder.join(format!("{name}.nmconnection")),
         number => folder.join(format!("{name}-{number}.nmconnection")),
     });
     let mut free = free.filter(|path| !path.exists());
-    free.next().unwrap_or_else(|| folder.join("connection.nmconnection"))
+    free.next()
+        .unwrap_or_else(|| folder.join("connection.nmconnection"))
 }

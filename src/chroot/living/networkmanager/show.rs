@@ -3,7 +3,7 @@
 use super::keyfile::{Keyfile, unescaped};
 
 /// A property with its value.
-pub type Line = (String, String);
+type Line = (String, String);
 
 /// A setting: its name, its section in files, and its properties with their defaults. `--` is nothing.
 struct Setting {
@@ -220,6 +220,11 @@ const IP: [(&str, &str); 20] = [
 
 /// The setting of a section, as nmcli calls it.
 pub fn setting(section: &str) -> &str {
+    let section = if section == "wifi-sec" {
+        "wifi-security"
+    } else {
+        section
+    };
     let found = SETTINGS.iter().find(|setting| setting.section == section);
     found.map_or(section, |setting| setting.name)
 }
@@ -230,7 +235,9 @@ pub fn lines(file: &Keyfile, secrets: bool) -> Vec<Line> {
     let kind = file.text("connection", "type").unwrap_or_default();
     let there = |section: &str| {
         let always = ["connection", "ipv4", "ipv6", "proxy"].contains(&section);
-        (always && section == "connection") || section == kind || file.sections().any(|one| one == section)
+        (always && section == "connection")
+            || section == kind
+            || file.sections().any(|one| one == section)
     };
     for Setting {
         name,
@@ -244,7 +251,9 @@ pub fn lines(file: &Keyfile, secrets: bool) -> Vec<Line> {
         for (property, default) in *properties {
             let value = value(file, section, property);
             let value = match value {
-                Some(value) if !secrets && is_secret(property) && !value.is_empty() => "<hidden>".into(),
+                Some(value) if !secrets && is_secret(property) && !value.is_empty() => {
+                    "<hidden>".into()
+                }
                 Some(value) if !value.is_empty() => value,
                 _ => (*default).to_owned(),
             };
@@ -252,7 +261,10 @@ pub fn lines(file: &Keyfile, secrets: bool) -> Vec<Line> {
         }
         others(file, section, name, properties, &mut lines);
         if *section == "connection" {
-            for section in file.sections().filter(|section| SETTINGS.iter().all(|known| known.section != *section)) {
+            for section in file
+                .sections()
+                .filter(|section| SETTINGS.iter().all(|known| known.section != *section))
+            {
                 others(file, section, section, &[], &mut lines);
             }
         }
@@ -310,24 +322,34 @@ fn value(file: &Keyfile, section: &str, property: &str) -> Option<String> {
             let rest = key.strip_prefix(prefix);
             rest.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
         });
-        numbered.map(|(key, value)| (key.to_owned(), value.to_owned())).collect::<Vec<_>>()
+        numbered
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect::<Vec<_>>()
     };
     match (section, property) {
         ("connection", "type") => {
             let kind = file.text(section, property)?;
             Some(setting(&kind).to_owned())
         }
-        ("connection", "master") => file.text(section, "master").or_else(|| file.text(section, "controller")),
-        ("connection", "slave-type") => file.text(section, "slave-type").or_else(|| file.text(section, "port-type")),
+        ("connection", "master") => file
+            .text(section, "master")
+            .or_else(|| file.text(section, "controller")),
+        ("connection", "slave-type") => file
+            .text(section, "slave-type")
+            .or_else(|| file.text(section, "port-type")),
         ("wifi", "ssid") => file.get(section, property).map(ssid),
         ("ipv4" | "ipv6", "addresses") => {
             let addresses = all("address");
-            let addresses = addresses.iter().filter_map(|(_, value)| value.split([',', ';']).next());
+            let addresses = addresses
+                .iter()
+                .filter_map(|(_, value)| value.split([',', ';']).next());
             Some(addresses.collect::<Vec<_>>().join(", "))
         }
         ("ipv4" | "ipv6", "gateway") => file.text(section, "gateway").or_else(|| {
             let addresses = all("address");
-            let mut gateways = addresses.iter().filter_map(|(_, value)| value.split(',').nth(1));
+            let mut gateways = addresses
+                .iter()
+                .filter_map(|(_, value)| value.split(',').nth(1));
             gateways.next().map(str::to_owned)
         }),
         ("ipv4" | "ipv6", "routes") => {
@@ -338,7 +360,9 @@ fn value(file: &Keyfile, section: &str, property: &str) -> Option<String> {
             Some(routes.collect::<Vec<_>>().join("; "))
         }
         ("ipv4" | "ipv6", "routing-rules") => {
-            let rules = all("routing-rule").into_iter().map(|(_, value)| unescaped(&value));
+            let rules = all("routing-rule")
+                .into_iter()
+                .map(|(_, value)| unescaped(&value));
             Some(rules.collect::<Vec<_>>().join(", "))
         }
         ("ipv6", "ip6-privacy") => Some(match file.get(section, property)? {
@@ -392,11 +416,16 @@ fn route(value: &str, options: Option<&str>) -> String {
     let mut parts = value.split(',');
     let mut out = format!("{{ ip = {}", parts.next().unwrap_or_default());
     for (name, value) in ["nh", "mt"].into_iter().zip(parts) {
-        if !value.is_empty() && !(name == "nh" && ["0.0.0.0", "::"].contains(&value)) {
+        let nothing = value.is_empty() || (name == "nh" && ["0.0.0.0", "::"].contains(&value));
+        if !nothing {
             out += &format!(", {name} = {value}");
         }
     }
-    for option in options.unwrap_or_default().split(',').filter(|option| !option.is_empty()) {
+    for option in options
+        .unwrap_or_default()
+        .split(',')
+        .filter(|option| !option.is_empty())
+    {
         out += &format!(" {option}").replacen(' ', ", ", 1);
     }
     out + " }"
@@ -404,7 +433,9 @@ fn route(value: &str, options: Option<&str>) -> String {
 
 /// The name of a network: text, or numbers of its bytes.
 fn ssid(value: &str) -> String {
-    let parts = value.strip_suffix(';').map(|value| value.split(';').map(|part| part.trim().parse::<u8>()));
+    let parts = value
+        .strip_suffix(';')
+        .map(|value| value.split(';').map(|part| part.trim().parse::<u8>()));
     let bytes = parts.and_then(|parts| parts.collect::<Result<Vec<u8>, _>>().ok());
     match bytes {
         Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -458,8 +489,18 @@ mod tests {
         );
         let shown = |secrets| {
             let lines = lines(&file, secrets);
-            let get = |name: &str| lines.iter().find(|(property, _)| property == name).unwrap().1.clone();
-            (get("802-11-wireless.ssid"), get("802-11-wireless-security.psk"))
+            let get = |name: &str| {
+                lines
+                    .iter()
+                    .find(|(property, _)| property == name)
+                    .unwrap()
+                    .1
+                    .clone()
+            };
+            (
+                get("802-11-wireless.ssid"),
+                get("802-11-wireless-security.psk"),
+            )
         };
         assert_eq!(shown(true), ("My".into(), "secret".into()));
         assert_eq!(shown(false).1, "<hidden>");

@@ -1,14 +1,27 @@
 //! The programs that are answered, a file for each kind.
 
+pub mod firewalls;
+pub mod ip;
 pub mod ipset;
 pub mod iptables;
+pub mod network;
 pub mod nft;
+pub mod nmcli;
 pub mod power;
 
 use super::tool::{self, Tool, Tools};
 
 /// All of them, a list for each file.
-const ALL: &[Tools] = &[ipset::TOOLS, iptables::TOOLS, nft::TOOLS, power::TOOLS];
+const ALL: &[Tools] = &[
+    firewalls::TOOLS,
+    ip::TOOLS,
+    ipset::TOOLS,
+    iptables::TOOLS,
+    network::TOOLS,
+    nft::TOOLS,
+    nmcli::TOOLS,
+    power::TOOLS,
+];
 
 /// The names, one a line, sorted: those who [ask](crate::bare) know them, too.
 pub const NAMES: &str = include_str!("names.txt");

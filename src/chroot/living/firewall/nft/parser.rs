@@ -516,7 +516,11 @@ impl<'a> Script<'a> {
 
     fn make_object(&mut self, table: &mut Table, kind: &str, name: &Token, fresh: bool) -> Done {
         let named = |object: &&mut Object| object.kind == kind && object.name == name.text;
-        if fresh && table.objects.iter_mut().any(|mut object| named(&mut object))
+        if fresh
+            && table
+                .objects
+                .iter_mut()
+                .any(|mut object| named(&mut object))
         {
             return Err(exists(name));
         }

@@ -260,3 +260,6 @@ fn restore(call: &Call, machine: &mut Machine) -> Answer {
         Err(problem) => answer(problem, call.name(), &version),
     }
 }
+
+#[cfg(test)]
+mod tests;
