@@ -3,16 +3,19 @@
 //! It is PID 1 of the chroot's PID namespace; when it ends, everything in the chroot ends. The
 //! stage starts it, still privileged, with a socket for orders as descriptor 3.
 
-use std::os::unix::{
-    fs::MetadataExt,
-    net::{UnixListener, UnixStream},
+use std::{
+    os::unix::{
+        fs::MetadataExt,
+        net::{UnixListener, UnixStream},
+    },
+    path::Path,
 };
 
 use super::{
     confine,
     emulator::Loaded,
     filesystems,
-    living::{self, server::Living, way::Way},
+    living::{self, after_boot, server::Living, way::Way},
     plan::{ChrootPlan, Order, Report, environment},
     server, services,
     table::Table,
@@ -92,6 +95,7 @@ fn run(orders: &UnixStream) -> Result<()> {
     if let Some(living_plan) = plan.living {
         let dispatcher = plan.emulator.is_some() && front::exists();
         if let Some(way) = Way::choose(dispatcher, table)? {
+            after_boot::prepare(Path::new("/"));
             environment.extend(way.path());
             let socket = living::server::socket()?;
             living = Some((Living::new(living_plan, way), socket));

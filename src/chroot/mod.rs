@@ -22,6 +22,7 @@ pub mod living;
 mod nodes;
 pub mod placeholders;
 pub mod plan;
+mod processes;
 pub mod protocol;
 pub mod room;
 pub mod server;

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     error::{Context, Kind, Result},
+    event::FirstBoot,
     sys::{children::Children, frame},
 };
 
@@ -87,9 +88,9 @@ async fn attend(client: &UnixStream, chroot: &Arc<Chroot>) -> io::Result<()> {
                 chroot.zygotes.reset().await;
                 Reply::Done {}
             }
-            Ok(Ask::PutOff {}) => Reply::PutOff(match &chroot.living {
-                Some(living) => living.put_off().await,
-                None => Vec::new(),
+            Ok(Ask::FirstBoot {}) => Reply::FirstBoot(match &chroot.living {
+                Some(living) => living.finish().await.map_err(|error| (&error).into()),
+                None => Ok(FirstBoot::default()),
             }),
             // The command has ended meanwhile.
             Ok(Ask::Cancel {}) => continue,

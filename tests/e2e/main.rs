@@ -14,11 +14,13 @@ mod vault;
 mod watcher;
 
 // The tests.
+mod asked;
 mod bootstrap;
 mod covers;
 mod exec;
 mod executor;
 mod failure;
+mod first_boot;
 mod host_mounts;
 mod interactive;
 mod inventory;

@@ -2,7 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{firewall::Firewall, network::Network, record::Record};
+use super::{
+    call::Answer,
+    firewall::Firewall,
+    network::Network,
+    openrc::Services,
+    record::{How, Record},
+    units::Units,
+};
 
 /// What the tools share.
 #[derive(Debug)]
@@ -17,6 +24,10 @@ pub struct Machine {
     pub firewall: Firewall,
     /// Its network interfaces.
     pub network: Network,
+    /// What runs, if it has systemd.
+    pub units: Units,
+    /// What runs, if it has OpenRC.
+    pub services: Services,
 }
 
 impl Machine {
@@ -28,7 +39,21 @@ impl Machine {
             record: Record::default(),
             firewall: Firewall::default(),
             network: Network::default(),
+            units: Units::default(),
+            services: Services::default(),
         }
+    }
+
+    /// Puts `what` off to the unit of the first boot, which runs `lines`. Refused where there is to be none.
+    pub fn put_off_to_unit(&mut self, what: &str, lines: String) -> Answer {
+        if !self.first_boot {
+            return Answer::refused(
+                &format!("`{what}` needs a unit for the first boot, and there is to be none"),
+                "leave this task out, or allow the unit with --first-boot on",
+            );
+        }
+        self.record.put_off(what, How::Unit(lines));
+        Answer::ok()
     }
 
     /// Where the absolute `path` of the image is.

@@ -1,26 +1,43 @@
 //! The programs that are answered, a file for each kind.
 
+mod bus;
 pub mod firewalls;
 pub mod ip;
 pub mod ipset;
 pub mod iptables;
+mod loginctl;
+mod managers;
 pub mod network;
 pub mod nft;
 pub mod nmcli;
+mod openrc;
+mod options;
 pub mod power;
+mod systemctl;
+mod systemd_run;
+mod sysvinit;
+mod udevadm;
 
 use super::tool::{self, Tool, Tools};
 
 /// All of them, a list for each file.
 const ALL: &[Tools] = &[
+    bus::TOOLS,
     firewalls::TOOLS,
     ip::TOOLS,
     ipset::TOOLS,
     iptables::TOOLS,
+    loginctl::TOOLS,
+    managers::TOOLS,
     network::TOOLS,
     nft::TOOLS,
     nmcli::TOOLS,
+    openrc::TOOLS,
     power::TOOLS,
+    systemctl::TOOLS,
+    systemd_run::TOOLS,
+    sysvinit::TOOLS,
+    udevadm::TOOLS,
 ];
 
 /// The names, one a line, sorted: those who [ask](crate::bare) know them, too.
