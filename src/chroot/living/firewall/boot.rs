@@ -9,6 +9,10 @@ use super::{
     nft::{self, ruleset::Ruleset},
     settle,
 };
+use crate::{
+    chroot::living::units::{self, scope::Scope, tree::Tree},
+    sys::inroot::Root,
+};
 
 /// A package that loads rules at boot.
 struct Package {
@@ -133,17 +137,13 @@ pub fn sets(root: &Path) -> Sets {
     sets
 }
 
-/// Whether a unit is started at boot.
+/// Whether a boot starts the unit.
 pub fn enabled(unit: &str, root: &Path) -> bool {
-    let folders = std::fs::read_dir(root.join("etc/systemd/system"))
-        .into_iter()
-        .flatten();
-    let mut folders = folders.take(10_000).flatten().filter(|folder| {
-        let name = folder.file_name();
-        let name = name.to_string_lossy();
-        name.ends_with(".wants") || name.ends_with(".requires")
-    });
-    folders.any(|folder| folder.path().join(unit).is_symlink())
+    let Ok(root) = Root::open(root) else {
+        return false;
+    };
+    let tree = Tree::new(&root, &Scope::System);
+    units::boots(&root, &tree, &Scope::System, &tree.unit(unit).id)
 }
 
 /// Whether ufw is enabled, by its own word and as a service.

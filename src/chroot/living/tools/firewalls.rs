@@ -5,7 +5,6 @@ use super::{
         call::{Answer, Call, quoted},
         firewall::{Kind, boot::enabled},
         machine::Machine,
-        record::How,
         tool::Tools,
     },
     ip::put_off,
@@ -64,13 +63,9 @@ fn bridge_restore(call: &Call, machine: &mut Machine) -> Answer {
     let Some(text) = &call.stdin else {
         return Answer::NeedsInput;
     };
-    if !machine.first_boot {
-        return put_off(call, machine);
-    }
     let text = String::from_utf8_lossy(text);
     let lines = format!("printf %s {} | {}", quoted(&text), call.line());
-    machine.record.put_off(call.line(), How::Unit(lines));
-    Answer::ok()
+    machine.put_off_to_unit(&call.line(), lines)
 }
 
 fn fail2ban_client(call: &Call, machine: &mut Machine) -> Answer {

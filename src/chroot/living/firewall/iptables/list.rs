@@ -1,7 +1,7 @@
 //! What `-S` and `-L` print.
 
 use super::{
-    super::names::Names,
+    super::names::{Family, Names},
     command::{Action, Format, Problem},
     protocol,
     rule::{Maybe, Rule},
@@ -124,20 +124,15 @@ impl List<'_> {
             Some(true) => "-f ",
             Some(false) => "!f ",
         };
-        out.push(' ');
+        let not = |maybe: &Maybe| if maybe.not { '!' } else { ' ' };
         if self.format.verbose {
-            out += &format!(
-                " {:<6} {:<6} ",
-                self.interface(&rule.input),
-                self.interface(&rule.output)
-            );
-            out = out.replacen("--   ", "--  ", 1);
+            out += &format!(" {:<6} ", self.interface(&rule.input));
+            out += &format!("{:<6} ", self.interface(&rule.output));
         }
-        out += &format!(
-            "{:<20} {:<20}",
-            self.address(&rule.source),
-            self.address(&rule.destination)
-        );
+        for address in [&rule.source, &rule.destination] {
+            out.push(not(address));
+            out += &format!("{:<19} ", self.address(address));
+        }
         if rule.target.as_ref().is_some_and(|target| target.goto) {
             out += "[goto] ";
         }
@@ -185,17 +180,13 @@ impl List<'_> {
             host.unwrap_or(value).to_owned()
         };
         let any = match self.names.family {
-            super::super::names::Family::V4 => "0.0.0.0/0",
-            super::super::names::Family::V6 => "::/0",
+            Family::V4 => "0.0.0.0/0",
+            Family::V6 => "::/0",
         };
-        let text = match maybe.value.as_str() {
+        match maybe.value.as_str() {
             "" if self.format.numeric => any.into(),
             "" => "anywhere".into(),
             value => single(value),
-        };
-        match maybe.not {
-            true => format!("!{text}"),
-            false => text,
         }
     }
 }

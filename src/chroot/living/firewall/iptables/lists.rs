@@ -137,11 +137,25 @@ pub fn owner(given: &Given, file: &str) -> Result<String, String> {
     }
 }
 
-const SCALE: u32 = 10_000;
-const UNITS: [(&str, u32); 4] = [("day", 86_400), ("hour", 3600), ("min", 60), ("sec", 1)];
+/// How exactly the kernel keeps the time between two, in parts of a second.
+const SCALE: u64 = 10_000;
+const FINE: u64 = 1_000_000;
+const UNITS: [(&str, u64); 4] = [("day", 86_400), ("hour", 3600), ("min", 60), ("sec", 1)];
 
 /// So many in a time; the kernel keeps the time between two, so that is what is written.
 pub fn rate(given: &Given) -> Result<String, String> {
+    scaled(given, SCALE)
+}
+
+/// The same for each address, or so many bytes in a second.
+pub fn fine_rate(given: &Given) -> Result<String, String> {
+    match given.text.ends_with("b/s") {
+        true => Ok(given.text.to_owned()),
+        false => scaled(given, FINE),
+    }
+}
+
+fn scaled(given: &Given, scale: u64) -> Result<String, String> {
     let wrong = || format!("bad rate \"{}\"'", given.text);
     let (count, unit) = given.text.split_once('/').unwrap_or((given.text, "s"));
     let unit = unit.to_ascii_lowercase();
@@ -151,26 +165,31 @@ pub fn rate(given: &Given) -> Result<String, String> {
         ("hour", 3600),
         ("day", 86_400),
     ];
-    let named = |(name, _): &&(&str, u32)| !unit.is_empty() && name.starts_with(&unit);
+    let named = |(name, _): &&(&str, u64)| !unit.is_empty() && name.starts_with(&unit);
     let (_, seconds) = names.iter().find(named).ok_or_else(wrong)?;
     let digits: String = count.chars().take_while(char::is_ascii_digit).collect();
-    let count: u32 = digits
+    let count: u64 = digits
         .parse()
         .ok()
         .filter(|count| *count > 0)
         .ok_or_else(wrong)?;
-    let between = SCALE * seconds / count;
+    let between = scale * seconds / count;
     if between == 0 {
         return Err(format!("Rate too fast \"{}\"", given.text));
     }
     let fits =
-        |unit: u32| between <= unit * SCALE && unit * SCALE / between >= unit * SCALE % between;
+        |unit: u64| between <= unit * scale && unit * scale / between >= unit * scale % between;
     let smaller = UNITS[1..]
         .iter()
         .take_while(|(_, unit)| fits(*unit))
         .count();
     let (name, unit) = UNITS[smaller];
-    Ok(format!("{}/{name}", unit * SCALE / between))
+    Ok(format!("{}/{name}", unit * scale / between))
+}
+
+/// What tells packets apart.
+pub fn hash_mode(given: &Given) -> Result<String, String> {
+    several(given, &["srcip", "srcport", "dstip", "dstport"])
 }
 
 /// Six bits.

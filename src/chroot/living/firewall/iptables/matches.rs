@@ -172,6 +172,25 @@ pub const MATCHES: &[Extension] = &[
             Opt::sure("fraglast", &[]),
         ],
     ),
+    with(
+        "hashlimit",
+        &[
+            Opt::new("hashlimit-above", &[lists::fine_rate]),
+            Opt::new("hashlimit-upto", &[lists::fine_rate]).also(&["hashlimit"]),
+            Opt::sure("hashlimit-burst", &[name]),
+            Opt::sure("hashlimit-mode", &[lists::hash_mode]),
+            Opt::sure("hashlimit-name", &[name]),
+            Opt::sure("hashlimit-htable-size", &[long]),
+            Opt::sure("hashlimit-htable-max", &[long]),
+            Opt::sure("hashlimit-htable-gcinterval", &[long]),
+            Opt::sure("hashlimit-htable-expire", &[long]),
+            Opt::sure("hashlimit-srcmask", &[byte]),
+            Opt::sure("hashlimit-dstmask", &[byte]),
+            Opt::sure("hashlimit-rate-match", &[]),
+            Opt::sure("hashlimit-rate-interval", &[long]),
+        ],
+        hashlimit,
+    ),
     with("helper", &[Opt::new("helper", &[words])], |part, _| {
         any(part, &["helper"])
     }),
@@ -435,6 +454,46 @@ fn of_protocol(part: &mut Part, about: &About, protocol: &str) -> Result<(), Str
             "The {protocol} match needs `-p {protocol}' in front of it"
         )),
     }
+}
+
+fn hashlimit(part: &mut Part, about: &About) -> Result<(), String> {
+    for (one, other) in [
+        ("hashlimit-above", "hashlimit-upto"),
+        ("hashlimit-upto", "hashlimit-above"),
+    ] {
+        if part.get(one).is_some_and(|chosen| chosen.not) {
+            rename(part, one, other);
+            if let Some(chosen) = part.options.last_mut() {
+                chosen.not = false;
+            }
+            break;
+        }
+    }
+    one(part, &["hashlimit-above", "hashlimit-upto"])?;
+    any(part, &["hashlimit-name"])?;
+    let rate = part
+        .value("hashlimit-above")
+        .or(part.value("hashlimit-upto"));
+    let rate = rate.unwrap_or_default().to_owned();
+    if !rate.ends_with("b/s") {
+        part.default("hashlimit-burst", &["5"]);
+    }
+    let whole = match about.family() {
+        Family::V4 => "32",
+        Family::V6 => "128",
+    };
+    let seconds = match rate.split_once('/') {
+        Some((_, "min")) => "60000",
+        Some((_, "hour")) => "3600000",
+        Some((_, "day")) => "86400000",
+        _ => "1000",
+    };
+    part.leave_out("hashlimit-htable-gcinterval", "1000");
+    part.leave_out("hashlimit-htable-expire", seconds);
+    part.leave_out("hashlimit-srcmask", whole);
+    part.leave_out("hashlimit-dstmask", whole);
+    part.leave_out("hashlimit-rate-interval", "1");
+    Ok(())
 }
 
 fn recent(part: &mut Part, about: &About) -> Result<(), String> {

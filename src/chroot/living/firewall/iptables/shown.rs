@@ -84,6 +84,18 @@ impl Shown<'_> {
                 None => String::new(),
             },
             "addrtype" => self.address_type(part),
+            "iprange" => {
+                let kinds = [("src-range", "source"), ("dst-range", "destination")];
+                let kinds = kinds
+                    .iter()
+                    .filter_map(|(name, word)| Some((part.get(name)?, word)));
+                kinds
+                    .map(|(chosen, word)| {
+                        let not = if chosen.not { " !" } else { "" };
+                        format!(" {word} IP range{not} {}", chosen.values[0])
+                    })
+                    .collect()
+            }
             _ => format!(" {}{}", part.name, part.saved()),
         }
     }
@@ -193,12 +205,11 @@ impl Shown<'_> {
         };
         let (not, value) = (not(chosen), chosen.values[0].as_str());
         let kind = if v6 { "ipv6-icmp" } else { "icmp" };
-        let name = match value {
-            "any" => Some("any"),
-            value => icmp::name_of(value, v6),
+        let (name, value) = match value {
+            "any" => (Some("any"), "255"),
+            value => (icmp::name_of(value, v6), value),
         };
-        match name.filter(|_| !self.numeric || value == "any") {
-            Some("any") => format!(" {kind} {not}any"),
+        match name.filter(|_| !self.numeric) {
             Some(name) => format!(" {kind} {not}{name}"),
             None => {
                 let (of, code) = value.split_once('/').unwrap_or((value, ""));

@@ -72,10 +72,14 @@ impl Tables {
         found.ok_or_else(|| Problem::Table(name.to_owned()))
     }
 
-    /// Those that are saved, in their order.
+    /// All of them, in the order in which they are saved.
+    pub fn all(&self) -> impl Iterator<Item = &Table> {
+        TABLES.iter().filter_map(|name| self.get(name))
+    }
+
+    /// Those that are saved.
     pub fn used(&self) -> impl Iterator<Item = &Table> {
-        let in_order = TABLES.iter().filter_map(|name| self.get(name));
-        in_order.filter(|table| table.used)
+        self.all().filter(|table| table.used)
     }
 
     /// How many rules there are.

@@ -225,7 +225,7 @@ pub fn mac(given: &Given) -> Result<String, String> {
         true => {
             let parts = parts
                 .iter()
-                .map(|part| format!("{part:0>2}").to_uppercase());
+                .map(|part| format!("{part:0>2}").to_lowercase());
             Ok(parts.collect::<Vec<_>>().join(":"))
         }
         false => Err(wrong()),

@@ -6,7 +6,6 @@ use super::super::{
     call::{Answer, Call},
     machine::Machine,
     network::Link,
-    record::How,
     tool::Tools,
 };
 use shown::{Style, addresses};
@@ -141,18 +140,14 @@ pub fn put_off(call: &Call, machine: &mut Machine) -> Answer {
         return Answer::fails(2, "RTNETLINK answers: Operation not permitted\n");
     }
     // Not to be found at the first boot.
-    let gone = call
+    if call
         .args
         .iter()
-        .any(|word| word.starts_with("/dev/fd/") || word.starts_with("/proc/"));
-    if !machine.first_boot || gone {
-        return Answer::refused(
-            &format!("'{line}' changes a running machine"),
-            "write it into the configuration of the network, which every boot reads",
-        );
+        .any(|word| word.starts_with("/dev/fd/") || word.starts_with("/proc/"))
+    {
+        return refused(call);
     }
-    machine.record.put_off(line.clone(), How::Unit(line));
-    Answer::ok()
+    machine.put_off_to_unit(&line.clone(), line)
 }
 
 fn show(machine: &mut Machine, style: &Style, object: &str, words: &[&str]) -> Answer {

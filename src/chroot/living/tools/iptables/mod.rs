@@ -94,9 +94,18 @@ fn command(call: &Call, machine: &mut Machine) -> Answer {
             Err(problem) => applied = Err(problem),
         }
     }
-    match applied {
-        Ok(()) => Answer::out(out),
-        Err(problem) => answer(problem, program, &version),
+    match (applied, &command.action) {
+        (Ok(()), _) => Answer::out(out),
+        (Err(Problem::Said(_)), Action::List(Some(chain), _) | Action::Rules(Some(chain), _))
+            if version == "v1.8.9 (nf_tables)" =>
+        {
+            // A word of that version alone.
+            let table = &command.table;
+            let what =
+                format!("chain `{chain}' in table `{table}' is incompatible, use 'nft' tool.");
+            Answer::fails(1, format!("{program} {version}: {what}\n"))
+        }
+        (Err(problem), _) => answer(problem, program, &version),
     }
 }
 

@@ -50,10 +50,7 @@ pub fn connection(
             machine.record.put_off(call.line(), How::ByBoot);
             Answer::ok()
         }
-        "import" => {
-            machine.record.put_off(call.line(), How::Unit(call.line()));
-            Answer::ok()
-        }
+        "import" => machine.put_off_to_unit(&call.line(), call.line()),
         "" => Answer::fails(
             2,
             format!(
@@ -428,18 +425,19 @@ fn up(call: &Call, machine: &mut Machine, words: &[&str]) -> Answer {
     let Some((found, _)) = find(machine, words) else {
         return unknown(words);
     };
-    let how = match found.is_automatic() {
-        true => How::Carried(format!(
-            "/{}",
-            found
-                .path
-                .strip_prefix(&machine.root)
-                .unwrap_or(&found.path)
-                .display()
-        )),
-        false => How::Unit(call.line()),
-    };
-    machine.record.put_off(call.line(), how);
+    if found.is_automatic() {
+        let file = found
+            .path
+            .strip_prefix(&machine.root)
+            .unwrap_or(&found.path);
+        let file = format!("/{}", file.display());
+        machine.record.put_off(call.line(), How::Carried(file));
+    } else {
+        let put_off = machine.put_off_to_unit(&call.line(), call.line());
+        if put_off != Answer::ok() {
+            return put_off;
+        }
+    }
     let path = "/org/freedesktop/NetworkManager/ActiveConnection/1";
     Answer::out(format!(
         "Connection successfully activated (D-Bus active path: {path})\n"

@@ -41,8 +41,7 @@ pub fn device(
             ))
         }
         ("set" | "modify" | "disconnect" | "down" | "delete", _) => {
-            machine.record.put_off(call.line(), How::Unit(call.line()));
-            Answer::ok()
+            machine.put_off_to_unit(&call.line(), call.line())
         }
         _ => not_here(call),
     }
