@@ -20,6 +20,7 @@ mod covers;
 mod exec;
 mod executor;
 mod failure;
+mod firewall;
 mod first_boot;
 mod host_mounts;
 mod interactive;
