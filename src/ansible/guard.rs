@@ -31,6 +31,8 @@ pub struct Rules<'a> {
     pub variables: Vars,
     /// The file of its connection plugin, if that is ours.
     pub plugin: Option<Cow<'a, str>>,
+    /// The socket of the executor.
+    pub executor: Cow<'a, str>,
     /// The user's `--limit`.
     pub limit: Option<&'a str>,
     /// Whether the user has inventories.

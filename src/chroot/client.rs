@@ -174,6 +174,8 @@ fn ended(reply: Reply) -> io::Result<i32> {
             writeln!(io::stderr(), "chroot: {why}")?;
             Ok(code)
         }
-        Reply::Terminal {} | Reply::Done {} => Err(io::ErrorKind::InvalidData.into()),
+        Reply::Terminal {} | Reply::Done {} | Reply::Facts(_) => {
+            Err(io::ErrorKind::InvalidData.into())
+        }
     }
 }

@@ -21,6 +21,7 @@ use super::{
     plan::Report,
     protocol::{Ask, Exec, Reply, Request},
     shell_lines,
+    target::Target,
     zygote::{Running, Zygotes},
 };
 use crate::{
@@ -59,11 +60,18 @@ pub struct Chroot {
     tell: Tell,
     /// For the modules of Ansible's.
     pub zygotes: Arc<Zygotes>,
+    /// The machine that the image becomes.
+    pub target: Arc<Target>,
 }
 
 impl Chroot {
     /// With these for every command.
-    pub fn new(environment: Vec<(String, String)>, children: Children, tell: Tell) -> Self {
+    pub fn new(
+        environment: Vec<(String, String)>,
+        target: Target,
+        children: Children,
+        tell: Tell,
+    ) -> Self {
         let zygotes = Zygotes::new(environment.clone(), children.clone());
         Chroot {
             environment,
@@ -71,6 +79,7 @@ impl Chroot {
             used: AtomicBool::new(false),
             tell,
             zygotes: Arc::new(zygotes),
+            target: Arc::new(target),
         }
     }
 

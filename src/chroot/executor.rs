@@ -14,6 +14,7 @@ use super::{
     filesystems,
     plan::{ChrootPlan, Order, Report, environment},
     server, services,
+    target::{self, Target},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
@@ -57,6 +58,7 @@ fn run(orders: &UnixStream) -> Result<()> {
     let uncovered = {
         let root = Root::open(&plan.root)?;
         filesystems::mount_all(&root)?;
+        target::cover(&root, &plan.target)?;
         // Only the filter keeps programs of the image from changing its devices.
         if seccomp::exists() {
             plan.disk.show(&root)?;
@@ -87,7 +89,14 @@ fn run(orders: &UnixStream) -> Result<()> {
     let orders = orders
         .try_clone()
         .context(Kind::Other, || "cannot keep the stage's socket".into())?;
-    server::serve(listener, environment(&plan), move |report| {
+    let environment = environment(&plan);
+    let target = Target::new(
+        &plan.target,
+        "/".as_ref(),
+        plan.kernel.as_deref(),
+        &environment,
+    );
+    server::serve(listener, environment, target, move |report| {
         tell(&orders, report)
     })
 }

@@ -9,6 +9,7 @@ use super::{
     covers::cover::Covering,
     disk::{self, Disk},
     shortcuts::{Shortcuts, apt_hooks},
+    target::{self, TargetPlan},
 };
 use crate::{emulation::Emulator, error::Failure, event::Event};
 
@@ -25,6 +26,8 @@ pub struct ChrootPlan {
     pub emulator: Option<Emulator>,
     /// The release of the image's own kernel, if it has one.
     pub kernel: Option<String>,
+    /// What else is known of the machine that it is for.
+    pub target: TargetPlan,
     /// The folder that twins come to; `None` if there are to be none.
     pub twins: Option<PathBuf>,
     /// Which network they see.
@@ -112,6 +115,9 @@ pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
     }
     if let Some(cpu) = plan.emulator.as_ref().and_then(|e| e.cpu.as_deref()) {
         environment.push(("QEMU_CPU", cpu));
+    }
+    if plan.emulator.is_some() {
+        environment.push(("QEMU_LD_PREFIX", target::PREFIX));
     }
     // What `uname -r` says under qemu: roles and packages ask it for the kernel to prepare.
     if let (Some(_), Some(kernel)) = (&plan.emulator, &plan.kernel) {

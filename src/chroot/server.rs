@@ -14,17 +14,19 @@ use super::{
     files,
     plan::Report,
     protocol::{Ask, Reply, Request, VERSION},
+    target::Target,
 };
 use crate::{
-    error::{Context, Kind, Result},
+    error::{Context, Error, Kind, Result},
     sys::{children::Children, frame},
 };
 
-/// Serves `listener` for ever; commands get `environment` and nothing else. Tells `tell` when clients
+/// Serves `listener` for ever; commands get `environment` and nothing else, and find `target`. Tells `tell` when clients
 /// can come, when the first one has, and what commands left running.
 pub fn serve(
     listener: StdListener,
     environment: Vec<(String, String)>,
+    target: Target,
     tell: impl Fn(&Report) -> Result<()> + Send + Sync + 'static,
 ) -> Result<()> {
     let failed = || "cannot serve the executor's socket".to_owned();
@@ -35,7 +37,8 @@ pub fn serve(
     runtime.block_on(async {
         listener.set_nonblocking(true).context(Kind::Host, failed)?;
         let listener = UnixListener::from_std(listener).context(Kind::Host, failed)?;
-        let chroot = Arc::new(Chroot::new(environment, Children::reap()?, Box::new(tell)));
+        let chroot = Chroot::new(environment, target, Children::reap()?, Box::new(tell));
+        let chroot = Arc::new(chroot);
         chroot.tell(&Report::Ready);
         loop {
             let (client, _) = listener.accept().await.context(Kind::Host, failed)?;
@@ -76,10 +79,43 @@ async fn attend(client: &UnixStream, chroot: &Arc<Chroot>) -> io::Result<()> {
                 chroot.zygotes.reset().await;
                 Reply::Done {}
             }
+            Ok(Ask::Board(name)) => {
+                beside(chroot, move |target| match target.become_board(&name) {
+                    Ok(()) => Reply::Done {},
+                    Err(error) => Reply::Refused {
+                        code: 1,
+                        why: with_hint(&error),
+                    },
+                })
+                .await
+            }
+            Ok(Ask::Facts(gathered)) => {
+                beside(chroot, move |target| Reply::Facts(target.facts(gathered))).await
+            }
             // The command has ended meanwhile.
             Ok(Ask::Cancel {}) => continue,
         };
         frame::send(client, &reply, &[])?;
+    }
+}
+
+/// Reads files of the image, beside everything else.
+async fn beside(
+    chroot: &Arc<Chroot>,
+    work: impl FnOnce(&Target) -> Reply + Send + 'static,
+) -> Reply {
+    let target = chroot.target.clone();
+    let done = tokio::task::spawn_blocking(move || work(&target)).await;
+    done.unwrap_or_else(|panic| Reply::Refused {
+        code: 1,
+        why: panic.to_string(),
+    })
+}
+
+fn with_hint(error: &Error) -> String {
+    match error.hint_text() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
     }
 }
 
