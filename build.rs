@@ -35,7 +35,13 @@ fn output(name: &str) -> PathBuf {
 ///
 /// It has nothing of the standard library and another kind of output than cargo makes, so rustc is called directly.
 fn dispatcher() {
-    println!("cargo::rerun-if-changed=src/twins/dispatcher");
+    for part in [
+        "src/twins/dispatcher",
+        "src/bare",
+        "src/chroot/living/tools/names.txt",
+    ] {
+        println!("cargo::rerun-if-changed={part}");
+    }
     let output = output("dispatcher");
     // It is written for x86_64; elsewhere there are no twins.
     if variable("CARGO_CFG_TARGET_ARCH") != "x86_64" {

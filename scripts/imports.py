@@ -29,7 +29,7 @@ ansible secrets packages
 emulation
 disk elf
 sys
-event address bytes hex nearest
+event address bytes hex nearest bare
 error
 """
 

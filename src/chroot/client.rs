@@ -89,6 +89,7 @@ fn in_terminal(server: &UnixStream, argv: Vec<String>) -> io::Result<i32> {
         &Ask::Exec(Exec {
             argv,
             terminal: Some(size),
+            task: None,
         })
         .request(),
         &[],
@@ -127,6 +128,7 @@ fn with_streams(server: &UnixStream, argv: Vec<String>) -> io::Result<i32> {
         &Ask::Exec(Exec {
             argv,
             terminal: None,
+            task: None,
         })
         .request(),
         &[&stdin, &stdout, &stderr].map(AsRawFd::as_raw_fd),
@@ -174,7 +176,7 @@ fn ended(reply: Reply) -> io::Result<i32> {
             writeln!(io::stderr(), "chroot: {why}")?;
             Ok(code)
         }
-        Reply::Terminal {} | Reply::Done {} | Reply::Facts(_) => {
+        Reply::Terminal {} | Reply::Done {} | Reply::PutOff(_) | Reply::Facts(_) => {
             Err(io::ErrorKind::InvalidData.into())
         }
     }

@@ -18,10 +18,11 @@ use nix::{
 use tokio::net::UnixStream;
 
 use super::{
+    living::server::Living,
     plan::Report,
     protocol::{Ask, Exec, Reply, Request},
     shell_lines,
-    target::Target,
+    target::machine::Target,
     zygote::{Running, Zygotes},
 };
 use crate::{
@@ -58,6 +59,8 @@ pub struct Chroot {
     children: Children,
     used: AtomicBool,
     tell: Tell,
+    /// The machine that this image becomes, if its programs are answered.
+    pub living: Option<Living>,
     /// For the modules of Ansible's.
     pub zygotes: Arc<Zygotes>,
     /// The machine that the image becomes.
@@ -68,8 +71,8 @@ impl Chroot {
     /// With these for every command.
     pub fn new(
         environment: Vec<(String, String)>,
-        target: Target,
         children: Children,
+        (living, target): (Option<Living>, Target),
         tell: Tell,
     ) -> Self {
         let zygotes = Zygotes::new(environment.clone(), children.clone());
@@ -78,6 +81,7 @@ impl Chroot {
             children,
             used: AtomicBool::new(false),
             tell,
+            living,
             zygotes: Arc::new(zygotes),
             target: Arc::new(target),
         }
@@ -99,6 +103,9 @@ pub async fn run(
 ) -> io::Result<Option<Reply>> {
     if !chroot.used.swap(true, Ordering::Relaxed) {
         chroot.tell(&Report::Used);
+    }
+    if let (Some(living), Some(task)) = (&chroot.living, &exec.task) {
+        living.begin_task(task);
     }
     let program = exec.argv.first().cloned().unwrap_or_default();
     let started = match begin(chroot, exec, streams, client).await {

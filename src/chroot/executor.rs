@@ -12,9 +12,10 @@ use super::{
     confine,
     emulator::Loaded,
     filesystems,
+    living::{self, server::Living},
     plan::{ChrootPlan, Order, Report, environment},
     server, services,
-    target::{self, Target},
+    target::{machine::Target, show},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
@@ -58,7 +59,7 @@ fn run(orders: &UnixStream) -> Result<()> {
     let uncovered = {
         let root = Root::open(&plan.root)?;
         filesystems::mount_all(&root)?;
-        target::cover(&root, &plan.target)?;
+        show::cover(&root, &plan.target)?;
         // Only the filter keeps programs of the image from changing its devices.
         if seccomp::exists() {
             plan.disk.show(&root)?;
@@ -84,19 +85,19 @@ fn run(orders: &UnixStream) -> Result<()> {
     for event in told.chain(warning).chain(others) {
         tell(orders, &Report::Told(event))?;
     }
+    let living = match plan.living {
+        Some(living) => Some((Living::new(living), living::server::socket()?)),
+        None => None,
+    };
     // What programs take PID 1 for: by this Ansible looks for the image's real init, /sbin/init.
     let _ = nix::sys::prctl::set_name(c"init");
     let orders = orders
         .try_clone()
         .context(Kind::Other, || "cannot keep the stage's socket".into())?;
     let environment = environment(&plan);
-    let target = Target::new(
-        &plan.target,
-        "/".as_ref(),
-        plan.kernel.as_deref(),
-        &environment,
-    );
-    server::serve(listener, environment, target, move |report| {
+    let root = "/".as_ref();
+    let target = Target::new(&plan.target, root, plan.kernel.as_deref(), &environment);
+    server::serve(listener, environment, (living, target), move |report| {
         tell(&orders, report)
     })
 }

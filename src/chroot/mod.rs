@@ -18,7 +18,7 @@ pub mod executor;
 pub mod files;
 pub mod filesystems;
 pub mod initramfs_modules;
-#[allow(dead_code, reason = "the server of these comes next")]
+#[allow(dead_code, reason = "more of its tools come")]
 pub mod living;
 mod nodes;
 pub mod placeholders;

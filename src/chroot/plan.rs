@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     covers::cover::Covering,
     disk::{self, Disk},
+    living::plan::LivingPlan,
     shortcuts::{Shortcuts, apt_hooks},
-    target::{self, TargetPlan},
+    target::{plan::TargetPlan, show},
 };
 use crate::{emulation::Emulator, error::Failure, event::Event};
 
@@ -40,6 +41,8 @@ pub struct ChrootPlan {
     pub shortcuts: Shortcuts,
     /// Files of the image that ours are in place of.
     pub covering: Covering,
+    /// Whether programs that act on a running machine are answered; `None` leaves them to themselves.
+    pub living: Option<LivingPlan>,
     /// Configuration for apt, as long as the image is in use.
     pub apt: Option<String>,
 }
@@ -117,7 +120,7 @@ pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
         environment.push(("QEMU_CPU", cpu));
     }
     if plan.emulator.is_some() {
-        environment.push(("QEMU_LD_PREFIX", target::PREFIX));
+        environment.push(("QEMU_LD_PREFIX", show::PREFIX));
     }
     // What `uname -r` says under qemu: roles and packages ask it for the kernel to prepare.
     if let (Some(_), Some(kernel)) = (&plan.emulator, &plan.kernel) {

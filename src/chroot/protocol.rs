@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::living::record::PutOff;
 use crate::sys::{children::Ending, terminal::Size};
 
 /// Raised when a message changes its meaning.
@@ -34,6 +35,8 @@ pub enum Ask {
     Cancel {},
     /// The zygotes to be ended.
     Reset {},
+    /// What was put off to the first boot, until now.
+    PutOff {},
     /// A zygote to be started, with a library in memory, before the first module comes.
     Warm(Warm),
     /// The board to be this one from now on.
@@ -60,6 +63,9 @@ pub struct Exec {
     /// The size of the terminal to run it in, if it is to have one.
     #[serde(default)]
     pub terminal: Option<Size>,
+    /// The name of Ansible's task that it belongs to.
+    #[serde(default)]
+    pub task: Option<String>,
 }
 
 /// A file to be written whole or not at all.
@@ -130,6 +136,8 @@ pub enum Reply {
     Done {},
     /// The facts of the machine.
     Facts(Map<String, Value>),
+    /// All that was put off, in order.
+    PutOff(Vec<PutOff>),
     /// It could not be done.
     Refused {
         /// For a command the shell's code, 127: not found, or 126: cannot be run; else 1.

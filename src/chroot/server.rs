@@ -12,21 +12,23 @@ use tokio::net::{UnixListener, UnixStream};
 use super::{
     exec::{self, Chroot},
     files,
+    living::server::Living,
     plan::Report,
     protocol::{Ask, Reply, Request, VERSION},
-    target::Target,
+    target::{facts, machine::Target},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
     sys::{children::Children, frame},
 };
 
-/// Serves `listener` for ever; commands get `environment` and nothing else, and find `target`. Tells `tell` when clients
+/// Serves `listener` for ever, and programs of the image as `living`; commands get `environment` and nothing else, and find
+/// `target`. Tells `tell` when clients
 /// can come, when the first one has, and what commands left running.
 pub fn serve(
     listener: StdListener,
     environment: Vec<(String, String)>,
-    target: Target,
+    (living, target): (Option<(Living, StdListener)>, Target),
     tell: impl Fn(&Report) -> Result<()> + Send + Sync + 'static,
 ) -> Result<()> {
     let failed = || "cannot serve the executor's socket".to_owned();
@@ -37,7 +39,15 @@ pub fn serve(
     runtime.block_on(async {
         listener.set_nonblocking(true).context(Kind::Host, failed)?;
         let listener = UnixListener::from_std(listener).context(Kind::Host, failed)?;
-        let chroot = Chroot::new(environment, target, Children::reap()?, Box::new(tell));
+        let children = Children::reap()?;
+        let living = match living {
+            Some((living, socket)) => {
+                living.serve(socket, children.clone())?;
+                Some(living)
+            }
+            None => None,
+        };
+        let chroot = Chroot::new(environment, children, (living, target), Box::new(tell));
         let chroot = Arc::new(chroot);
         chroot.tell(&Report::Ready);
         loop {
@@ -90,8 +100,15 @@ async fn attend(client: &UnixStream, chroot: &Arc<Chroot>) -> io::Result<()> {
                 .await
             }
             Ok(Ask::Facts(gathered)) => {
-                beside(chroot, move |target| Reply::Facts(target.facts(gathered))).await
+                beside(chroot, move |target| {
+                    Reply::Facts(facts::on(target, gathered))
+                })
+                .await
             }
+            Ok(Ask::PutOff {}) => Reply::PutOff(match &chroot.living {
+                Some(living) => living.put_off().await,
+                None => Vec::new(),
+            }),
             // The command has ended meanwhile.
             Ok(Ask::Cancel {}) => continue,
         };

@@ -34,11 +34,12 @@ use crate::{
     chroot::{
         client,
         covers::{Covers, cover::Covering},
+        living::plan::LivingPlan,
         placeholders::Placeholders,
         plan::ChrootPlan,
         room, services,
         shortcuts::Shortcuts,
-        target::TargetPlan,
+        target::plan::TargetPlan,
     },
     emulation::{self, Cpu, Mode, arch::Arch},
     error::{Context, Error, Kind, Result},
@@ -238,6 +239,7 @@ fn start(
         disk: mounts.show_disk()?,
         shortcuts,
         covering,
+        living: Some(LivingPlan { first_boot: true }),
         apt: packages.as_ref().map(packages::Proxy::apt_lines),
     })?;
     supervisor.report(warnings)?;

@@ -9,6 +9,8 @@ CONFORMANCE_TARGET      the target's name
 CONFORMANCE_TARGETS     the folder with upstream's targets
 CONFORMANCE_SCRATCH     an empty folder for this run
 CONFORMANCE_VARS        a JSON object of host variables that win over those given; may be left out
+CONFORMANCE_COLLECTION  the collection whose target it is; unset for ansible-core's
+CONFORMANCE_GO_ON       if set, a task that fails does not end the play
 CONFORMANCE_SHORT       if set, only the first playbook of the connection suite, for the host with pipelining
 """
 
@@ -134,6 +136,10 @@ def target(place, inventory, scratch, variables, name):
         "vars": {"output_dir": str(scratch / "output")},
         "roles": [*BEFORE.get(name, []), name],
     }
+    if collection := os.environ.get("CONFORMANCE_COLLECTION"):
+        play["collections"] = [collection]
+    if "CONFORMANCE_GO_ON" in os.environ:
+        play["ignore_errors"] = True
     (scratch / "role.yml").write_text(json.dumps([play]))
     os.environ["ANSIBLE_ROLES_PATH"] = str(place)
     return ["ansible-playbook", "-i", str(inventory), "role.yml"], scratch

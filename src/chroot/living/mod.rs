@@ -6,7 +6,13 @@
 //! first boot ([`record`]); it is *refused*, when it would be wrong to go on. Or the program itself runs, where it does the same in
 //! a chroot.
 
+pub mod boot;
 pub mod call;
 pub mod machine;
+pub mod plan;
+pub mod real;
 pub mod record;
+mod request;
+pub mod server;
+pub mod tool;
 pub mod tools;

@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use super::{TargetPlan, board::Board, cpuinfo};
+use super::{board::Board, cpuinfo, plan::TargetPlan};
 use crate::{
     chroot::filesystems::{bind_read_only, mkdir},
     emulation::arch::Arch,

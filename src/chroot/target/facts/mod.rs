@@ -8,7 +8,7 @@ pub mod table;
 
 use serde_json::{Map, Value, json};
 
-use super::{Target, board::PROCESSORS};
+use super::{board::PROCESSORS, machine::Target};
 use table::From;
 
 /// The prefix that all names have, but in `ansible_facts`.
@@ -143,7 +143,7 @@ fn interface_fact(name: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{board::Board, tests::target},
+        super::{board::Board, machine::tests::target},
         *,
     };
 

@@ -13,7 +13,10 @@
 // Else the compiler makes calls to strlen of what looks like it, and there is none.
 #![no_builtins]
 
+#[path = "../../../bare/ask.rs"]
+mod ask;
 mod bash;
+#[path = "../../../bare/calls.rs"]
 mod calls;
 mod count;
 mod file;
@@ -22,10 +25,16 @@ mod file;
 #[path = "../format.rs"]
 mod format;
 mod gawk;
+mod kernel;
+#[allow(dead_code)]
+#[path = "../../../bare/message.rs"]
+mod message;
 mod openssl;
 mod perl;
+#[path = "../../../bare/stack.rs"]
 mod stack;
 mod table;
+#[path = "../../../bare/text.rs"]
 mod text;
 mod twin;
 
@@ -72,6 +81,9 @@ unsafe extern "C" fn decide(stack: Stack) -> Next {
         };
     }
     let path = stack.argument(1);
+    if ask::is_wanted(path) && !stack.is_secure() {
+        unsafe { ask::ask(path, stack, 2) };
+    }
     let next = unsafe { twin::find(stack, settings.device) };
     unsafe { count::count(path, next.is_some(), settings.device) };
     next.unwrap_or_else(|| Next {
