@@ -61,6 +61,8 @@ pub struct Note {
     pub others: Option<Others>,
     /// The task that a run can go on from after one has failed.
     pub failed: Option<String>,
+    /// The fact that it has failed without, as nobody knows that of the image.
+    pub needed: Option<String>,
 }
 
 /// Hosts of an inventory.
@@ -79,6 +81,9 @@ enum Line {
     Ran,
     Others(Others),
     Failed(Option<String>),
+    /// For the guard itself.
+    Unknown(serde::de::IgnoredAny),
+    Needed(Option<String>),
 }
 
 impl Note {
@@ -91,6 +96,8 @@ impl Note {
                 Line::Ran => note.ran = true,
                 Line::Others(others) => note.others = Some(others),
                 Line::Failed(task) => note.failed = task,
+                Line::Unknown(_) => {}
+                Line::Needed(fact) => note.needed = fact,
             }
         }
         note
@@ -105,7 +112,8 @@ mod tests {
     fn a_note_is_read_line_by_line() {
         assert_eq!(Note::read(""), Note::default());
         let text = "\"loaded\"\n{\"others\": {\"names\": [\"pi1\"], \"more\": 2}}\n\"ran\"\n\
-                    {\"failed\": \"a task\"}\n";
+                    {\"unknown\": [\"ansible_kernel\"]}\n{\"failed\": \"a task\"}\n\
+                    {\"needed\": \"ansible_kernel\"}\n";
         let others = Others {
             names: vec!["pi1".into()],
             more: 2,
@@ -115,6 +123,7 @@ mod tests {
             ran: true,
             others: Some(others),
             failed: Some("a task".into()),
+            needed: Some("ansible_kernel".into()),
         };
         assert_eq!(Note::read(text), note);
     }

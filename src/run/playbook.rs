@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     ansible::{guard, selection::Selection},
+    chroot::target::board::VARIABLE,
     config::{AnsiblePlan, ImagePlan, OnError, Surroundings},
     error::{Kind, Result},
     event::{Event, Report, Starts},
@@ -146,7 +147,13 @@ impl Run {
         let mut ended = session.run(job).await.and_then(|(ending, text)| {
             note = guard::Note::read(&text.unwrap_or_default());
             *start_at_task = note.failed.take();
-            job::verdict(ending)
+            job::verdict(ending).map_err(|error| match &note.needed {
+                Some(fact) => error.better_hint(format!(
+                    "{fact} is a fact that nobody knows of this image yet; -e {VARIABLE}=pi4 names the board that it is \
+                     for; docs/living-machines.md tells what becomes of each fact"
+                )),
+                None => error,
+            })
         });
         let kept = plan.on_error == OnError::Keep;
         if ended.is_ok() {

@@ -18,6 +18,7 @@ mod bootstrap;
 mod covers;
 mod exec;
 mod executor;
+mod facts;
 mod failure;
 mod host_mounts;
 mod interactive;

@@ -22,6 +22,7 @@ version_added: "0.1.0"
 import functools
 import json
 import os
+import re
 import socket
 import struct
 import sys
@@ -171,7 +172,8 @@ class Guard:
             and (module_name or action._task.action) in GATHERING
         ):
             answer = ask_executor(self.executor, {"facts": gathered})
-            result["ansible_facts"] = answer["facts"]
+            facts = result["ansible_facts"] = answer["facts"]
+            self.tell({"unknown": [name for name in gathered if gathered[name] and not facts.get(name)]})
         return result
 
     def set_board(self, play):
@@ -201,10 +203,13 @@ class Guard:
     def tell_failed(self, result):
         """A playbook may rescue any number of tasks, and the last one counts: so there is one line of it."""
         task = getattr(result, "task", None) or result._task
+        outcome = getattr(result, "result", None) or result._result
         with open(self.note, "r+") as note:
-            lines = [line for line in note if not line.startswith('{"failed"')]
+            lines = [line for line in note if not line.startswith(('{"failed"', '{"needed"'))]
+            unknown = [name for line in lines if line.startswith('{"unknown"') for name in json.loads(line)["unknown"]]
+            failed = {"failed": start_of(task)}, {"needed": needed_of(unknown, task, outcome)}
             note.seek(0)
-            note.writelines([*lines, json.dumps({"failed": start_of(task)}) + "\n"])
+            note.writelines([*lines, *(json.dumps(line) + "\n" for line in failed)])
             note.truncate()
 
 
@@ -224,6 +229,19 @@ def start_of(task):
             begin = parent
         parent = parent._parent
     return begin.get_name()
+
+
+def needed_of(facts, task, outcome):
+    """Which of these facts, that nobody knows, the task has failed without, if it has for that."""
+    message = str(outcome.get("msg"))
+    if "undefined" not in message and "no attribute" not in message:
+        return None
+    text = f"{message} {task.get_ds()}"
+    for fact in facts:
+        name = re.escape(fact.removeprefix("ansible_"))
+        if re.search(rf"\bansible_{name}\b|\bansible_facts\W{{1,2}}{name}\b|attribute '{name}'", text):
+            return fact
+    return None
 
 
 def first_of(block):

@@ -29,6 +29,8 @@ const OF_FIRMWARE: [&str; 5] = [
 const MAX_KERNEL: u64 = 256 << 20;
 /// The longest line, in bytes.
 const MAX_LINE: usize = 1024;
+/// How much tells what kind of kernel it is.
+const HEAD: usize = 0x230;
 /// How much is searched at a time.
 const CHUNK: usize = 256 << 10;
 
@@ -50,8 +52,10 @@ pub fn version(banner: &str) -> Option<&str> {
 }
 
 fn banner_of(mut file: File, release: &str) -> io::Result<Option<String>> {
-    let mut head = [0; 0x230];
-    file.read_exact(&mut head)?;
+    let mut start = Vec::new();
+    file.by_ref().take(HEAD as u64).read_to_end(&mut start)?;
+    let mut head = [0; HEAD];
+    head[..start.len()].copy_from_slice(&start);
     if let Some(at) = x86_text(&head) {
         file.seek(SeekFrom::Start(at))?;
         let mut text = Vec::new();
@@ -93,13 +97,13 @@ impl Packed {
 }
 
 /// Where an x86 kernel has its version (Documentation/arch/x86/boot.rst, "kernel_version").
-fn x86_text(head: &[u8; 0x230]) -> Option<u64> {
+fn x86_text(head: &[u8; HEAD]) -> Option<u64> {
     let offset = u16::from_le_bytes([head[0x20e], head[0x20f]]);
     (&head[0x202..0x206] == b"HdrS" && offset != 0).then(|| u64::from(offset) + 0x200)
 }
 
 /// Where the packed kernel begins in an EFI program that unpacks it (drivers/firmware/efi/libstub/zboot-header.S).
-fn efi_payload(head: &[u8; 0x230]) -> Option<(u64, Packed)> {
+fn efi_payload(head: &[u8; HEAD]) -> Option<(u64, Packed)> {
     if !head.starts_with(b"MZ") || &head[4..8] != b"zimg" {
         return None;
     }
@@ -121,7 +125,7 @@ fn search(kernel: impl Read, release: &str) -> io::Result<Option<String>> {
         let before = text.len();
         kernel.by_ref().take(CHUNK as u64).read_to_end(&mut text)?;
         let at_end = text.len() == before;
-        let found = text.windows(start.len()).position(|part| part == start);
+        let found = memchr::memmem::find(&text, &start);
         // A line is whole if there is more behind it.
         if let Some(at) = found.filter(|at| at_end || text.len() - at > MAX_LINE) {
             let line = text[at..].iter().take(MAX_LINE).copied();

@@ -15,12 +15,11 @@ use crate::{
     emulation::arch::Arch,
     error::{Context, Kind, Result},
     sys::inroot::{Root, path_of},
+    twins::dispatcher::format::DEVICE_TREE,
 };
 
 /// Where they are, from the chroot's root.
 pub const PLACE: &str = "run/pichroot/target";
-/// What qemu looks for files in before the root (its `-L`), for a kernel that has no /proc/device-tree to show one at.
-pub const PREFIX: &str = "/run/pichroot/target/prefix";
 
 /// What is shown, and where.
 const SHOWN: [(&str, &str); 5] = [
@@ -33,8 +32,6 @@ const SHOWN: [(&str, &str); 5] = [
 ];
 /// The tree of devices, below /sys/firmware.
 const TREE: &str = "devicetree/base";
-/// Where the kernel has it, too, as a link.
-const LINK: &str = "proc/device-tree";
 
 /// Makes the files, and shows them.
 pub fn cover(root: &Root, plan: &TargetPlan) -> Result<()> {
@@ -96,8 +93,9 @@ pub fn board(place: &Path, board: Board, arch: Arch) -> io::Result<()> {
     for (name, number) in board.kind.interfaces.iter().zip(2..) {
         interface(place, name, number)?;
     }
-    let link = place.join("prefix").join(LINK);
-    if !Path::new("/").join(LINK).is_symlink() && !link.is_symlink() {
+    // Where the kernel has none, which would be a link like this.
+    let link = place.join("prefix").join(&DEVICE_TREE[1..]);
+    if !Path::new(DEVICE_TREE).is_symlink() && !link.is_symlink() {
         fs::create_dir_all(link.parent().unwrap_or(place))?;
         symlink(Path::new("/sys/firmware").join(TREE), link)?;
     }
@@ -128,4 +126,15 @@ fn interface(place: &Path, name: &str, number: u32) -> io::Result<()> {
         fs::create_dir_all(at.join("wireless"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::twins::dispatcher::format::PREFIX;
+
+    #[test]
+    fn the_emulator_looks_where_the_files_are() {
+        assert_eq!(PREFIX, format!("/{PLACE}/prefix\0"));
+    }
 }

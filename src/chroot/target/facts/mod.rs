@@ -178,7 +178,7 @@ mod tests {
         let facts = on(&target, gathered());
         let text = serde_json::to_string(&facts).unwrap();
         for of_host in [
-            "host", "EPYC", "enp3s0", "192.0.2", "kvm", "24105", "5f1d", "QEMU",
+            "-host", "SMP", "EPYC", "enp3s0", "192.0.2", "kvm", "24105", "5f1d", "QEMU",
         ] {
             assert!(!text.contains(of_host), "{of_host}: {text}");
         }
