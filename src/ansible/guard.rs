@@ -9,8 +9,11 @@ use std::{borrow::Cow, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::json::{Vars, to_ascii};
-use crate::sys::private_files::PrivateFiles;
+use super::{
+    json::{Vars, to_ascii},
+    signs::Sign,
+};
+use crate::{event::NoMachine, sys::private_files::PrivateFiles};
 
 /// The plugin. Other licences than this program's: see `ansible_plugins/`.
 const PLUGIN: &str = include_str!("../../ansible_plugins/plugins/callback/pichroot.py");
@@ -37,6 +40,8 @@ pub struct Rules<'a> {
     pub limit: Option<&'a str>,
     /// Whether the user has inventories.
     pub inventories: bool,
+    /// By what it sees that a task failed for what an image is.
+    pub signs: &'static [Sign],
     /// The file for its note.
     pub note: Cow<'a, str>,
 }
@@ -61,8 +66,8 @@ pub struct Note {
     pub others: Option<Others>,
     /// The task that a run can go on from after one has failed.
     pub failed: Option<String>,
-    /// The fact that it has failed without, as nobody knows that of the image.
-    pub needed: Option<String>,
+    /// Tasks that failed for what an image is.
+    pub no_machine: Vec<NoMachine>,
 }
 
 /// Hosts of an inventory.
@@ -83,7 +88,7 @@ enum Line {
     Failed(Option<String>),
     /// For the guard itself.
     Unknown(serde::de::IgnoredAny),
-    Needed(Option<String>),
+    NoMachine(NoMachine),
 }
 
 impl Note {
@@ -97,7 +102,7 @@ impl Note {
                 Line::Others(others) => note.others = Some(others),
                 Line::Failed(task) => note.failed = task,
                 Line::Unknown(_) => {}
-                Line::Needed(fact) => note.needed = fact,
+                Line::NoMachine(task) => note.no_machine.push(task),
             }
         }
         note
@@ -107,13 +112,14 @@ impl Note {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Met;
 
     #[test]
     fn a_note_is_read_line_by_line() {
         assert_eq!(Note::read(""), Note::default());
         let text = "\"loaded\"\n{\"others\": {\"names\": [\"pi1\"], \"more\": 2}}\n\"ran\"\n\
                     {\"unknown\": [\"ansible_kernel\"]}\n{\"failed\": \"a task\"}\n\
-                    {\"needed\": \"ansible_kernel\"}\n";
+                    {\"no_machine\": {\"task\": \"t\", \"met\": \"busy\", \"ignored\": true}}\n";
         let others = Others {
             names: vec!["pi1".into()],
             more: 2,
@@ -123,7 +129,11 @@ mod tests {
             ran: true,
             others: Some(others),
             failed: Some("a task".into()),
-            needed: Some("ansible_kernel".into()),
+            no_machine: vec![NoMachine {
+                task: "t".into(),
+                met: Met::Busy,
+                ignored: true,
+            }],
         };
         assert_eq!(Note::read(text), note);
     }

@@ -1,5 +1,4 @@
-//! Parts of the two programs that run in the place of the image's own, without the standard library: the
-//! [dispatcher](crate::twins::dispatcher) in front of qemu, and the [client](crate::chroot::living). build.rs
-//! compiles those; pichroot itself uses [`message`] alone.
+//! What has no standard library: the client, by which programs of the image [ask](crate::chroot::living), in `program/`, and
+//! what the [dispatcher](crate::twins::dispatcher) shares with it. build.rs compiles those.
 
 pub mod message;

@@ -1,7 +1,7 @@
 //! Running one command: by a zygote, or without a process, where that is the same, else by starting it.
 
 use std::{
-    fs, io,
+    io,
     os::fd::{AsRawFd, OwnedFd},
     process::{Command, Stdio},
     sync::{
@@ -20,6 +20,7 @@ use tokio::net::UnixStream;
 use super::{
     living::server::Living,
     plan::Report,
+    processes,
     protocol::{Ask, Exec, Reply, Request},
     shell_lines,
     target::machine::Target,
@@ -87,6 +88,19 @@ impl Chroot {
         }
     }
 
+    /// What is still running of a command that has ended, by name. What it has put into the background stays its task's.
+    fn left_of(&self, session: Pid) -> Vec<String> {
+        let all = processes::all();
+        if let Some(living) = &self.living {
+            let there: Vec<_> = all.iter().map(|one| one.session).collect();
+            living.task_ended(session.as_raw(), &there);
+        }
+        let left = all
+            .into_iter()
+            .filter(|one| one.session == session.as_raw());
+        left.map(|one| one.name).take(MAX_LEFT).collect()
+    }
+
     /// Tells the stage. If it is gone, so are we.
     pub fn tell(&self, report: &Report) {
         let _ = (self.tell)(report);
@@ -104,8 +118,8 @@ pub async fn run(
     if !chroot.used.swap(true, Ordering::Relaxed) {
         chroot.tell(&Report::Used);
     }
-    if let (Some(living), Some(task)) = (&chroot.living, &exec.task) {
-        living.begin_task(task);
+    if let Some(living) = &chroot.living {
+        living.task_begins(exec.task.as_deref());
     }
     let program = exec.argv.first().cloned().unwrap_or_default();
     let started = match begin(chroot, exec, streams, client).await {
@@ -121,10 +135,13 @@ pub async fn run(
         }
     };
     let (pid, mut ending) = started;
+    if let Some(living) = &chroot.living {
+        living.task_runs(pid.as_raw());
+    }
     let connected = tokio::select! {
         ended_by_itself = &mut ending => {
             let how = ended_by_itself.map_err(io::Error::other)?;
-            let left = left_of(pid);
+            let left = chroot.left_of(pid);
             if !left.is_empty() {
                 chroot.tell(&Report::Left(left.clone()));
             }
@@ -142,7 +159,7 @@ pub async fn run(
         }
     };
     let how = how.map_err(io::Error::other)?;
-    Ok(connected.then(|| ended(how, left_of(pid))))
+    Ok(connected.then(|| ended(how, chroot.left_of(pid))))
 }
 
 fn ended(how: Ending, left: Vec<String>) -> Reply {
@@ -220,23 +237,4 @@ async fn cancelled(client: &UnixStream, incoming: &mut Incoming) -> bool {
             Ok(None) | Err(_) => return false,
         }
     }
-}
-
-/// Names of the processes in the session of one that has ended.
-fn left_of(session: Pid) -> Vec<String> {
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let named = |entry: io::Result<fs::DirEntry>| {
-        let entry = entry.ok()?;
-        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // PID (NAME) STATE PPID PGRP SESSION ..., proc_pid_stat(5); the name may contain anything.
-        let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
-        let mut fields = rest.split_ascii_whitespace();
-        let (state, its) = (fields.next()?, fields.nth(2)?);
-        let left = state != "Z" && its == session.to_string();
-        left.then(|| name.to_owned())
-    };
-    processes.filter_map(named).take(MAX_LEFT).collect()
 }

@@ -3,23 +3,28 @@
 //! It is PID 1 of the chroot's PID namespace; when it ends, everything in the chroot ends. The
 //! stage starts it, still privileged, with a socket for orders as descriptor 3.
 
-use std::os::unix::{
-    fs::MetadataExt,
-    net::{UnixListener, UnixStream},
+use std::{
+    os::unix::{
+        fs::MetadataExt,
+        net::{UnixListener, UnixStream},
+    },
+    path::Path,
 };
 
 use super::{
     confine,
     emulator::Loaded,
     filesystems,
-    living::{self, server::Living},
+    living::{self, after_boot, server::Living, way::Way},
     plan::{ChrootPlan, Order, Report, environment},
     server, services,
+    table::Table,
     target::{machine::Target, show},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
     sys::{frame, inroot::Root, mount, process, seccomp},
+    twins::dispatcher::front,
 };
 
 /// The name the process is started by.
@@ -76,8 +81,10 @@ fn run(orders: &UnixStream) -> Result<()> {
     let Order::Mapped = next(orders)? else {
         return Err(out_of_step());
     };
+    let needed = emulator.is_some() || plan.living.is_some();
+    let table = needed.then(|| Table::mount(&plan.root)).flatten();
     let warning = emulator
-        .map(|e| e.register(&plan.root))
+        .map(|e| e.register(table.as_ref()))
         .transpose()?
         .flatten();
     let others = confine::enter_image(&plan)?;
@@ -85,16 +92,22 @@ fn run(orders: &UnixStream) -> Result<()> {
     for event in told.chain(warning).chain(others) {
         tell(orders, &Report::Told(event))?;
     }
-    let living = match plan.living {
-        Some(living) => Some((Living::new(living), living::server::socket()?)),
-        None => None,
-    };
+    let mut environment = environment(&plan);
+    let mut living = None;
+    if let Some(living_plan) = plan.living {
+        let dispatcher = plan.emulator.is_some() && front::exists();
+        if let Some(way) = Way::choose(dispatcher, table)? {
+            after_boot::prepare(Path::new("/"));
+            environment.extend(way.path());
+            let socket = living::server::socket()?;
+            living = Some((Living::new(living_plan, way), socket));
+        }
+    }
     // What programs take PID 1 for: by this Ansible looks for the image's real init, /sbin/init.
     let _ = nix::sys::prctl::set_name(c"init");
     let orders = orders
         .try_clone()
         .context(Kind::Other, || "cannot keep the stage's socket".into())?;
-    let environment = environment(&plan);
     let root = "/".as_ref();
     let target = Target::new(&plan.target, root, plan.kernel.as_deref(), &environment);
     server::serve(listener, environment, (living, target), move |report| {

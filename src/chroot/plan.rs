@@ -93,16 +93,16 @@ impl ChrootPlan {
     }
 }
 
+/// Where commands in the chroot are looked for.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// The home directory that commands in the chroot have.
 pub const HOME: &str = "/root";
 
 /// The environment of every command in the chroot: nothing of the caller's but `TERM`.
 pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
     let mut environment = vec![
-        (
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        ),
+        ("PATH", PATH),
         ("HOME", HOME),
         ("LANG", "C.UTF-8"),
         ("TERM", &plan.term),

@@ -5,8 +5,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::living::record::PutOff;
-use crate::sys::{children::Ending, terminal::Size};
+use crate::{
+    error::Failure,
+    event::FirstBoot,
+    sys::{children::Ending, terminal::Size},
+};
 
 /// Raised when a message changes its meaning.
 pub const VERSION: u32 = 2;
@@ -35,8 +38,8 @@ pub enum Ask {
     Cancel {},
     /// The zygotes to be ended.
     Reset {},
-    /// What was put off to the first boot, until now.
-    PutOff {},
+    /// What the first boot is to do to be put into the image, and all that was put off until now to be told.
+    FirstBoot {},
     /// A zygote to be started, with a library in memory, before the first module comes.
     Warm(Warm),
     /// The board to be this one from now on.
@@ -136,8 +139,8 @@ pub enum Reply {
     Done {},
     /// The facts of the machine.
     Facts(Map<String, Value>),
-    /// All that was put off, in order.
-    PutOff(Vec<PutOff>),
+    /// All that was put off, in order; or the image lacks something of it.
+    FirstBoot(Result<FirstBoot, Failure>),
     /// It could not be done.
     Refused {
         /// For a command the shell's code, 127: not found, or 126: cannot be run; else 1.

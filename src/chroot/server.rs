@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, Kind, Result},
+    event::FirstBoot,
     sys::{children::Children, frame},
 };
 
@@ -105,9 +106,9 @@ async fn attend(client: &UnixStream, chroot: &Arc<Chroot>) -> io::Result<()> {
                 })
                 .await
             }
-            Ok(Ask::PutOff {}) => Reply::PutOff(match &chroot.living {
-                Some(living) => living.put_off().await,
-                None => Vec::new(),
+            Ok(Ask::FirstBoot {}) => Reply::FirstBoot(match &chroot.living {
+                Some(living) => living.finish().await.map_err(|error| (&error).into()),
+                None => Ok(FirstBoot::default()),
             }),
             // The command has ended meanwhile.
             Ok(Ask::Cancel {}) => continue,

@@ -5,6 +5,7 @@
 pub mod command;
 mod deferred;
 mod early;
+mod first_boot;
 mod job;
 mod listing;
 mod opened;

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use super::{
-    deferred, early,
+    deferred, early, first_boot,
     job::{self, AnsibleCommand},
     listing, need_root, reached,
     session::Session,
@@ -11,7 +11,6 @@ use super::{
 };
 use crate::{
     ansible::{guard, selection::Selection},
-    chroot::target::board::VARIABLE,
     config::{AnsiblePlan, ImagePlan, OnError, Surroundings},
     error::{Kind, Result},
     event::{Event, Report, Starts},
@@ -147,19 +146,23 @@ impl Run {
         let mut ended = session.run(job).await.and_then(|(ending, text)| {
             note = guard::Note::read(&text.unwrap_or_default());
             *start_at_task = note.failed.take();
-            job::verdict(ending).map_err(|error| match &note.needed {
-                Some(fact) => error.better_hint(format!(
-                    "{fact} is a fact that nobody knows of this image yet; -e {VARIABLE}=pi4 names the board that it is \
-                     for; docs/living-machines.md tells what becomes of each fact"
-                )),
-                None => error,
-            })
+            job::verdict(ending)
         });
         let kept = plan.on_error == OnError::Keep;
+        first_boot::tell_failed(&mut note, ended.is_ok(), ui);
         if ended.is_ok() {
             ended = deferred::finish(&mut session, &facts, kept, ui).await;
         } else if kept {
             deferred::warn(&mut session, ui).await;
+        }
+        if !plan.changes_nothing && (ended.is_ok() || kept) {
+            let put = first_boot::finish(&mut session, ui).await;
+            match (&ended, put) {
+                (Ok(()), put) => ended = put,
+                // The first failure is the one to report.
+                (Err(_), Err(error)) => ui.tell(Event::AlsoFailed((&error).into())),
+                (Err(_), Ok(())) => {}
+            }
         }
         // Who stopped the run waits for its end, and the image is thrown away: then the kernel takes
         // everything apart.

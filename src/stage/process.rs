@@ -34,7 +34,6 @@ use crate::{
     chroot::{
         client,
         covers::{Covers, cover::Covering},
-        living::plan::LivingPlan,
         placeholders::Placeholders,
         plan::ChrootPlan,
         room, services,
@@ -239,7 +238,7 @@ fn start(
         disk: mounts.show_disk()?,
         shortcuts,
         covering,
-        living: Some(LivingPlan { first_boot: true }),
+        living: plan.settings.living,
         apt: packages.as_ref().map(packages::Proxy::apt_lines),
     })?;
     supervisor.report(warnings)?;

@@ -156,7 +156,7 @@ fn a_task_that_fails_without_a_fact_is_told_which_one() {
         "- setup:\n- copy: {dest: /etc/workers, content: \"{{ ansible_processor_vcpus }}\"}\n",
     );
     let ended = run(&mut scene.ansible());
-    let hint = "hint: ansible_processor_vcpus is a fact that nobody knows of this image yet; -e hn_board=pi4";
+    let hint = "failed for what an image is: it needs a fact that nobody knows of an image; -e hn_board=pi4 names";
     assert!(ended.err.contains(hint), "{ended:?}");
     scene.write_play("- setup:\n- fail: {msg: the ansible_kernel is not what I like}\n");
     let ended = run(&mut scene.ansible());

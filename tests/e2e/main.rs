@@ -14,12 +14,14 @@ mod vault;
 mod watcher;
 
 // The tests.
+mod asked;
 mod bootstrap;
 mod covers;
 mod exec;
 mod executor;
 mod facts;
 mod failure;
+mod first_boot;
 mod host_mounts;
 mod interactive;
 mod inventory;

@@ -14,7 +14,8 @@ description:
   - All other hosts are reached as they are without pichroot. Plays get none of the inventory's but the image, and
     V(localhost) where a play names it.
   - Facts of the image are those of the machine that it becomes.
-  - Tells pichroot whether any task ran in the image, and which task failed.
+  - Tells pichroot whether any task ran in the image, which task failed, and whether that was for what an image is. Tells
+    the connection plugin which task runs.
 author: pichroot contributors (@pichroot)
 version_added: "0.1.0"
 """
@@ -52,6 +53,12 @@ BOARD = "hn_board"
 PROTOCOL_VERSION = 2
 # Modules whose results are facts of the machine; the second of them tells what one that went on by itself has found.
 GATHERING = (*C._ACTION_SETUP, "async_status", "ansible.builtin.async_status", "ansible.legacy.async_status")
+# How many tasks that failed for what an image is.
+MOST_FAILED = 10
+# How many characters of a task's name.
+LONGEST = 100
+# How much of what a task said is looked at.
+MOST_SAID = 1 << 20
 
 
 def wrap(owner, name, around):
@@ -97,7 +104,7 @@ def ask_executor(path, request):
 class Guard:
     """The rules of one run. Ansible's workers are forks, so what is put in its functions here holds in them."""
 
-    def __init__(self, folder, note, image, variables, plugin, executor, limit, inventories):
+    def __init__(self, folder, note, image, variables, plugin, executor, limit, inventories, signs):
         self.folder = folder  # the run's own
         self.note = note  # the file for what pichroot is to know
         self.image = image  # its name in the inventory
@@ -106,6 +113,8 @@ class Guard:
         self.executor = executor  # the socket of who runs the image's programs
         self.limit = limit  # --limit, if the user gave one
         self.inventories = inventories  # whether the user has any
+        self.signs = signs  # what is met by a task that needs a machine, and by which words that is seen
+        self.met = set()  # of those tasks, which were told
 
     def install(self):
         # `--connection` is for the image, which has it as a variable, too.
@@ -160,6 +169,8 @@ class Guard:
         if not is_implicit(task):
             self.tell("ran")
         connection._is_image = True
+        # Ours passes it on.
+        connection.task = named(task, executor._loader.get_basedir())
         return connection
 
     def execute_module(self, inner, action, module_name=None, *args, **kwargs):
@@ -203,14 +214,68 @@ class Guard:
     def tell_failed(self, result):
         """A playbook may rescue any number of tasks, and the last one counts: so there is one line of it."""
         task = getattr(result, "task", None) or result._task
-        outcome = getattr(result, "result", None) or result._result
         with open(self.note, "r+") as note:
-            lines = [line for line in note if not line.startswith(('{"failed"', '{"needed"'))]
-            unknown = [name for line in lines if line.startswith('{"unknown"') for name in json.loads(line)["unknown"]]
-            failed = {"failed": start_of(task)}, {"needed": needed_of(unknown, task, outcome)}
+            lines = [line for line in note if not line.startswith('{"failed"')]
             note.seek(0)
-            note.writelines([*lines, *(json.dumps(line) + "\n" for line in failed)])
+            note.writelines([*lines, json.dumps({"failed": start_of(task)}) + "\n"])
             note.truncate()
+
+    def tell_no_machine(self, result, ignored):
+        """Tells it where a task failed for what an image is."""
+        task = getattr(result, "task", None) or result._task
+        host = getattr(result, "host", None) or result._host
+        if (task.delegate_to or host.name) != self.image or len(self.met) >= MOST_FAILED:
+            return
+        text = said(getattr(result, "result", None) or result._result)
+        lines = text[:MOST_SAID].lower().splitlines()
+        what = next((met for met, words in self.signs if any(all(w in line for w in words) for line in lines)), None)
+        if not what and self.lacks_fact(task, text):
+            what = "fact"
+        if what and (task._uuid, what) not in self.met:
+            self.met.add((task._uuid, what))
+            ignored = ignored or is_rescued(task)
+            name = named(task, task.get_loader().get_basedir())
+            self.tell({"no_machine": {"task": name, "met": what, "ignored": ignored}})
+
+    def lacks_fact(self, task, text):
+        """Whether it failed for a fact that nobody knows."""
+        if "undefined" not in text and "no attribute" not in text:
+            return False
+        with open(self.note) as note:
+            lines = [json.loads(line) for line in note]
+        facts = [name for line in lines if isinstance(line, dict) for name in line.get("unknown", [])]
+        names = "|".join(re.escape(name.removeprefix("ansible_")) for name in facts)
+        uses = rf"\b(ansible_|ansible_facts\W{{1,2}}|attribute ')({names})\b"
+        return bool(names and re.search(uses, f"{text} {task.get_ds()}"))
+
+
+def named(task, folder):
+    """A task's name, and where it is: as seen from the playbook, and else by the last parts of its path."""
+    name = task.get_name().strip()[:LONGEST]
+    path = task.get_path()
+    if not path:
+        return name
+    place = os.path.relpath(path, folder)
+    if place.startswith(".."):
+        place = os.sep.join(path.split(os.sep)[-3:])
+    return f"{name}, {place}"
+
+
+def said(result):
+    """What a failed task said, its items included."""
+    keys = ("msg", "stderr", "stdout", "module_stderr", "module_stdout", "exception")
+    results = [result, *(item for item in result.get("results") or [] if isinstance(item, dict) and item.get("failed"))]
+    return "\n".join(str(one[key]) for one in results for key in keys if one.get(key))
+
+
+def is_rescued(task):
+    """Whether a block that the task is in has a rescue."""
+    child, parent = task, task._parent
+    while parent:
+        if isinstance(parent, Block) and parent.rescue and child._uuid in {one._uuid for one in parent.block}:
+            return True
+        child, parent = parent, parent._parent
+    return False
 
 
 def start_of(task):
@@ -229,19 +294,6 @@ def start_of(task):
             begin = parent
         parent = parent._parent
     return begin.get_name()
-
-
-def needed_of(facts, task, outcome):
-    """Which of these facts, that nobody knows, the task has failed without, if it has for that."""
-    message = str(outcome.get("msg"))
-    if "undefined" not in message and "no attribute" not in message:
-        return None
-    text = f"{message} {task.get_ds()}"
-    for fact in facts:
-        name = re.escape(fact.removeprefix("ansible_"))
-        if re.search(rf"\bansible_{name}\b|\bansible_facts\W{{1,2}}{name}\b|attribute '{name}'", text):
-            return fact
-    return None
 
 
 def first_of(block):
@@ -283,8 +335,10 @@ class CallbackModule(CallbackBase):
             self._guard.set_board(play)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
-        if self._guard and not ignore_errors:
-            self._guard.tell_failed(result)
+        if self._guard:
+            if not ignore_errors:
+                self._guard.tell_failed(result)
+            self._guard.tell_no_machine(result, ignore_errors)
 
     def v2_runner_on_unreachable(self, result):
         if self._guard:

@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::record::Record;
+use super::{
+    call::Answer,
+    openrc::Services,
+    record::{How, Record},
+    units::Units,
+};
 
 /// What the tools share.
 #[derive(Debug)]
@@ -13,6 +18,10 @@ pub struct Machine {
     pub first_boot: bool,
     /// What was put off.
     pub record: Record,
+    /// What runs, if it has systemd.
+    pub units: Units,
+    /// What runs, if it has OpenRC.
+    pub services: Services,
 }
 
 impl Machine {
@@ -22,7 +31,21 @@ impl Machine {
             root: root.to_owned(),
             first_boot,
             record: Record::default(),
+            units: Units::default(),
+            services: Services::default(),
         }
+    }
+
+    /// Puts `what` off to the unit of the first boot, which runs `lines`. Refused where there is to be none.
+    pub fn put_off_to_unit(&mut self, what: &str, lines: String) -> Answer {
+        if !self.first_boot {
+            return Answer::refused(
+                &format!("`{what}` needs a unit for the first boot, and there is to be none"),
+                "leave this task out, or allow the unit with --first-boot on",
+            );
+        }
+        self.record.put_off(what, How::Unit(lines));
+        Answer::ok()
     }
 
     /// Where the absolute `path` of the image is.

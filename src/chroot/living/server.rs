@@ -7,7 +7,7 @@ use std::{
     io,
     os::unix::{fs::PermissionsExt, net::UnixListener as StdListener},
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -18,15 +18,20 @@ use tokio::{
 
 use super::{
     call::{Answer, Call},
+    first_boot,
     machine::Machine,
     plan::LivingPlan,
     real::Real,
-    record::PutOff,
-    request, tools,
+    request,
+    tasks::Tasks,
+    tools,
+    way::{Followed, Way},
 };
 use crate::{
     bare::message::{REAL, SOCKET},
+    chroot::processes,
     error::{Context, Kind, Result},
+    event::FirstBoot,
     sys::children::Children,
 };
 
@@ -42,28 +47,52 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Living {
     /// For one at a time, in order.
     machine: Arc<tokio::sync::Mutex<Machine>>,
-    /// Ansible's task that runs now.
-    task: Arc<Mutex<Option<String>>>,
+    /// Ansible's tasks, and what they run.
+    tasks: Arc<Mutex<Tasks>>,
+    way: Followed,
 }
 
 impl Living {
-    /// The machine that this image becomes.
-    pub fn new(plan: LivingPlan) -> Self {
+    /// The machine that this image becomes, whose programs ask in this way.
+    pub fn new(plan: LivingPlan, way: Way) -> Self {
         let machine = Machine::new(Path::new("/"), plan.first_boot);
         Living {
             machine: Arc::new(tokio::sync::Mutex::new(machine)),
-            task: Arc::default(),
+            tasks: Arc::default(),
+            way: Followed::new(way),
         }
     }
 
-    /// From now on all that is asked for is of this task.
-    pub fn begin_task(&self, name: &str) {
-        *self.task.lock().expect("no panic while locked") = Some(name.to_owned());
+    /// A task is about to have something run.
+    pub fn task_begins(&self, name: Option<&str>) {
+        self.tasks().begin(name);
+        self.way.update();
     }
 
-    /// What was put off until now.
-    pub async fn put_off(&self) -> Vec<PutOff> {
-        self.machine.lock().await.record.all().to_vec()
+    /// What it has run is the leader of this session.
+    pub fn task_runs(&self, session: i32) {
+        self.tasks().started(session);
+    }
+
+    /// That has ended, and these sessions are there.
+    pub fn task_ended(&self, session: i32, there: &[i32]) {
+        self.tasks().ended(session, there);
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Tasks> {
+        self.tasks.lock().expect("no panic while locked")
+    }
+
+    /// Puts into the image what its first boot is to do, and returns all that was put off until now.
+    ///
+    /// # Errors
+    /// When the image lacks something of it then.
+    pub async fn finish(&self) -> Result<FirstBoot> {
+        let mut machine = self.machine.clone().lock_owned().await;
+        let finished = tokio::task::spawn_blocking(move || first_boot::finish(&mut machine));
+        finished.await.context(Kind::Other, || {
+            "what was put off to the first boot is lost".into()
+        })?
     }
 
     /// Serves `listener` for ever, in the background of the current runtime.
@@ -75,6 +104,7 @@ impl Living {
             .set_nonblocking(true)
             .and_then(|()| UnixListener::from_std(listener))
             .context(Kind::Host, || "cannot serve the programs' socket".into())?;
+        self.way.keep_up();
         let (living, real) = (self.clone(), Real::by(children));
         tokio::spawn(async move {
             let room = Arc::new(Semaphore::new(AT_ONCE));
@@ -134,7 +164,9 @@ impl Living {
             machine = self.machine.clone().lock_owned() => machine,
             _ = gone(client) => return Ok(None),
         };
-        let task = self.task.lock().expect("no panic while locked").clone();
+        let pid = client.peer_cred()?.pid();
+        let session = pid.and_then(processes::of).map(|process| process.session);
+        let task = self.tasks().of(session);
         let answered = tokio::task::spawn_blocking(move || {
             machine.record.task = task;
             let answer = match (tool(&call, &mut machine), &call.stdin) {

@@ -1,14 +1,32 @@
 //! The programs that are answered, a file for each kind.
 
+mod bus;
+mod loginctl;
+mod managers;
+mod openrc;
+mod options;
 pub mod power;
+mod systemctl;
+mod systemd_run;
+mod sysvinit;
+mod udevadm;
 
 use super::tool::{self, Tool, Tools};
 
 /// All of them, a list for each file.
-const ALL: &[Tools] = &[power::TOOLS];
+const ALL: &[Tools] = &[
+    bus::TOOLS,
+    loginctl::TOOLS,
+    managers::TOOLS,
+    openrc::TOOLS,
+    power::TOOLS,
+    systemctl::TOOLS,
+    systemd_run::TOOLS,
+    sysvinit::TOOLS,
+    udevadm::TOOLS,
+];
 
 /// The names, one a line, sorted: those who [ask](crate::bare) know them, too.
-#[cfg(test)]
 pub const NAMES: &str = include_str!("names.txt");
 
 /// What answers the program of this name.

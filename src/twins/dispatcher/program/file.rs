@@ -1,8 +1,8 @@
 //! Files that tell what a program is going to do: scripts and settings.
 
 use crate::{
-    calls::{Descriptor, O_RDONLY},
-    kernel::{Stat, stat},
+    calls::Descriptor,
+    kernel::{O_RDONLY, Stat, stat},
     text::{Bytes, Text},
 };
 

@@ -2,6 +2,7 @@
 
 use crate::calls::{Descriptor, call};
 
+const OPEN: usize = 2;
 const STAT: usize = 4;
 const FSTAT: usize = 5;
 const MMAP: usize = 9;
@@ -9,7 +10,9 @@ const MUNMAP: usize = 11;
 const PREAD: usize = 17;
 const ACCESS: usize = 21;
 
+pub const O_RDONLY: usize = 0;
 pub const O_RDWR: usize = 2;
+const O_CLOEXEC: usize = 0o2000000;
 
 pub const PROT_NONE: usize = 0;
 pub const PROT_READ: usize = 1;
@@ -40,6 +43,12 @@ pub struct Stat {
 }
 
 impl Descriptor {
+    /// Opens the file at `path`, which ends with NUL.
+    pub unsafe fn open(path: *const u8, flags: usize) -> Option<Self> {
+        let file = unsafe { call(OPEN, [path as usize, flags | O_CLOEXEC, 0, 0, 0, 0]) };
+        (file >= 0).then_some(Descriptor(file))
+    }
+
     pub fn stat(self) -> Option<Stat> {
         let mut stat = core::mem::MaybeUninit::<Stat>::uninit();
         let at = stat.as_mut_ptr() as usize;

@@ -13,11 +13,7 @@
 // Else the compiler makes calls to strlen of what looks like it, and there is none.
 #![no_builtins]
 
-#[path = "../../../bare/ask.rs"]
-mod ask;
 mod bash;
-#[path = "../../../bare/calls.rs"]
-mod calls;
 mod count;
 mod dash;
 mod file;
@@ -27,17 +23,26 @@ mod file;
 mod format;
 mod gawk;
 mod kernel;
+mod openssl;
+mod perl;
+mod table;
+mod twin;
+
+// Parts of these are for the client.
+#[path = "../../../bare/program/ask.rs"]
+mod ask;
+#[allow(dead_code)]
+#[path = "../../../bare/program/calls.rs"]
+mod calls;
 #[allow(dead_code)]
 #[path = "../../../bare/message.rs"]
 mod message;
-mod openssl;
-mod perl;
-#[path = "../../../bare/stack.rs"]
+#[allow(dead_code)]
+#[path = "../../../bare/program/stack.rs"]
 mod stack;
-mod table;
-#[path = "../../../bare/text.rs"]
+#[allow(dead_code)]
+#[path = "../../../bare/program/text.rs"]
 mod text;
-mod twin;
 
 use core::arch::global_asm;
 

@@ -1,9 +1,9 @@
 //! The table of twins that pichroot has written.
 
 use crate::{
-    calls::{Descriptor, O_RDONLY},
+    calls::Descriptor,
     format::{Entry, Guard, Header, MAGIC},
-    kernel::{MAP_PRIVATE, PROT_READ, Stat, map, stat, unmap},
+    kernel::{MAP_PRIVATE, O_RDONLY, PROT_READ, Stat, map, stat, unmap},
 };
 
 /// It, mapped.

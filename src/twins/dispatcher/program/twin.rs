@@ -1,15 +1,16 @@
 //! Whether a program has a twin, and its start.
 
 use crate::{
-    bash, dash,
-    calls::{Descriptor, O_RDONLY},
+    bash,
+    calls::Descriptor,
+    dash,
     format::{
         DEVICE_TREE, Entry, Header, PAGE, PERL_OPTIONS, RULE_ALWAYS, RULE_BASH, RULE_DASH, RULE_GAWK, RULE_NAMES_RELEASE,
         RULE_OPENSSL, RULE_PERL, SEGMENTS, Segment,
     },
     gawk,
     kernel::{
-        MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, PROT_NONE, PROT_WRITE, exists, map, unmap,
+        MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, O_RDONLY, PROT_NONE, PROT_WRITE, exists, map, unmap,
     },
     openssl, perl,
     stack::{Next, Program, Stack},

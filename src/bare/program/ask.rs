@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Those programs, one a line.
-const NAMES: &[u8] = include_bytes!("../chroot/living/tools/names.txt");
+const NAMES: &[u8] = include_bytes!("../../chroot/living/tools/names.txt");
 
 /// The longest folder that the kernel tells, in bytes.
 const FOLDER: usize = 4096;

@@ -7,16 +7,11 @@ mod processor;
 #[path = "x86_64.rs"]
 mod processor;
 
-pub use processor::call;
-use processor::number;
-
-pub const O_RDONLY: usize = 0;
-const O_CLOEXEC: usize = 0o2000000;
-const AT_FDCWD: isize = -100;
+pub use processor::{call, number};
 
 const AF_UNIX: usize = 1;
 const SOCK_STREAM: usize = 1;
-const SOCK_CLOEXEC: usize = O_CLOEXEC;
+const SOCK_CLOEXEC: usize = 0o2000000;
 const MSG_NOSIGNAL: usize = 0x4000;
 
 const EINTR: isize = -4;
@@ -29,13 +24,6 @@ const POLLOUT: u16 = 4;
 pub struct Descriptor(pub isize);
 
 impl Descriptor {
-    /// Opens the file at `path`, which ends with NUL.
-    pub unsafe fn open(path: *const u8, flags: usize) -> Option<Self> {
-        let at = AT_FDCWD as usize;
-        let file = unsafe { call(number::OPENAT, [at, path as usize, flags | O_CLOEXEC, 0, 0, 0]) };
-        (file >= 0).then_some(Descriptor(file))
-    }
-
     /// A stream to the socket at this `struct sockaddr_un`.
     pub unsafe fn connect(address: *const u8, length: usize) -> Option<Self> {
         let kind = SOCK_STREAM | SOCK_CLOEXEC;
@@ -114,7 +102,8 @@ impl Descriptor {
     }
 }
 
-unsafe fn retried(number: usize, arguments: [usize; 6]) -> isize {
+/// A call that is tried again after signals.
+pub unsafe fn retried(number: usize, arguments: [usize; 6]) -> isize {
     loop {
         let result = unsafe { call(number, arguments) };
         if result != EINTR {
