@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::{
     call::Answer,
+    firewall::Firewall,
     kernel::{Shared, changes::Changes},
+    network::Network,
     openrc::Services,
     record::{How, Record},
     units::Units,
@@ -23,6 +25,10 @@ pub struct Machine {
     pub kernel: Shared,
     /// What tasks have changed of it.
     pub changes: Changes,
+    /// Its firewall.
+    pub firewall: Firewall,
+    /// Its network interfaces.
+    pub network: Network,
     /// What runs, if it has systemd.
     pub units: Units,
     /// What runs, if it has OpenRC.
@@ -38,6 +44,8 @@ impl Machine {
             record: Record::default(),
             kernel: Shared::boot(root, None),
             changes: Changes::default(),
+            firewall: Firewall::default(),
+            network: Network::default(),
             units: Units::default(),
             services: Services::default(),
         }

@@ -1,9 +1,16 @@
 //! The programs that are answered, a file for each kind.
 
 mod bus;
+pub mod firewalls;
+pub mod ip;
+pub mod ipset;
+pub mod iptables;
 mod kmod;
 mod loginctl;
 mod managers;
+pub mod network;
+pub mod nft;
+pub mod nmcli;
 mod openrc;
 mod options;
 pub mod power;
@@ -18,8 +25,15 @@ use super::tool::{self, Tool, Tools};
 const ALL: &[Tools] = &[
     bus::TOOLS,
     kmod::TOOLS,
+    firewalls::TOOLS,
+    ip::TOOLS,
+    ipset::TOOLS,
+    iptables::TOOLS,
     loginctl::TOOLS,
     managers::TOOLS,
+    network::TOOLS,
+    nft::TOOLS,
+    nmcli::TOOLS,
     openrc::TOOLS,
     power::TOOLS,
     systemctl::TOOLS,
