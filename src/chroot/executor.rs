@@ -19,7 +19,7 @@ use super::{
     plan::{ChrootPlan, Order, Report, environment},
     server, services,
     table::Table,
-    target::{machine::Target, show},
+    target::{self, machine::Target},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
@@ -65,7 +65,7 @@ fn run(orders: &UnixStream) -> Result<()> {
     let uncovered = {
         let root = Root::open(&plan.root)?;
         filesystems::mount_all(&root)?;
-        show::cover(&root, &plan.target)?;
+        target::show::cover(&root, &plan.target)?;
         // Only the filter keeps programs of the image from changing its devices.
         if seccomp::exists() {
             plan.disk.show(&root)?;
