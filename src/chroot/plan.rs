@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     covers::cover::Covering,
     disk::{self, Disk},
-    living::plan::LivingPlan,
+    living::{kernel::lacking, plan::LivingPlan},
     shortcuts::{Shortcuts, apt_hooks},
 };
 use crate::{emulation::Emulator, error::Failure, event::Event};
@@ -115,6 +115,9 @@ pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
     }
     if let Some(cpu) = plan.emulator.as_ref().and_then(|e| e.cpu.as_deref()) {
         environment.push(("QEMU_CPU", cpu));
+    }
+    if plan.emulator.is_some() && plan.living.is_some() {
+        environment.push(("QEMU_LD_PREFIX", lacking::PREFIX));
     }
     // What `uname -r` says under qemu: roles and packages ask it for the kernel to prepare.
     if let (Some(_), Some(kernel)) = (&plan.emulator, &plan.kernel) {

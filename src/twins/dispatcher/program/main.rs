@@ -22,6 +22,7 @@ mod file;
 mod format;
 mod gawk;
 mod kernel;
+mod lacking;
 mod openssl;
 mod perl;
 mod table;
@@ -43,7 +44,7 @@ mod stack;
 #[path = "../../../bare/program/text.rs"]
 mod text;
 
-use core::arch::global_asm;
+use core::{arch::global_asm, ffi::CStr};
 
 use format::Settings;
 use stack::{Next, Stack};
@@ -57,6 +58,9 @@ static SETTINGS: Settings = Settings {
     cpu: [0; 32],
     release: [0; 80],
 };
+
+/// Where the emulator looks for files first: `chroot/living/kernel/lacking.rs`. It may not be there.
+const PREFIX: &CStr = c"/run/pichroot/lacking";
 
 // The kernel starts here, with the stack of the program; all other registers are free. What is started next finds
 // rdx zero: a function for atexit else (System V ABI).
@@ -116,7 +120,16 @@ fn with_options(stack: Stack) -> Stack {
     };
     let cpu = option(b"QEMU_CPU=", c"-cpu".as_ptr().cast(), cpu);
     let release = option(b"QEMU_UNAME=", c"-r".as_ptr().cast(), release);
-    let first = [stack.argument(0).0, cpu[0], cpu[1], release[0], release[1]];
+    let prefix = option(b"QEMU_LD_PREFIX=", c"-L".as_ptr().cast(), PREFIX.as_ptr().cast());
+    let first = [
+        stack.argument(0).0,
+        cpu[0],
+        cpu[1],
+        release[0],
+        release[1],
+        prefix[0],
+        prefix[1],
+    ];
     stack.with_arguments(&first, 1, None)
 }
 

@@ -11,7 +11,7 @@ use crate::{
     kernel::{
         MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, O_RDONLY, PROT_NONE, PROT_WRITE, exists, map, unmap,
     },
-    openssl, perl,
+    lacking, openssl, perl,
     stack::{Next, Program, Stack},
     table::Table,
     text::Text,
@@ -22,7 +22,7 @@ const SET_ID: u32 = 0o6000;
 
 /// The twin of what `stack` starts, ready to run. `None`: there is none, or it would not do the same here.
 pub unsafe fn find(stack: Stack, device: u64) -> Option<Next> {
-    if stack.is_secure() || !surroundings_are_plain(stack) {
+    if stack.is_secure() || !surroundings_are_plain(stack) || lacking::is_named(stack) {
         return None;
     }
     let program = stack.file()?;
