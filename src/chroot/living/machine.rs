@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{
     call::Answer,
     kernel::{Shared, changes::Changes},
+    mounted::MountedByTasks,
     openrc::Services,
     record::{How, Record},
     units::Units,
@@ -23,6 +24,8 @@ pub struct Machine {
     pub kernel: Shared,
     /// What tasks have changed of it.
     pub changes: Changes,
+    /// What tasks have mounted.
+    pub mounted: MountedByTasks,
     /// What runs, if it has systemd.
     pub units: Units,
     /// What runs, if it has OpenRC.
@@ -38,6 +41,7 @@ impl Machine {
             record: Record::default(),
             kernel: Shared::boot(root, None),
             changes: Changes::default(),
+            mounted: MountedByTasks::default(),
             units: Units::default(),
             services: Services::default(),
         }

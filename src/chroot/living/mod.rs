@@ -14,6 +14,7 @@ pub mod changes;
 pub mod first_boot;
 pub mod kernel;
 pub mod machine;
+pub mod mounted;
 mod openrc;
 pub mod outstanding;
 pub mod plan;

@@ -4,11 +4,13 @@ mod bus;
 mod kmod;
 mod loginctl;
 mod managers;
+mod mount;
 mod openrc;
 mod options;
 pub mod power;
 mod systemctl;
 mod systemd_run;
+mod swap;
 mod sysvinit;
 mod udevadm;
 
@@ -20,10 +22,12 @@ const ALL: &[Tools] = &[
     kmod::TOOLS,
     loginctl::TOOLS,
     managers::TOOLS,
+    mount::TOOLS,
     openrc::TOOLS,
     power::TOOLS,
     systemctl::TOOLS,
     systemd_run::TOOLS,
+    swap::TOOLS,
     sysvinit::TOOLS,
     udevadm::TOOLS,
 ];
