@@ -6,6 +6,7 @@ use super::{
     call::Answer,
     firewall::Firewall,
     kernel::{Shared, changes::Changes},
+    mounted::MountedByTasks,
     network::Network,
     openrc::Services,
     record::{How, Record},
@@ -29,6 +30,8 @@ pub struct Machine {
     pub firewall: Firewall,
     /// Its network interfaces.
     pub network: Network,
+    /// What tasks have mounted.
+    pub mounted: MountedByTasks,
     /// What runs, if it has systemd.
     pub units: Units,
     /// What runs, if it has OpenRC.
@@ -46,6 +49,7 @@ impl Machine {
             changes: Changes::default(),
             firewall: Firewall::default(),
             network: Network::default(),
+            mounted: MountedByTasks::default(),
             units: Units::default(),
             services: Services::default(),
         }

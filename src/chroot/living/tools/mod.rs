@@ -8,12 +8,14 @@ pub mod iptables;
 mod kmod;
 mod loginctl;
 mod managers;
+mod mount;
 pub mod network;
 pub mod nft;
 pub mod nmcli;
 mod openrc;
 mod options;
 pub mod power;
+mod swap;
 mod systemctl;
 mod systemd_run;
 mod sysvinit;
@@ -34,10 +36,12 @@ const ALL: &[Tools] = &[
     network::TOOLS,
     nft::TOOLS,
     nmcli::TOOLS,
+    mount::TOOLS,
     openrc::TOOLS,
     power::TOOLS,
     systemctl::TOOLS,
     systemd_run::TOOLS,
+    swap::TOOLS,
     sysvinit::TOOLS,
     udevadm::TOOLS,
 ];
