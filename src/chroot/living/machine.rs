@@ -6,6 +6,7 @@ use super::{
     call::Answer,
     firewall::Firewall,
     network::Network,
+    kernel::{Shared, changes::Changes},
     openrc::Services,
     record::{How, Record},
     units::Units,
@@ -24,6 +25,10 @@ pub struct Machine {
     pub firewall: Firewall,
     /// Its network interfaces.
     pub network: Network,
+    /// The kernel that programs see.
+    pub kernel: Shared,
+    /// What tasks have changed of it.
+    pub changes: Changes,
     /// What runs, if it has systemd.
     pub units: Units,
     /// What runs, if it has OpenRC.
@@ -39,6 +44,8 @@ impl Machine {
             record: Record::default(),
             firewall: Firewall::default(),
             network: Network::default(),
+            kernel: Shared::boot(root, None),
+            changes: Changes::default(),
             units: Units::default(),
             services: Services::default(),
         }

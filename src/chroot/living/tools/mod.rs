@@ -1,15 +1,16 @@
 //! The programs that are answered, a file for each kind.
 
 mod bus;
-pub mod firewalls;
-pub mod ip;
-pub mod ipset;
-pub mod iptables;
+mod firewalls;
+mod ip;
+mod ipset;
+mod iptables;
+mod kmod;
 mod loginctl;
 mod managers;
-pub mod network;
-pub mod nft;
-pub mod nmcli;
+mod network;
+mod nft;
+mod nmcli;
 mod openrc;
 mod options;
 pub mod power;
@@ -27,6 +28,7 @@ const ALL: &[Tools] = &[
     ip::TOOLS,
     ipset::TOOLS,
     iptables::TOOLS,
+    kmod::TOOLS,
     loginctl::TOOLS,
     managers::TOOLS,
     network::TOOLS,
