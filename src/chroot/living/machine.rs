@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{
     call::Answer,
     firewall::Firewall,
-    network::Network,
     kernel::{Shared, changes::Changes},
+    network::Network,
     openrc::Services,
     record::{How, Record},
     units::Units,

@@ -6,7 +6,10 @@ use super::{firewall::settle::settle, machine::Machine, record::Record, units::e
 /// something note it now.
 pub fn take(machine: &mut Machine) -> Record {
     let acts = end::judged(&machine.root, machine.record.acts());
-    let mut hows: Vec<_> = acts.into_iter().map(|(place, how)| (place, Some(how))).collect();
+    let mut hows: Vec<_> = acts
+        .into_iter()
+        .map(|(place, how)| (place, Some(how)))
+        .collect();
     hows.extend(machine.judged_changes());
     machine.record.settle(hows);
     settle(machine);
