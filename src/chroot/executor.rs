@@ -19,6 +19,7 @@ use super::{
     plan::{ChrootPlan, Order, Report, environment},
     server, services,
     table::Table,
+    target::{machine::Target, show},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
@@ -64,6 +65,7 @@ fn run(orders: &UnixStream) -> Result<()> {
     let uncovered = {
         let root = Root::open(&plan.root)?;
         filesystems::mount_all(&root)?;
+        show::cover(&root, &plan.target)?;
         // Only the filter keeps programs of the image from changing its devices.
         if seccomp::exists() {
             plan.disk.show(&root)?;
@@ -116,7 +118,9 @@ fn run(orders: &UnixStream) -> Result<()> {
     let orders = orders
         .try_clone()
         .context(Kind::Other, || "cannot keep the stage's socket".into())?;
-    server::serve(listener, environment, living, move |report| {
+    let root = "/".as_ref();
+    let target = Target::new(&plan.target, root, plan.kernel.as_deref(), &environment);
+    server::serve(listener, environment, (living, target), move |report| {
         tell(&orders, report)
     })
 }

@@ -19,6 +19,7 @@ mod bootstrap;
 mod covers;
 mod exec;
 mod executor;
+mod facts;
 mod failure;
 mod firewall;
 mod first_boot;

@@ -21,14 +21,14 @@ pub struct Machine {
     pub first_boot: bool,
     /// What was put off.
     pub record: Record,
-    /// Its firewall.
-    pub firewall: Firewall,
-    /// Its network interfaces.
-    pub network: Network,
     /// The kernel that programs see.
     pub kernel: Shared,
     /// What tasks have changed of it.
     pub changes: Changes,
+    /// Its firewall.
+    pub firewall: Firewall,
+    /// Its network interfaces.
+    pub network: Network,
     /// What runs, if it has systemd.
     pub units: Units,
     /// What runs, if it has OpenRC.
@@ -42,10 +42,10 @@ impl Machine {
             root: root.to_owned(),
             first_boot,
             record: Record::default(),
-            firewall: Firewall::default(),
-            network: Network::default(),
             kernel: Shared::boot(root, None),
             changes: Changes::default(),
+            firewall: Firewall::default(),
+            network: Network::default(),
             units: Units::default(),
             services: Services::default(),
         }

@@ -24,11 +24,11 @@ use super::tool::{self, Tool, Tools};
 /// All of them, a list for each file.
 const ALL: &[Tools] = &[
     bus::TOOLS,
+    kmod::TOOLS,
     firewalls::TOOLS,
     ip::TOOLS,
     ipset::TOOLS,
     iptables::TOOLS,
-    kmod::TOOLS,
     loginctl::TOOLS,
     managers::TOOLS,
     network::TOOLS,
