@@ -49,13 +49,13 @@ pub fn lines(file: &Keyfile, secrets: bool) -> Vec<Line> {
             };
             lines.push((format!("{name}.{property}"), value));
         }
-        others(file, section, name, properties, &mut lines);
+        others(file, section, name, properties, secrets, &mut lines);
         if *section == "connection" {
             for section in file
                 .sections()
                 .filter(|section| SETTINGS.iter().all(|known| known.section != *section))
             {
-                others(file, section, section, &[], &mut lines);
+                others(file, section, section, &[], secrets, &mut lines);
             }
         }
     }
@@ -63,8 +63,11 @@ pub fn lines(file: &Keyfile, secrets: bool) -> Vec<Line> {
 }
 
 fn is_secret(property: &str) -> bool {
-    ["psk", "leap-password", "password", "private-key", "pin"].contains(&property)
-        || (property.starts_with("wep-key") && property.len() == "wep-key0".len())
+    let names = ["psk", "pin", "private-key", "preshared-key"];
+    let wep = property
+        .strip_prefix("wep-key")
+        .is_some_and(|number| number.len() == 1);
+    names.contains(&property) || property.ends_with("password") || wep
 }
 
 /// What a section has beside the properties that are known.
@@ -73,6 +76,7 @@ fn others(
     section: &str,
     name: &str,
     known: &[(&str, &str)],
+    secrets: bool,
     lines: &mut Vec<Line>,
 ) {
     if section == "bond" || section == "vpn" {
@@ -100,7 +104,13 @@ fn others(
             rest.is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()))
         });
         if !numbered && known.iter().all(|(property, _)| *property != key) {
-            lines.push((format!("{name}.{key}"), shown(key, text)));
+            let hidden = !secrets && (is_secret(key) || section.ends_with("secrets"));
+            let value = if hidden {
+                "<hidden>".into()
+            } else {
+                shown(key, text)
+            };
+            lines.push((format!("{name}.{key}"), value));
         }
     }
 }

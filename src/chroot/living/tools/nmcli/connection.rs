@@ -105,10 +105,10 @@ fn show(machine: &Machine, style: &Style, words: &[&str]) -> Answer {
             vec![
                 connection.id(),
                 connection.uuid(),
-                connection
-                    .kind()
-                    .replace("802-3-ethernet", "ethernet")
-                    .replace("802-11-wireless", "wifi"),
+                match style.terse {
+                    true => connection.kind(),
+                    false => people(&connection.kind()).to_owned(),
+                },
                 String::new(),
                 automatic.into(),
                 "no".into(),
@@ -146,6 +146,15 @@ fn show(machine: &Machine, style: &Style, words: &[&str]) -> Answer {
         words = rest;
     }
     Answer::out(out)
+}
+
+/// A type as it is shown to people.
+fn people(kind: &str) -> &str {
+    match kind {
+        "802-3-ethernet" => "ethernet",
+        "802-11-wireless" => "wifi",
+        kind => kind,
+    }
 }
 
 /// All properties of a connection, or those that are wanted.

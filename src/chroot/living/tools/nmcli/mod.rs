@@ -48,9 +48,11 @@ fn meant(word: &str, all: &[&'static str]) -> &'static str {
 }
 
 fn nmcli(call: &Call, machine: &mut Machine) -> Answer {
-    let Some((style, words)) = options(call) else {
+    let Some((mut style, words)) = options(call) else {
         return Answer::Pass;
     };
+    // The files are root's.
+    style.secrets &= call.is_root();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let objects = [
         "general",
@@ -162,7 +164,7 @@ mod tests {
         fs::create_dir_all(root.join(FOLDER)).unwrap();
         for (name, more) in [("lan", ""), ("a:b", "autoconnect=false\n")] {
             let text = format!(
-                "[connection]\nid={name}\nuuid=1-{name}\ntype=ethernet\n{more}[ipv4]\nmethod=auto\n"
+                "[connection]\nid={name}\nuuid=1-{name}\ntype=ethernet\n{more}[ipv4]\nmethod=auto\n[802-1x]\npassword=secret\n"
             );
             fs::write(root.join(FOLDER).join(format!("{name}.nmconnection")), text).unwrap();
         }
@@ -202,6 +204,39 @@ mod tests {
             (10, "Error: nope - no such connection profile.\n".into())
         );
         assert_eq!(run("nmcli general hostname"), (0, String::new()));
+    }
+
+    #[test]
+    fn only_root_sees_passwords_and_changes_anything() {
+        let root = tempfile::tempdir().unwrap();
+        let mut machine = machine(root.path());
+        let mut by_user = |line: &str| {
+            let mut call = call(line);
+            call.user = 1000;
+            nmcli(&call, &mut machine)
+        };
+        let Answer::Said { code: 0, out, .. } = by_user("nmcli -s con show lan") else {
+            panic!();
+        };
+        assert!(
+            String::from_utf8(out)
+                .unwrap()
+                .contains("802-1x.password:                        <hidden>\n")
+        );
+        for line in [
+            "nmcli con delete lan",
+            "nmcli device set eth0 managed no",
+            "nmcli general hostname x",
+        ] {
+            assert!(
+                matches!(by_user(line), Answer::Said { code: 8, .. }),
+                "{line}"
+            );
+        }
+        assert!(
+            machine.record.all().is_empty()
+                && root.path().join(FOLDER).join("lan.nmconnection").exists()
+        );
     }
 
     #[test]
