@@ -1,17 +1,20 @@
 //! The programs that are answered, a file for each kind.
 
 mod bus;
-pub mod firewalls;
-pub mod ip;
-pub mod ipset;
-pub mod iptables;
+mod firewalls;
+mod ip;
+mod ipset;
+mod iptables;
 mod kmod;
 mod loginctl;
 mod managers;
 mod mount;
 pub mod network;
+mod network;
 pub mod nft;
+mod nft;
 pub mod nmcli;
+mod nmcli;
 mod openrc;
 mod options;
 pub mod power;
