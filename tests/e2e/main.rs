@@ -38,4 +38,5 @@ mod shortcuts;
 mod signals;
 mod sudo;
 mod twins;
+mod units;
 mod users;
