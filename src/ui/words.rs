@@ -111,6 +111,10 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
             format!("packages may start their services in the image: {why}")
         }
         Event::Open(opening) => open(*opening).into(),
+        Event::HostsKernel(failure) => format!(
+            "programs of the image see the settings and modules of this host's kernel, and cannot change them: {}",
+            with_hint(failure)
+        ),
         Event::NoTwins(why) => no_twins(why),
         Event::NoPackageCache(failure) => failed(failure),
         Event::AlsoFailed(failure) => with_hint(failure),

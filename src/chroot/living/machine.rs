@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     call::Answer,
+    kernel::{Shared, changes::Changes},
     openrc::Services,
     record::{How, Record},
     units::Units,
@@ -18,6 +19,10 @@ pub struct Machine {
     pub first_boot: bool,
     /// What was put off.
     pub record: Record,
+    /// The kernel that programs see.
+    pub kernel: Shared,
+    /// What tasks have changed of it.
+    pub changes: Changes,
     /// What runs, if it has systemd.
     pub units: Units,
     /// What runs, if it has OpenRC.
@@ -31,6 +36,8 @@ impl Machine {
             root: root.to_owned(),
             first_boot,
             record: Record::default(),
+            kernel: Shared::boot(root, None),
+            changes: Changes::default(),
             units: Units::default(),
             services: Services::default(),
         }

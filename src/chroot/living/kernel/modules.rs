@@ -43,16 +43,13 @@ pub fn at_boot(root: &Root) -> Vec<(String, String)> {
 
 impl Modules {
     /// Those that a boot loads because files of the image say so. Which ones its hardware needs is not known.
-    pub fn boot(root: &Root, release: Option<&str>) -> Self {
+    pub fn boot(root: &Root, release: &str) -> Self {
         let mut modules = Modules::default();
         let names = at_boot(root);
         if names.is_empty() {
             return modules;
         }
-        let catalogue = match release {
-            Some(release) => Catalogue::read(root, release),
-            None => Catalogue::default(),
-        };
+        let catalogue = Catalogue::read(root, release);
         let any = !has_kernel(root);
         for (name, _) in names {
             if any || catalogue.has(&name) {
@@ -164,10 +161,10 @@ mod tests {
         fs::write(at("etc/modules"), "snd-seq-dummy ports=2\n").unwrap();
         let root = Root::open(dir.path()).unwrap();
         let names = |modules: &Modules| modules.names().map(str::to_owned).collect::<Vec<_>>();
-        let without_kernel = Modules::boot(&root, None);
+        let without_kernel = Modules::boot(&root, "6.1.0");
         assert_eq!(names(&without_kernel), ["snd_seq_dummy", "nosuch", "br_netfilter"]);
         kernel(dir.path(), "6.1.0");
-        let mut modules = Modules::boot(&root, Some("6.1.0"));
+        let mut modules = Modules::boot(&root, "6.1.0");
         assert_eq!(names(&modules), ["snd_seq_dummy", "br_netfilter", "bridge", "stp", "llc"]);
         let listed = modules.listed();
         assert!(listed.contains("bridge 100 1 br_netfilter, Live 0x"), "{listed}");
@@ -177,6 +174,6 @@ mod tests {
         modules.remove("br_netfilter");
         assert!(!modules.has("br_netfilter") && !modules.is_used("bridge"));
         fs::write(at(SYSTEMD), "").unwrap();
-        assert!(!Modules::boot(&root, Some("6.1.0")).has("snd_seq_dummy"));
+        assert!(!Modules::boot(&root, "6.1.0").has("snd_seq_dummy"));
     }
 }

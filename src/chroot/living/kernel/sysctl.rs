@@ -29,10 +29,10 @@ const RUNNING: [&str; 4] = [
     "vm/mmap_min_addr",
 ];
 
-const HOSTNAME: &str = "kernel/hostname";
+/// The name of the machine.
+pub const HOSTNAME: &str = "kernel/hostname";
 const RELEASE: &str = "kernel/osrelease";
 const VERSION: &str = "kernel/version";
-const BOOT_ID: &str = "kernel/random/boot_id";
 const UUID: &str = "kernel/random/uuid";
 
 /// What else changes with a value.
@@ -63,11 +63,12 @@ const TIED: [(&str, Tie); 13] = [
 #[derive(Debug)]
 pub struct Sysctl {
     values: BTreeMap<String, Value>,
-    boot_id: String,
-    random: File,
+    random: Option<File>,
     /// The kernel's release; none if it is the running one's.
     release: Option<String>,
     written: Vec<Written>,
+    /// What is true of the running kernel: see [`RUNNING`].
+    running: [Option<String>; RUNNING.len()],
 }
 
 /// Something was written.
@@ -84,28 +85,29 @@ const MAX_WRITTEN: usize = 100_000;
 
 impl Sysctl {
     /// What a kernel of this release has at its start, before any file was read.
-    ///
-    /// # Errors
-    /// When there are no random numbers.
-    pub fn new(release: Option<&str>) -> io::Result<Self> {
-        let values = table::lines(release).map(|line| (line.path.to_owned(), line.into()));
-        // Opened once: later the image may have put something else there.
-        let random = File::open("/dev/urandom")?;
+    pub fn new(release: Option<&str>) -> Self {
         let mut new = Sysctl {
-            values: values.collect(),
-            boot_id: uuid(&random)?,
-            random,
+            values: BTreeMap::new(),
+            // Opened once: later the image may have put something else there.
+            random: File::open("/dev/urandom").ok(),
             release: release.map(str::to_owned),
             written: Vec::new(),
+            running: RUNNING.map(|path| fs::read_to_string(format!("/proc/sys/{path}")).ok()),
         };
-        for path in RUNNING {
-            let running = fs::read_to_string(format!("/proc/sys/{path}"));
-            if let (Ok(text), Some(value)) = (running, new.values.get_mut(path)) {
+        new.start();
+        new
+    }
+
+    /// All is as it is at its start.
+    pub fn start(&mut self) {
+        let lines = table::lines(self.release.as_deref());
+        self.values = lines.map(|line| (line.path.to_owned(), line.into())).collect();
+        for (path, running) in RUNNING.iter().zip(&self.running) {
+            if let (Some(text), Some(value)) = (running, self.values.get_mut(*path)) {
                 value.now = Some(text.trim_end().to_owned());
                 value.first.clone_from(&value.now);
             }
         }
-        Ok(new)
     }
 
     /// Sets what the image's files set at a boot. What its system sets without a doubt, its kernel has.
@@ -190,8 +192,7 @@ impl Sysctl {
                 Some(release) => release.clone(),
                 None => uname()?.release().to_string_lossy().into_owned(),
             },
-            BOOT_ID => self.boot_id.clone(),
-            UUID => uuid(&self.random).map_err(|_| Errno::EIO)?,
+            UUID => self.random.as_ref().and_then(|random| uuid(random).ok()).ok_or(Errno::EIO)?,
             _ => value.now.clone().ok_or(Errno::EIO)?,
         };
         Ok(text + "\n")
@@ -240,6 +241,19 @@ impl Sysctl {
         }
     }
 
+    /// The command that writes what this path has now, as people type it.
+    pub fn command(&self, path: &str) -> Option<String> {
+        let name = assigned::name_of(path);
+        match self.get(path)?.is_action() {
+            true => Some(format!("sysctl -w {name}")),
+            false => {
+                let value = self.read(path).ok()?;
+                let value = value.trim_end().replace('\t', " ");
+                Some(format!("sysctl -w {name}={value}"))
+            }
+        }
+    }
+
     /// What was written since this was last asked, in order.
     pub fn take_written(&mut self) -> Vec<Written> {
         std::mem::take(&mut self.written)
@@ -269,7 +283,7 @@ mod tests {
     use super::*;
 
     fn sysctl() -> Sysctl {
-        Sysctl::new(Some("6.12.1")).unwrap()
+        Sysctl::new(Some("6.12.1"))
     }
 
     #[test]
@@ -343,13 +357,11 @@ mod tests {
     }
 
     #[test]
-    fn some_is_of_this_boot() {
-        let (one, other) = (sysctl(), sysctl());
-        let read = |sysctl: &Sysctl, path| sysctl.read(path).unwrap();
-        assert_ne!(read(&one, UUID), read(&one, UUID));
-        assert_eq!(read(&one, BOOT_ID), read(&one, BOOT_ID));
-        assert_ne!(read(&one, BOOT_ID), read(&other, BOOT_ID));
-        assert_eq!(read(&one, BOOT_ID).len(), 37);
-        assert_eq!(read(&one, RELEASE), "6.12.1\n");
+    fn some_is_made_when_it_is_read() {
+        let sysctl = sysctl();
+        let read = |path| sysctl.read(path).unwrap();
+        assert_ne!(read(UUID), read(UUID));
+        assert_eq!((read(UUID).len(), &read(UUID)[14..15]), (37, "4"));
+        assert_eq!(read(RELEASE), "6.12.1\n");
     }
 }

@@ -1,6 +1,7 @@
 //! The programs that are answered, a file for each kind.
 
 mod bus;
+mod kmod;
 mod loginctl;
 mod managers;
 mod openrc;
@@ -16,6 +17,7 @@ use super::tool::{self, Tool, Tools};
 /// All of them, a list for each file.
 const ALL: &[Tools] = &[
     bus::TOOLS,
+    kmod::TOOLS,
     loginctl::TOOLS,
     managers::TOOLS,
     openrc::TOOLS,
