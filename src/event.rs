@@ -156,6 +156,8 @@ pub enum Event {
     ServicesMayStart(String),
     /// Something of the host is less closed off than it should be.
     Open(Opening),
+    /// Programs of the image see this host's kernel settings and modules, and cannot change them.
+    HostsKernel(Failure),
     /// Every program of the image is emulated.
     NoTwins(NoTwins),
     /// Packages are not kept for other runs.
@@ -393,6 +395,8 @@ pub enum Met {
     Busy,
     /// Some other right over the kernel.
     Rights,
+    /// A fact is not known.
+    Fact,
 }
 
 impl Event {
@@ -429,6 +433,7 @@ impl Event {
             | Event::NoNames(_)
             | Event::ServicesMayStart(_)
             | Event::Open(_)
+            | Event::HostsKernel(_)
             | Event::NoTwins(_)
             | Event::NoPackageCache(_)
             | Event::InitramfsModules

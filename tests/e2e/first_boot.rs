@@ -117,7 +117,7 @@ fn a_task_that_fails_for_what_an_image_is_is_told_so() {
     let last = format!("warning: Keep it from changing, play.yml:8 {words}: {right}");
     let ended = Live::start(&mut scene.ansible()).end();
     assert_eq!(ended.code, Some(5), "{ended:?}");
-    assert_eq!(met(&ended.err), [last.as_str()], "{ended:?}");
+    assert_eq!(met(&ended.err), std::slice::from_ref(&last), "{ended:?}");
     let ended = Live::start(scene.ansible().args(["-v", "--on-error", "keep"])).end();
     let found = met(&ended.err);
     assert_eq!(found.len(), 3, "{ended:?}");

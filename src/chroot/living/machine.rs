@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::{
     call::Answer,
+    firewall::Firewall,
+    kernel::{Shared, changes::Changes},
+    network::Network,
     first_boot::possible,
     openrc::Services,
     record::{How, Record},
@@ -19,6 +22,14 @@ pub struct Machine {
     pub first_boot: bool,
     /// What was put off.
     pub record: Record,
+    /// The kernel that programs see.
+    pub kernel: Shared,
+    /// What tasks have changed of it.
+    pub changes: Changes,
+    /// Its firewall.
+    pub firewall: Firewall,
+    /// Its network interfaces.
+    pub network: Network,
     /// What runs, if it has systemd.
     pub units: Units,
     /// What runs, if it has OpenRC.
@@ -32,6 +43,10 @@ impl Machine {
             root: root.to_owned(),
             first_boot,
             record: Record::default(),
+            kernel: Shared::boot(root, None),
+            changes: Changes::default(),
+            firewall: Firewall::default(),
+            network: Network::default(),
             units: Units::default(),
             services: Services::default(),
         }

@@ -73,7 +73,21 @@ impl Record {
         }
     }
 
-    /// Notes that a unit is to do something. How the machine gets that shows [at the end](super::outstanding).
+    /// Notes that `what` was put off, where it shows [at the end](super::outstanding) how the machine gets it. Its place, by which
+    /// that is [told](Self::settle). What the unit is to run then is at most so long.
+    pub fn put_off_until_judged(&mut self, what: String, longest: usize) -> Option<usize> {
+        let length = what.len() + longest;
+        if self.put_off.len() >= MAX_RECORDS || self.length + length > MAX_LINES {
+            self.lost += 1;
+            return None;
+        }
+        self.length += length;
+        let (task, how) = (self.task.clone(), How::ByBoot);
+        self.put_off.push(PutOff { what, task, how });
+        Some(self.put_off.len() - 1)
+    }
+
+    /// Notes that a unit is to do something.
     pub fn put_off_act(&mut self, what: impl Into<String>, act: Act) {
         let what = what.into();
         let mut acts = self.acts.iter().rev();
@@ -84,16 +98,9 @@ impl Record {
                 return;
             }
         }
-        let length = what.len() + MAX_ACT;
-        if self.put_off.len() >= MAX_RECORDS || self.length + length > MAX_LINES {
-            self.lost += 1;
-            return;
+        if let Some(place) = self.put_off_until_judged(what, MAX_ACT) {
+            self.acts.insert(place, act);
         }
-        self.length += length;
-        self.acts.insert(self.put_off.len(), act);
-        let task = self.task.clone();
-        let how = How::ByBoot;
-        self.put_off.push(PutOff { what, task, how });
     }
 
     /// What is judged at the end, by its place in [all](Self::all).
@@ -101,11 +108,19 @@ impl Record {
         &self.acts
     }
 
-    /// Notes how the machine gets what was judged.
-    pub fn settle(&mut self, hows: Vec<(usize, How)>) {
+    /// Notes how the machine gets what was judged, and forgets what it has anyway. Places are none any more.
+    pub fn settle(&mut self, hows: Vec<(usize, Option<How>)>) {
         self.acts.clear();
+        let mut forgotten = Vec::new();
         for (place, how) in hows {
-            self.put_off[place].how = how;
+            match how {
+                Some(how) => self.put_off[place].how = how,
+                None => forgotten.push(place),
+            }
+        }
+        forgotten.sort_unstable();
+        for place in forgotten.into_iter().rev() {
+            self.put_off.remove(place);
         }
     }
 
@@ -128,6 +143,26 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_judged_at_the_end_keeps_its_place() {
+        let mut record = Record::default();
+        let places = ["a", "b", "c"].map(|what| {
+            record.put_off("between", How::Unit("x".into()));
+            record.put_off_until_judged(what.into(), 10).unwrap()
+        });
+        record.settle(vec![
+            (places[2], None),
+            (places[0], None),
+            (places[1], Some(How::Carried("/f".into()))),
+        ]);
+        let all = record.all().iter().map(|put_off| put_off.what.as_str());
+        assert_eq!(
+            all.collect::<Vec<_>>(),
+            ["between", "between", "b", "between"]
+        );
+        assert_eq!(record.all()[2].how, How::Carried("/f".into()));
+    }
 
     #[test]
     fn only_steps_are_noted_again_and_none_is_lost_unseen() {

@@ -4,6 +4,7 @@
 //! them is waited for while others could be answered.
 
 use std::{
+    fs::File,
     io,
     os::unix::{fs::PermissionsExt, net::UnixListener as StdListener},
     path::Path,
@@ -11,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use fuser::BackgroundSession;
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::Semaphore,
@@ -19,6 +21,7 @@ use tokio::{
 use super::{
     call::{Answer, Call},
     first_boot,
+    kernel::{Shared, show},
     machine::Machine,
     plan::LivingPlan,
     real::Real,
@@ -53,14 +56,29 @@ pub struct Living {
 }
 
 impl Living {
-    /// The machine that this image becomes, whose programs ask in this way.
-    pub fn new(plan: LivingPlan, way: Way) -> Self {
-        let machine = Machine::new(Path::new("/"), plan.first_boot);
+    /// The machine that this image becomes, whose programs ask in this way. Its kernel has this release, if it is known.
+    pub fn new(plan: LivingPlan, release: Option<&str>, way: Way) -> Self {
+        let mut machine = Machine::new(Path::new("/"), plan.first_boot);
+        machine.kernel = Shared::boot(&machine.root, release);
         Living {
             machine: Arc::new(tokio::sync::Mutex::new(machine)),
             tasks: Arc::default(),
             way: Followed::new(way),
         }
+    }
+
+    /// Shows programs the machine's kernel, with this open device, for as long as what is returned is kept.
+    ///
+    /// # Errors
+    /// When this host does not allow that.
+    pub fn show_kernel(&self, device: File) -> Result<BackgroundSession> {
+        let kernel = self.machine.blocking_lock().kernel.clone();
+        let tasks = self.tasks.clone();
+        let task_of = move |pid| {
+            let session = processes::of(pid as i32).map(|process| process.session);
+            tasks.lock().expect("no panic while locked").of(session)
+        };
+        show::show(&kernel, device, Box::new(task_of))
     }
 
     /// A task is about to have something run.

@@ -3,26 +3,26 @@
 //! What it knows of itself, [`sysctl`], [`modules`] and [`swaps`], is in [`Kernel`]. Programs see it in a file system of ours
 //! ([`serve`]) that lies over /proc/sys, /proc/modules, /proc/swaps, /proc/filesystems and /sys/module ([`show`]). So what a
 //! task writes there is read again, what the kernel would refuse is refused, and nothing of it reaches this host.
-//! What of it is to be on the machine, and how it gets there, is in [`outstanding`].
+//! What of it is to be on the machine, and how it gets there, is judged by [`subject`].
 
 use std::{
-    io,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use self::{modules::Modules, swaps::Swaps, sysctl::Sysctl};
-use crate::{
-    error::{Context, Kind, Result},
-    sys::inroot::Root,
-};
+use self::{lacking::Lacking, modules::Modules, swaps::Swaps, sysctl::Sysctl};
+use crate::sys::{self, inroot::Root};
 
 pub mod assigned;
 pub mod catalogue;
+pub mod changes;
 pub mod conf;
+pub mod lacking;
 pub mod modules;
-pub mod outstanding;
+pub mod persistent;
 mod serve;
 pub mod show;
+pub mod subject;
 pub mod swaps;
 pub mod sysctl;
 mod table;
@@ -38,8 +38,10 @@ pub struct Kernel {
     pub modules: Modules,
     /// The swap space.
     pub swaps: Swaps,
-    /// Ansible's task that runs now.
-    pub task: Option<String>,
+    /// The release, as `uname -r` says it.
+    pub release: String,
+    /// Files that neither this host's kernel has nor the image, for programs that qemu runs.
+    pub lacking: Lacking,
 }
 
 /// Shared by those that change it, and by the thread that programs read it from. That one waits for nothing else, so
@@ -48,13 +50,20 @@ pub struct Kernel {
 pub struct Shared(Arc<Mutex<Kernel>>);
 
 impl Shared {
-    /// The kernel of this release in the image at `root`, as it is after a boot.
-    ///
-    /// # Errors
-    /// When there are no random numbers, or the image cannot be looked into.
-    pub fn boot(root: &Root, release: Option<&str>) -> Result<Self> {
-        let kernel = boot(root, release).context(Kind::Host, || "cannot make up a kernel".into())?;
-        Ok(Shared(Arc::new(Mutex::new(kernel))))
+    /// The kernel of this release, or of none that is known, in the image below `root`, as it is after a boot.
+    pub fn boot(root: &Path, release: Option<&str>) -> Self {
+        let mut kernel = Kernel {
+            sysctl: Sysctl::new(release),
+            modules: Modules::default(),
+            swaps: Swaps::default(),
+            release: release.map_or_else(sys::kernel::release, str::to_owned),
+            lacking: Lacking::default(),
+        };
+        if let Ok(root) = Root::open(root) {
+            kernel.lacking = Lacking::of(&root, &kernel.release);
+            kernel.boot(&root);
+        }
+        Shared(Arc::new(Mutex::new(kernel)))
     }
 
     /// For a moment, alone.
@@ -63,16 +72,16 @@ impl Shared {
     }
 }
 
-fn boot(root: &Root, release: Option<&str>) -> io::Result<Kernel> {
-    let mut sysctl = Sysctl::new(release)?;
-    let modules = Modules::boot(root, release);
-    // In this order: systemd loads modules first.
-    modules.names().for_each(|name| sysctl.add_module(name));
-    sysctl.boot(&assigned::read(root));
-    Ok(Kernel {
-        sysctl,
-        modules,
-        swaps: Swaps::boot(root),
-        task: None,
-    })
+impl Kernel {
+    /// It starts, in the image at `root` as that is now.
+    pub fn boot(&mut self, root: &Root) {
+        self.sysctl.start();
+        self.swaps = Swaps::boot(root);
+        // In this order: systemd loads modules first.
+        self.modules = Modules::boot(root, &self.release);
+        self.modules
+            .names()
+            .for_each(|name| self.sysctl.add_module(name));
+        self.sysctl.boot(&assigned::read(root));
+    }
 }

@@ -43,16 +43,13 @@ pub fn at_boot(root: &Root) -> Vec<(String, String)> {
 
 impl Modules {
     /// Those that a boot loads because files of the image say so. Which ones its hardware needs is not known.
-    pub fn boot(root: &Root, release: Option<&str>) -> Self {
+    pub fn boot(root: &Root, release: &str) -> Self {
         let mut modules = Modules::default();
         let names = at_boot(root);
         if names.is_empty() {
             return modules;
         }
-        let catalogue = match release {
-            Some(release) => Catalogue::read(root, release),
-            None => Catalogue::default(),
-        };
+        let catalogue = Catalogue::read(root, release);
         let any = !has_kernel(root);
         for (name, _) in names {
             if any || catalogue.has(&name) {
@@ -86,7 +83,11 @@ impl Modules {
             return false;
         }
         let uses = catalogue.uses(name);
-        for used in self.0.iter_mut().filter(|loaded| uses.contains(&loaded.name)) {
+        for used in self
+            .0
+            .iter_mut()
+            .filter(|loaded| uses.contains(&loaded.name))
+        {
             used.used_by.push(name.to_owned());
         }
         let size = match catalogue.size(root, name) {
@@ -124,7 +125,10 @@ impl Modules {
             };
             let count = used_by.len();
             // Writing to a text does not fail.
-            let _ = writeln!(text, "{name} {size} {count} {users} Live 0x0000000000000000");
+            let _ = writeln!(
+                text,
+                "{name} {size} {count} {users} Live 0x0000000000000000"
+            );
             text
         })
     }
@@ -160,23 +164,39 @@ mod tests {
             fs::create_dir_all(at.parent().unwrap()).unwrap();
             at
         };
-        fs::write(at("etc/modules-load.d/k.conf"), "# k\nbr_netfilter\nnosuch\n").unwrap();
+        fs::write(
+            at("etc/modules-load.d/k.conf"),
+            "# k\nbr_netfilter\nnosuch\n",
+        )
+        .unwrap();
         fs::write(at("etc/modules"), "snd-seq-dummy ports=2\n").unwrap();
         let root = Root::open(dir.path()).unwrap();
         let names = |modules: &Modules| modules.names().map(str::to_owned).collect::<Vec<_>>();
-        let without_kernel = Modules::boot(&root, None);
-        assert_eq!(names(&without_kernel), ["snd_seq_dummy", "nosuch", "br_netfilter"]);
+        let without_kernel = Modules::boot(&root, "6.1.0");
+        assert_eq!(
+            names(&without_kernel),
+            ["snd_seq_dummy", "nosuch", "br_netfilter"]
+        );
         kernel(dir.path(), "6.1.0");
-        let mut modules = Modules::boot(&root, Some("6.1.0"));
-        assert_eq!(names(&modules), ["snd_seq_dummy", "br_netfilter", "bridge", "stp", "llc"]);
+        let mut modules = Modules::boot(&root, "6.1.0");
+        assert_eq!(
+            names(&modules),
+            ["snd_seq_dummy", "br_netfilter", "bridge", "stp", "llc"]
+        );
         let listed = modules.listed();
-        assert!(listed.contains("bridge 100 1 br_netfilter, Live 0x"), "{listed}");
-        assert!(listed.contains("br_netfilter 16384 0 - Live 0x"), "{listed}");
+        assert!(
+            listed.contains("bridge 100 1 br_netfilter, Live 0x"),
+            "{listed}"
+        );
+        assert!(
+            listed.contains("br_netfilter 16384 0 - Live 0x"),
+            "{listed}"
+        );
         assert!(modules.is_used("stp") && !modules.is_used("br_netfilter"));
         assert_eq!(modules.attributes("bridge").unwrap()["refcnt"], "1\n");
         modules.remove("br_netfilter");
         assert!(!modules.has("br_netfilter") && !modules.is_used("bridge"));
         fs::write(at(SYSTEMD), "").unwrap();
-        assert!(!Modules::boot(&root, Some("6.1.0")).has("snd_seq_dummy"));
+        assert!(!Modules::boot(&root, "6.1.0").has("snd_seq_dummy"));
     }
 }

@@ -4,17 +4,20 @@ use std::{
     collections::HashMap,
     ffi::OsStr,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use fuser::{
-    BsdFileFlags, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo,
-    LockOwner, OpenAccMode, OpenFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty,
-    ReplyEntry, ReplyOpen, ReplyWrite, Request, TimeOrNow, WriteFlags,
+    AccessFlags, BsdFileFlags, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation,
+    INodeNo, LockOwner, OpenAccMode, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
+    ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
 use nix::errno::Errno;
 
-use super::{Shared, view::Node};
+use super::{
+    Shared,
+    view::{LACKING, Node},
+};
 
 /// How long a name below /proc/sys is taken for granted: every emulated program reads one as it starts.
 const LASTING: Duration = Duration::from_secs(60);
@@ -22,12 +25,18 @@ const LASTING: Duration = Duration::from_secs(60);
 const NOW: Duration = Duration::ZERO;
 /// The top's number.
 const TOP: u64 = 1;
+/// The number of what is not there (fuse_entry_out).
+const NONE: u64 = 0;
+
+/// Which of Ansible's tasks a process belongs to.
+pub type TaskOf = Box<dyn Fn(u32) -> Option<String> + Send + Sync>;
 
 /// The file system as the session sees it.
-#[derive(Debug)]
 pub struct Server {
     kernel: Shared,
+    task_of: TaskOf,
     paths: Mutex<Paths>,
+    started: SystemTime,
 }
 
 /// The numbers of files. There are only so many, and each keeps its own for ever.
@@ -51,7 +60,7 @@ impl Paths {
 }
 
 impl Server {
-    pub fn new(kernel: Shared) -> Self {
+    pub fn new(kernel: Shared, task_of: TaskOf) -> Self {
         let mut paths = Paths {
             by_number: Vec::new(),
             numbers: HashMap::new(),
@@ -59,7 +68,9 @@ impl Server {
         paths.number("");
         Server {
             kernel,
+            task_of,
             paths: Mutex::new(paths),
+            started: SystemTime::now(),
         }
     }
 
@@ -75,28 +86,8 @@ impl Server {
 
     fn attributes(&self, path: &str) -> Result<FileAttr, Errno> {
         let node = self.kernel.lock().node(path).ok_or(Errno::ENOENT)?;
-        let (kind, perm) = match node {
-            Node::Folder => (FileType::Directory, 0o555),
-            Node::File(mode) => (FileType::RegularFile, mode),
-        };
-        Ok(FileAttr {
-            ino: INodeNo(self.paths().number(path)),
-            // As in /proc, where nobody knows before it is read.
-            size: 0,
-            blocks: 0,
-            atime: UNIX_EPOCH,
-            mtime: UNIX_EPOCH,
-            ctime: UNIX_EPOCH,
-            crtime: UNIX_EPOCH,
-            kind,
-            perm,
-            nlink: 1,
-            uid: 0,
-            gid: 0,
-            rdev: 0,
-            blksize: 4096,
-            flags: 0,
-        })
+        let number = self.paths().number(path);
+        Ok(attributes(number, node, self.started))
     }
 
     fn find(&self, parent: INodeNo, name: &OsStr) -> Result<(FileAttr, Duration), Errno> {
@@ -112,20 +103,39 @@ impl Server {
         Ok((self.attributes(&path)?, lasts))
     }
 
-    /// The kernel's own files say no even to root.
-    fn may_open(&self, number: INodeNo, flags: OpenFlags) -> Result<(), Errno> {
+    fn is_lacking(&self, folder: INodeNo) -> bool {
+        self.path(folder)
+            .is_ok_and(|path| path.starts_with(LACKING))
+    }
+
+    /// Whether who asks may do this with the file. Not even root may what the permissions do not allow.
+    fn may(&self, asks: &Request, number: INodeNo, reads: bool, writes: bool) -> Result<(), Errno> {
         let node = self.kernel.lock().node(&self.path(number)?);
         let Some(Node::File(mode)) = node else {
             return Err(Errno::ENOENT);
         };
-        let (reads, writes) = match flags.acc_mode() {
-            OpenAccMode::O_RDONLY => (true, false),
-            OpenAccMode::O_WRONLY => (false, true),
-            OpenAccMode::O_RDWR => (true, true),
+        let mode = match (asks.uid(), asks.gid()) {
+            (0, _) => mode >> 6,
+            (_, 0) => mode >> 3,
+            _ => mode,
         };
-        match (reads && mode & 0o444 == 0) || (writes && mode & 0o222 == 0) {
+        match (reads && mode & 0o4 == 0) || (writes && mode & 0o2 == 0) {
             true => Err(Errno::EACCES),
             false => Ok(()),
+        }
+    }
+
+    /// access(2). What is lacking is only a file, by its whole path: see [lacking](super::lacking).
+    fn may_access(&self, asks: &Request, number: INodeNo, mask: AccessFlags) -> Result<(), Errno> {
+        let path = self.path(number)?;
+        let has = |flag| mask.contains(flag);
+        let node = self.kernel.lock().node(&path).ok_or(Errno::ENOENT)?;
+        match node {
+            Node::Folder if path.starts_with(LACKING) => Err(Errno::ENOENT),
+            Node::Folder if has(AccessFlags::W_OK) => Err(Errno::EACCES),
+            Node::Folder => Ok(()),
+            Node::File(_) if has(AccessFlags::X_OK) => Err(Errno::EACCES),
+            Node::File(_) => self.may(asks, number, has(AccessFlags::R_OK), has(AccessFlags::W_OK)),
         }
     }
 
@@ -148,6 +158,31 @@ impl Server {
     }
 }
 
+fn attributes(number: u64, node: Node, time: SystemTime) -> FileAttr {
+    let (kind, perm) = match node {
+        Node::Folder => (FileType::Directory, 0o555),
+        Node::File(mode) => (FileType::RegularFile, mode),
+    };
+    FileAttr {
+        ino: INodeNo(number),
+        // As in /proc, where nobody knows before it is read.
+        size: 0,
+        blocks: 0,
+        atime: time,
+        mtime: time,
+        ctime: time,
+        crtime: time,
+        kind,
+        perm,
+        nlink: 1,
+        uid: 0,
+        gid: 0,
+        rdev: 0,
+        blksize: 4096,
+        flags: 0,
+    }
+}
+
 fn code(errno: Errno) -> fuser::Errno {
     fuser::Errno::from_i32(errno as i32)
 }
@@ -156,6 +191,14 @@ impl Filesystem for Server {
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         match self.find(parent, name) {
             Ok((attr, lasts)) => reply.entry(&lasts, &attr, Generation(0)),
+            // qemu looks for every file here, and need not be told twice that it is none.
+            Err(Errno::ENOENT) if self.is_lacking(parent) => {
+                reply.entry(
+                    &LASTING,
+                    &attributes(NONE, Node::Folder, self.started),
+                    Generation(0),
+                );
+            }
             Err(errno) => reply.error(code(errno)),
         }
     }
@@ -197,8 +240,20 @@ impl Filesystem for Server {
         }
     }
 
-    fn open(&self, _: &Request, number: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        match self.may_open(number, flags) {
+    fn access(&self, asks: &Request, number: INodeNo, mask: AccessFlags, reply: ReplyEmpty) {
+        match self.may_access(asks, number, mask) {
+            Ok(()) => reply.ok(),
+            Err(errno) => reply.error(code(errno)),
+        }
+    }
+
+    fn open(&self, asks: &Request, number: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let (reads, writes) = match flags.acc_mode() {
+            OpenAccMode::O_RDONLY => (true, false),
+            OpenAccMode::O_WRONLY => (false, true),
+            OpenAccMode::O_RDWR => (true, true),
+        };
+        match self.may(asks, number, reads, writes) {
             // Of no known size, and another one at every time.
             Ok(()) => reply.opened(FileHandle(0), FopenFlags::FOPEN_DIRECT_IO),
             Err(errno) => reply.error(code(errno)),
@@ -218,6 +273,27 @@ impl Filesystem for Server {
         reply.error(fuser::Errno::ENOENT);
     }
 
+    fn mkdir(&self, _: &Request, _: INodeNo, _: &OsStr, _: u32, _: u32, reply: ReplyEntry) {
+        reply.error(fuser::Errno::EPERM);
+    }
+
+    fn unlink(&self, _: &Request, _: INodeNo, _: &OsStr, reply: ReplyEmpty) {
+        reply.error(fuser::Errno::EPERM);
+    }
+
+    fn rename(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: &OsStr,
+        _: INodeNo,
+        _: &OsStr,
+        _: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(fuser::Errno::EPERM);
+    }
+
     fn read(
         &self,
         _: &Request,
@@ -229,7 +305,9 @@ impl Filesystem for Server {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let text = self.path(number).and_then(|path| self.kernel.lock().read(&path));
+        let text = self
+            .path(number)
+            .and_then(|path| self.kernel.lock().read(&path));
         match text {
             Ok(text) => {
                 let start = text.len().min(offset as usize);
@@ -242,7 +320,7 @@ impl Filesystem for Server {
 
     fn write(
         &self,
-        _: &Request,
+        asks: &Request,
         number: INodeNo,
         _: FileHandle,
         offset: u64,
@@ -254,7 +332,10 @@ impl Filesystem for Server {
     ) {
         // A value is what is written at the start. The kernel lets the rest pass (sysctl_writes_strict).
         let written = match offset {
-            0 => self.path(number).and_then(|path| self.kernel.lock().write(&path, bytes)),
+            0 => self.path(number).and_then(|path| {
+                let task = (self.task_of)(asks.pid());
+                self.kernel.lock().write(&path, bytes, task)
+            }),
             _ => Ok(()),
         };
         match written {

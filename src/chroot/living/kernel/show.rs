@@ -6,34 +6,41 @@
 use std::{
     fs::{self, File},
     os::fd::{AsRawFd, OwnedFd},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use fuser::{BackgroundSession, Config, Session, SessionACL};
 use nix::{
     fcntl::{OFlag, open},
-    mount::{MntFlags, MsFlags, mount, umount2},
+    mount::{MntFlags, MsFlags, umount2},
     sys::stat::Mode,
 };
 
-use super::{Shared, serve::Server, sysctl};
+use super::{
+    Shared, lacking,
+    serve::{Server, TaskOf},
+    sysctl,
+    view::LACKING,
+};
 use crate::{
     error::{Context, Kind, Result},
-    sys::{inroot::path_of, mount as mounts},
+    sys::{inroot::path_of, mount},
 };
 
 /// Where it is for the moment until each part is in its place, in the chroot's own memory.
 const FIRST: &str = "/run/pichroot/kernel";
 /// What takes the place of what.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
+    (LACKING, lacking::PREFIX),
     ("sys", "/proc/sys"),
     ("modules", "/proc/modules"),
     ("swaps", "/proc/swaps"),
     ("filesystems", "/proc/filesystems"),
     ("module", "/sys/module"),
 ];
-/// What is shown of this host all the same, as it is the chroot's own.
-const OWN: &str = "/proc/sys";
+const PLACE: &str = "/proc/sys";
+/// What is of the chroot there already, and stays in sight: where the image's programs are registered, and the boot's number.
+const OWN: [&str; 2] = [sysctl::EMPTY, "kernel/random/boot_id"];
 
 /// The host's device, which must be opened in the namespace that mounts: after the host was left, and before the image's
 /// root is the only one in sight.
@@ -49,15 +56,18 @@ pub fn device() -> Result<File> {
 ///
 /// # Errors
 /// When the host does not allow that; then nothing of it is left.
-pub fn show(kernel: &Shared, device: File) -> Result<BackgroundSession> {
+pub fn show(kernel: &Shared, device: File, task_of: TaskOf) -> Result<BackgroundSession> {
     let failed = || "cannot show programs their own kernel".to_owned();
-    // Mounted there by whatever runs the image's programs.
-    let own = Path::new(OWN).join(sysctl::EMPTY);
-    let binfmt = open(&own, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).ok();
-    fs::create_dir_all(FIRST).context(Kind::Host, failed)?;
-    let session = serve(kernel, device);
+    let own = OWN.map(|path| {
+        let path = Path::new(PLACE).join(path);
+        open(&path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map(|open| (open, path))
+    });
+    for folder in [FIRST, lacking::PREFIX] {
+        fs::create_dir_all(folder).context(Kind::Host, failed)?;
+    }
+    let session = serve(kernel, device, task_of);
     let shown = session.and_then(|session| {
-        let placed = place(binfmt.as_ref());
+        let placed = place(own.into_iter().flatten());
         let _ = umount2(FIRST, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
         placed.map(|()| session)
     });
@@ -65,17 +75,23 @@ pub fn show(kernel: &Shared, device: File) -> Result<BackgroundSession> {
     shown
 }
 
-fn serve(kernel: &Shared, device: File) -> Result<BackgroundSession> {
+fn serve(kernel: &Shared, device: File, task_of: TaskOf) -> Result<BackgroundSession> {
     let failed = || "cannot serve programs their own kernel".to_owned();
     let device = OwnedFd::from(device);
     let options = format!(
-        "fd={},rootmode=40555,user_id=0,group_id=0,default_permissions,allow_other",
+        "fd={},rootmode=40555,user_id=0,group_id=0,allow_other",
         device.as_raw_fd()
     );
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("kernel"), FIRST, Some("fuse.kernel"), flags, Some(options.as_str()))
-        .context(Kind::Host, failed)?;
-    let server = Server::new(kernel.clone());
+    nix::mount::mount(
+        Some("kernel"),
+        FIRST,
+        Some("fuse.kernel"),
+        flags,
+        Some(options.as_str()),
+    )
+    .context(Kind::Host, failed)?;
+    let server = Server::new(kernel.clone(), task_of);
     let session = Session::from_fd(server, device, SessionACL::All, Config::default());
     let session = session.and_then(Session::spawn).context(Kind::Host, failed);
     if session.is_err() {
@@ -85,15 +101,15 @@ fn serve(kernel: &Shared, device: File) -> Result<BackgroundSession> {
     session
 }
 
-fn place(binfmt: Option<&OwnedFd>) -> Result<()> {
+fn place(own: impl Iterator<Item = (OwnedFd, PathBuf)>) -> Result<()> {
     for (part, at) in PARTS {
         // A kernel without modules or swap space has no such file.
         if Path::new(at).exists() {
-            mounts::bind(&Path::new(FIRST).join(part), at.as_ref(), false)?;
+            mount::bind(&Path::new(FIRST).join(part), at.as_ref(), false)?;
         }
     }
-    match binfmt {
-        Some(table) => mounts::bind(&path_of(table), &Path::new(OWN).join(sysctl::EMPTY), false),
-        None => Ok(()),
+    for (open, path) in own {
+        mount::bind(&path_of(&open), &path, false)?;
     }
+    Ok(())
 }

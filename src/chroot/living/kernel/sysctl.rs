@@ -29,10 +29,10 @@ const RUNNING: [&str; 4] = [
     "vm/mmap_min_addr",
 ];
 
-const HOSTNAME: &str = "kernel/hostname";
+/// The name of the machine.
+pub const HOSTNAME: &str = "kernel/hostname";
 const RELEASE: &str = "kernel/osrelease";
 const VERSION: &str = "kernel/version";
-const BOOT_ID: &str = "kernel/random/boot_id";
 const UUID: &str = "kernel/random/uuid";
 
 /// What else changes with a value.
@@ -44,17 +44,44 @@ enum Tie {
 }
 
 const TIED: [(&str, Tie); 13] = [
-    ("net/ipv4/ip_forward", Tie::Same("net/ipv4/conf/*/forwarding")),
-    ("net/ipv4/conf/all/forwarding", Tie::Same("net/ipv4/ip_forward")),
-    ("net/ipv4/conf/all/forwarding", Tie::Same("net/ipv4/conf/*/forwarding")),
-    ("net/ipv6/conf/all/forwarding", Tie::Same("net/ipv6/conf/*/forwarding")),
-    ("net/ipv6/conf/all/disable_ipv6", Tie::Same("net/ipv6/conf/*/disable_ipv6")),
-    ("net/nf_conntrack_max", Tie::Same("net/netfilter/nf_conntrack_max")),
-    ("net/netfilter/nf_conntrack_max", Tie::Same("net/nf_conntrack_max")),
+    (
+        "net/ipv4/ip_forward",
+        Tie::Same("net/ipv4/conf/*/forwarding"),
+    ),
+    (
+        "net/ipv4/conf/all/forwarding",
+        Tie::Same("net/ipv4/ip_forward"),
+    ),
+    (
+        "net/ipv4/conf/all/forwarding",
+        Tie::Same("net/ipv4/conf/*/forwarding"),
+    ),
+    (
+        "net/ipv6/conf/all/forwarding",
+        Tie::Same("net/ipv6/conf/*/forwarding"),
+    ),
+    (
+        "net/ipv6/conf/all/disable_ipv6",
+        Tie::Same("net/ipv6/conf/*/disable_ipv6"),
+    ),
+    (
+        "net/nf_conntrack_max",
+        Tie::Same("net/netfilter/nf_conntrack_max"),
+    ),
+    (
+        "net/netfilter/nf_conntrack_max",
+        Tie::Same("net/nf_conntrack_max"),
+    ),
     ("vm/dirty_bytes", Tie::Zero("vm/dirty_ratio")),
     ("vm/dirty_ratio", Tie::Zero("vm/dirty_bytes")),
-    ("vm/dirty_background_bytes", Tie::Zero("vm/dirty_background_ratio")),
-    ("vm/dirty_background_ratio", Tie::Zero("vm/dirty_background_bytes")),
+    (
+        "vm/dirty_background_bytes",
+        Tie::Zero("vm/dirty_background_ratio"),
+    ),
+    (
+        "vm/dirty_background_ratio",
+        Tie::Zero("vm/dirty_background_bytes"),
+    ),
     ("vm/overcommit_kbytes", Tie::Zero("vm/overcommit_ratio")),
     ("vm/overcommit_ratio", Tie::Zero("vm/overcommit_kbytes")),
 ];
@@ -63,11 +90,12 @@ const TIED: [(&str, Tie); 13] = [
 #[derive(Debug)]
 pub struct Sysctl {
     values: BTreeMap<String, Value>,
-    boot_id: String,
-    random: File,
+    random: Option<File>,
     /// The kernel's release; none if it is the running one's.
     release: Option<String>,
     written: Vec<Written>,
+    /// What is true of the running kernel: see [`RUNNING`].
+    running: [Option<String>; RUNNING.len()],
 }
 
 /// Something was written.
@@ -84,28 +112,31 @@ const MAX_WRITTEN: usize = 100_000;
 
 impl Sysctl {
     /// What a kernel of this release has at its start, before any file was read.
-    ///
-    /// # Errors
-    /// When there are no random numbers.
-    pub fn new(release: Option<&str>) -> io::Result<Self> {
-        let values = table::lines(release).map(|line| (line.path.to_owned(), line.into()));
-        // Opened once: later the image may have put something else there.
-        let random = File::open("/dev/urandom")?;
+    pub fn new(release: Option<&str>) -> Self {
         let mut new = Sysctl {
-            values: values.collect(),
-            boot_id: uuid(&random)?,
-            random,
+            values: BTreeMap::new(),
+            // Opened once: later the image may have put something else there.
+            random: File::open("/dev/urandom").ok(),
             release: release.map(str::to_owned),
             written: Vec::new(),
+            running: RUNNING.map(|path| fs::read_to_string(format!("/proc/sys/{path}")).ok()),
         };
-        for path in RUNNING {
-            let running = fs::read_to_string(format!("/proc/sys/{path}"));
-            if let (Ok(text), Some(value)) = (running, new.values.get_mut(path)) {
+        new.start();
+        new
+    }
+
+    /// All is as it is at its start.
+    pub fn start(&mut self) {
+        let lines = table::lines(self.release.as_deref());
+        self.values = lines
+            .map(|line| (line.path.to_owned(), line.into()))
+            .collect();
+        for (path, running) in RUNNING.iter().zip(&self.running) {
+            if let (Some(text), Some(value)) = (running, self.values.get_mut(*path)) {
                 value.now = Some(text.trim_end().to_owned());
                 value.first.clone_from(&value.now);
             }
         }
-        Ok(new)
     }
 
     /// Sets what the image's files set at a boot. What its system sets without a doubt, its kernel has.
@@ -174,7 +205,9 @@ impl Sysctl {
         let mut after = self.values.range(prefix.clone()..);
         path.is_empty()
             || path == EMPTY
-            || after.next().is_some_and(|(first, _)| first.starts_with(&prefix))
+            || after
+                .next()
+                .is_some_and(|(first, _)| first.starts_with(&prefix))
     }
 
     /// What is read at this path.
@@ -190,8 +223,11 @@ impl Sysctl {
                 Some(release) => release.clone(),
                 None => uname()?.release().to_string_lossy().into_owned(),
             },
-            BOOT_ID => self.boot_id.clone(),
-            UUID => uuid(&self.random).map_err(|_| Errno::EIO)?,
+            UUID => self
+                .random
+                .as_ref()
+                .and_then(|random| uuid(random).ok())
+                .ok_or(Errno::EIO)?,
             _ => value.now.clone().ok_or(Errno::EIO)?,
         };
         Ok(text + "\n")
@@ -207,7 +243,8 @@ impl Sysctl {
         if self.written.len() >= MAX_WRITTEN {
             return Err(Errno::ENOSPC);
         }
-        let changes = value.is_action() || self.read(path).ok().as_deref() != Some(&format!("{taken}\n"));
+        let changes =
+            value.is_action() || self.read(path).ok().as_deref() != Some(&format!("{taken}\n"));
         if path == HOSTNAME {
             // Of the chroot's own UTS namespace.
             sethostname(&taken)?;
@@ -229,14 +266,31 @@ impl Sysctl {
                         .for_each(|(_, value)| value.now = Some(taken.clone()));
                 }
                 Tie::Zero(other) => {
-                    if taken != "0" && let Some(other) = self.values.get_mut(*other) {
+                    if taken != "0"
+                        && let Some(other) = self.values.get_mut(*other)
+                    {
                         other.now = Some("0".to_owned());
                     }
                 }
             }
         }
-        if let Some(value) = self.values.get_mut(path) && !value.is_action() {
+        if let Some(value) = self.values.get_mut(path)
+            && !value.is_action()
+        {
             value.now = Some(taken);
+        }
+    }
+
+    /// The command that writes what this path has now, as people type it.
+    pub fn command(&self, path: &str) -> Option<String> {
+        let name = assigned::name_of(path);
+        match self.get(path)?.is_action() {
+            true => Some(format!("sysctl -w {name}")),
+            false => {
+                let value = self.read(path).ok()?;
+                let value = value.trim_end().replace('\t', " ");
+                Some(format!("sysctl -w {name}={value}"))
+            }
         }
     }
 
@@ -260,7 +314,13 @@ fn uuid(mut random: &File) -> io::Result<String> {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex = hex(&bytes);
-    let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
     Ok(parts.join("-"))
 }
 
@@ -269,14 +329,16 @@ mod tests {
     use super::*;
 
     fn sysctl() -> Sysctl {
-        Sysctl::new(Some("6.12.1")).unwrap()
+        Sysctl::new(Some("6.12.1"))
     }
 
     #[test]
     fn what_is_written_is_read_and_noted() {
         let mut sysctl = sysctl();
         let path = "net/ipv4/tcp_rmem";
-        sysctl.write(path, b"4096 87380 16777216\n", Some("a task".into())).unwrap();
+        sysctl
+            .write(path, b"4096 87380 16777216\n", Some("a task".into()))
+            .unwrap();
         assert_eq!(sysctl.read(path).unwrap(), "4096\t87380\t16777216\n");
         let noted = Written {
             path: path.into(),
@@ -332,24 +394,31 @@ mod tests {
     fn folders_have_what_is_in_them() {
         let sysctl = sysctl();
         let top = sysctl.names("").unwrap();
-        assert!(top.values().all(Option::is_none) && top.contains_key("vm"), "{top:?}");
+        assert!(
+            top.values().all(Option::is_none) && top.contains_key("vm"),
+            "{top:?}"
+        );
         let kernel = sysctl.names("kernel").unwrap();
-        assert_eq!((kernel["random"], kernel["cap_last_cap"]), (None, Some(0o444)));
+        assert_eq!(
+            (kernel["random"], kernel["cap_last_cap"]),
+            (None, Some(0o444))
+        );
         assert_eq!(sysctl.names(EMPTY), Some(BTreeMap::new()));
         assert!(sysctl.names("fs").unwrap().contains_key("binfmt_misc"));
         for path in ["ker", "kernel/printk", "nosuch"] {
-            assert!(!sysctl.has_folder(path) && sysctl.names(path).is_none(), "{path}");
+            assert!(
+                !sysctl.has_folder(path) && sysctl.names(path).is_none(),
+                "{path}"
+            );
         }
     }
 
     #[test]
-    fn some_is_of_this_boot() {
-        let (one, other) = (sysctl(), sysctl());
-        let read = |sysctl: &Sysctl, path| sysctl.read(path).unwrap();
-        assert_ne!(read(&one, UUID), read(&one, UUID));
-        assert_eq!(read(&one, BOOT_ID), read(&one, BOOT_ID));
-        assert_ne!(read(&one, BOOT_ID), read(&other, BOOT_ID));
-        assert_eq!(read(&one, BOOT_ID).len(), 37);
-        assert_eq!(read(&one, RELEASE), "6.12.1\n");
+    fn some_is_made_when_it_is_read() {
+        let sysctl = sysctl();
+        let read = |path| sysctl.read(path).unwrap();
+        assert_ne!(read(UUID), read(UUID));
+        assert_eq!((read(UUID).len(), &read(UUID)[14..15]), (37, "4"));
+        assert_eq!(read(RELEASE), "6.12.1\n");
     }
 }

@@ -46,7 +46,8 @@ pub fn lines(release: Option<&str>) -> impl Iterator<Item = Line> {
 
 /// What there is in addition while this module is loaded.
 pub fn of_module(name: &str) -> impl Iterator<Item = Line> {
-    all().filter_map(move |(section, line)| (section == Section::Module(name)).then_some(line))
+    let is_its = move |section| matches!(section, Section::Module(other) if other == name);
+    all().filter_map(move |(section, line)| is_its(section).then_some(line))
 }
 
 fn all() -> impl Iterator<Item = (Section, Line)> {
@@ -92,7 +93,11 @@ mod tests {
         paths.dedup();
         assert_eq!(paths.len(), count, "a path is there twice");
         let unread = lines(None).filter(|line| line.value.is_none());
-        assert!(unread.into_iter().all(|line| line.path.ends_with("stable_secret")));
+        assert!(
+            unread
+                .into_iter()
+                .all(|line| line.path.ends_with("stable_secret"))
+        );
     }
 
     #[test]

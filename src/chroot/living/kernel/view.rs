@@ -1,10 +1,10 @@
-//! The kernel as files: `sys`, `modules`, `swaps`, `filesystems` and `module`, by their paths.
+//! The kernel as files: `sys`, `modules`, `swaps`, `filesystems`, `module` and `lacking`, by their paths.
 
 use std::collections::BTreeMap;
 
 use nix::errno::Errno;
 
-use super::Kernel;
+use super::{Kernel, lacking::Content};
 
 /// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,9 @@ pub enum Node {
     /// A file with these permissions.
     File(u16),
 }
+
+/// The folder of files that are lacking.
+pub const LACKING: &str = "lacking";
 
 /// What Debian's kernels have, with the modules of the file systems that a Pi boots from.
 const FILE_SYSTEMS: &str = "nodev\tsysfs
@@ -45,8 +48,9 @@ nodev\tautofs
 nodev\tbinfmt_misc
 ";
 
-const TOP: [(&str, Node); 5] = [
+const TOP: [(&str, Node); 6] = [
     ("filesystems", Node::File(0o444)),
+    (LACKING, Node::Folder),
     ("module", Node::Folder),
     ("modules", Node::File(0o444)),
     ("swaps", Node::File(0o444)),
@@ -64,6 +68,12 @@ impl Kernel {
         }
         if let Some(path) = below(path, "module") {
             return self.module_node(path);
+        }
+        if let Some(path) = below(path, LACKING) {
+            return match self.lacking.get(path) {
+                Some(_) => Some(Node::File(0o444)),
+                None => self.lacking.has_folder(path).then_some(Node::Folder),
+            };
         }
         let top = TOP.iter().find(|(name, _)| *name == path);
         match path {
@@ -97,7 +107,18 @@ impl Kernel {
         if let Some(path) = below(path, "sys") {
             let names = self.sysctl.names(path).ok_or(Errno::ENOENT)?;
             let node = |mode: Option<u16>| mode.map_or(Node::Folder, Node::File);
-            return Ok(names.into_iter().map(|(name, mode)| (name, node(mode))).collect());
+            return Ok(names
+                .into_iter()
+                .map(|(name, mode)| (name, node(mode)))
+                .collect());
+        }
+        if let Some(folder) = below(path, LACKING) {
+            let names = self.lacking.names(folder).into_iter();
+            let found = names.filter_map(|name| {
+                let node = self.node(&format!("{path}/{name}"))?;
+                Some((name, node))
+            });
+            return Ok(found.collect());
         }
         let Some(module) = below(path, "module") else {
             let top = TOP.iter().filter(|_| path.is_empty());
@@ -109,7 +130,12 @@ impl Kernel {
                 let attributes = self.modules.attributes(module).ok_or(Errno::ENOENT)?;
                 attributes.into_keys().chain(["holders"]).collect()
             }
-            Some((module, "holders")) => self.modules.users(module).iter().map(String::as_str).collect(),
+            Some((module, "holders")) => self
+                .modules
+                .users(module)
+                .iter()
+                .map(String::as_str)
+                .collect(),
             Some(_) => Vec::new(),
         };
         let found = names.into_iter().filter_map(|name| {
@@ -132,6 +158,12 @@ impl Kernel {
             let mut attributes = self.modules.attributes(module).ok_or(Errno::ENOENT)?;
             return attributes.remove(name).ok_or(Errno::ENOENT);
         }
+        if let Some(path) = below(path, LACKING) {
+            return match self.lacking.get(path).ok_or(Errno::ENOENT)? {
+                Content::Empty => Ok(String::new()),
+                Content::Modules => Ok(self.modules.listed()),
+            };
+        }
         match path {
             "filesystems" => Ok(FILE_SYSTEMS.to_owned()),
             "modules" => Ok(self.modules.listed()),
@@ -140,13 +172,13 @@ impl Kernel {
         }
     }
 
-    /// Writes to the file at `path`.
+    /// Writes to the file at `path`, for this task.
     ///
     /// # Errors
     /// As the kernel's.
-    pub fn write(&mut self, path: &str, text: &[u8]) -> Result<(), Errno> {
+    pub fn write(&mut self, path: &str, text: &[u8], task: Option<String>) -> Result<(), Errno> {
         match below(path, "sys") {
-            Some(path) => self.sysctl.write(path, text, self.task.clone()),
+            Some(path) => self.sysctl.write(path, text, task),
             None => Err(Errno::EACCES),
         }
     }
@@ -165,30 +197,36 @@ mod tests {
     use std::fs;
 
     use super::{super::Shared, *};
-    use crate::sys::inroot::Root;
 
     #[test]
     fn the_kernel_is_files() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("etc/modules-load.d")).unwrap();
-        fs::write(dir.path().join("etc/modules-load.d/x.conf"), "br_netfilter\n").unwrap();
+        fs::write(
+            dir.path().join("etc/modules-load.d/x.conf"),
+            "br_netfilter\n",
+        )
+        .unwrap();
         fs::create_dir_all(dir.path().join("usr/lib/sysctl.d")).unwrap();
         let text = "kernel.pid_max=4194304\nkernel.of_this_system = 1\n-kernel.maybe=1\nnet.bridge.bridge-nf-call-iptables=0\n";
         fs::write(dir.path().join("usr/lib/sysctl.d/50-x.conf"), text).unwrap();
-        let shared = Shared::boot(&Root::open(dir.path()).unwrap(), None).unwrap();
+        let shared = Shared::boot(dir.path(), None);
         let mut kernel = shared.lock();
         for (path, expected) in [
             ("sys/kernel/pid_max", "4194304\n"),
             ("sys/kernel/of_this_system", "1\n"),
             ("sys/net/bridge/bridge-nf-call-iptables", "0\n"),
             ("module/br_netfilter/initstate", "live\n"),
-            ("modules", "br_netfilter 16384 0 - Live 0x0000000000000000\n"),
+            (
+                "modules",
+                "br_netfilter 16384 0 - Live 0x0000000000000000\n",
+            ),
         ] {
             assert_eq!(kernel.read(path).as_deref(), Ok(expected), "{path}");
         }
         assert_eq!(kernel.read("sys/kernel/maybe"), Err(Errno::ENOENT));
-        assert_eq!(kernel.write("modules", b"x"), Err(Errno::EACCES));
-        kernel.write("sys/vm/swappiness", b"1\n").unwrap();
+        assert_eq!(kernel.write("modules", b"x", None), Err(Errno::EACCES));
+        kernel.write("sys/vm/swappiness", b"1\n", None).unwrap();
         assert_eq!(kernel.read("sys/vm/swappiness").as_deref(), Ok("1\n"));
         // What is listed is there, and nothing else.
         let mut folders = vec![String::new()];
@@ -205,7 +243,13 @@ mod tests {
             }
         }
         assert!(count > 900, "{count}");
-        for path in ["sys/nosuch", "module/nosuch", "module/br_netfilter/nosuch", "modules/x", "x"] {
+        for path in [
+            "sys/nosuch",
+            "module/nosuch",
+            "module/br_netfilter/nosuch",
+            "modules/x",
+            "x",
+        ] {
             assert_eq!(kernel.node(path), None, "{path}");
         }
     }

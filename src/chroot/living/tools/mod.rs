@@ -1,8 +1,16 @@
 //! The programs that are answered, a file for each kind.
 
 mod bus;
+pub mod firewalls;
+pub mod ip;
+pub mod ipset;
+pub mod iptables;
+mod kmod;
 mod loginctl;
 mod managers;
+pub mod network;
+pub mod nft;
+pub mod nmcli;
 mod openrc;
 mod options;
 pub mod power;
@@ -16,8 +24,16 @@ use super::tool::{self, Tool, Tools};
 /// All of them, a list for each file.
 const ALL: &[Tools] = &[
     bus::TOOLS,
+    kmod::TOOLS,
+    firewalls::TOOLS,
+    ip::TOOLS,
+    ipset::TOOLS,
+    iptables::TOOLS,
     loginctl::TOOLS,
     managers::TOOLS,
+    network::TOOLS,
+    nft::TOOLS,
+    nmcli::TOOLS,
     openrc::TOOLS,
     power::TOOLS,
     systemctl::TOOLS,

@@ -1,8 +1,9 @@
 //! When bash's twin does the same: bash has what it was built for in $HOSTTYPE, $MACHTYPE and $BASH_VERSINFO, and
-//! `enable -f` loads what is built for it.
+//! `enable -f` loads what is built for it. And it is the emulator that shows /proc/device-tree.
 
 use crate::{
     file,
+    format::DEVICE_TREE,
     stack::Stack,
     text::{Bytes, Text},
 };
@@ -42,4 +43,5 @@ fn mention(text: Bytes) -> bool {
         || text.contain(b"machtype")
         || text.contain(b"bash_versinfo")
         || text.contain(b"enable -f")
+        || text.contain(DEVICE_TREE.as_bytes())
 }
