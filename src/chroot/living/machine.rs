@@ -8,6 +8,7 @@ use super::{
     kernel::{Shared, changes::Changes},
     mounted::MountedByTasks,
     network::Network,
+    first_boot::possible,
     openrc::Services,
     record::{How, Record},
     units::Units,
@@ -55,13 +56,11 @@ impl Machine {
         }
     }
 
-    /// Puts `what` off to the unit of the first boot, which runs `lines`. Refused where there is to be none.
+    /// Puts `what` off to the unit of the first boot, which runs `lines`. Refused where there can be none.
     pub fn put_off_to_unit(&mut self, what: &str, lines: String) -> Answer {
-        if !self.first_boot {
-            return Answer::refused(
-                &format!("`{what}` needs a unit for the first boot, and there is to be none"),
-                "leave this task out, or allow the unit with --first-boot on",
-            );
+        if let Some((why, hint)) = possible::why_not(self.first_boot, &self.root) {
+            let what = format!("`{what}` needs a unit for the first boot, and {why}");
+            return Answer::refused(&what, hint);
         }
         self.record.put_off(what, How::Unit(lines));
         Answer::ok()
