@@ -19,7 +19,7 @@ use super::{
     plan::{ChrootPlan, Order, Report, environment},
     server, services,
     table::Table,
-    target::{self, machine::Target},
+    target::{files, machine::Target},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
@@ -65,7 +65,7 @@ fn run(orders: &UnixStream) -> Result<()> {
     let uncovered = {
         let root = Root::open(&plan.root)?;
         filesystems::mount_all(&root)?;
-        target::show::cover(&root, &plan.target)?;
+        files::cover(&root, &plan.target)?;
         // Only the filter keeps programs of the image from changing its devices.
         if seccomp::exists() {
             plan.disk.show(&root)?;
@@ -104,6 +104,9 @@ fn run(orders: &UnixStream) -> Result<()> {
             environment.extend(way.path());
             let socket = living::server::socket()?;
             let new = Living::new(living_plan, plan.kernel.as_deref(), way);
+            if plan.target.board.is_some() {
+                new.has_device_tree();
+            }
             if let Some(device) = device {
                 match device.and_then(|device| new.show_kernel(device)) {
                     Ok(session) => _shown = Some(session),

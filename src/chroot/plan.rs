@@ -12,7 +12,9 @@ use super::{
     shortcuts::{Shortcuts, apt_hooks},
     target::plan::TargetPlan,
 };
-use crate::{emulation::Emulator, error::Failure, event::Event, twins::dispatcher::format::PREFIX};
+use crate::{
+    emulation::Emulator, error::Failure, event::Event, twins::dispatcher::format::LACKING,
+};
 
 /// Everything the executor needs to know; it takes nothing from its environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -120,7 +122,7 @@ pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
         environment.push(("QEMU_CPU", cpu));
     }
     if plan.emulator.is_some() {
-        environment.push(("QEMU_LD_PREFIX", PREFIX.trim_end_matches('\0')));
+        environment.push(("QEMU_LD_PREFIX", LACKING.trim_end_matches('\0')));
     }
     // What `uname -r` says under qemu: roles and packages ask it for the kernel to prepare.
     if let (Some(_), Some(kernel)) = (&plan.emulator, &plan.kernel) {

@@ -91,8 +91,12 @@ async fn attend(client: &UnixStream, chroot: &Arc<Chroot>) -> io::Result<()> {
                 Reply::Done {}
             }
             Ok(Ask::Board(name)) => {
+                let living = chroot.living.clone();
                 beside(chroot, move |target| match target.become_board(&name) {
-                    Ok(()) => Reply::Done {},
+                    Ok(()) => {
+                        living.iter().for_each(Living::has_device_tree);
+                        Reply::Done {}
+                    }
                     Err(error) => Reply::Refused {
                         code: 1,
                         why: with_hint(&error),

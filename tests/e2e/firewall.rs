@@ -22,7 +22,7 @@ fn twice(scene: &Scene, prepare: &str, tasks: &str) -> (Ended, Ended) {
 
 const RULES: &str = "- iptables: {chain: INPUT, protocol: tcp, destination_port: '22', ctstate: NEW, jump: ACCEPT, comment: it is ssh}
 - iptables: {chain: INPUT, ctstate: [ESTABLISHED, RELATED], jump: ACCEPT, action: insert, rule_num: '1'}
-- iptables: {chain: INPUT, protocol: udp, destination_ports: ['53', '5000:5010'], match: comment, jump: ACCEPT}
+- iptables: {chain: INPUT, protocol: udp, destination_ports: ['53', '5000:5010'], jump: ACCEPT}
 - iptables: {chain: INPUT, policy: DROP}
 - iptables: {chain: mine, chain_management: true}
 - iptables: {chain: INPUT, jump: mine, ip_version: ipv4}

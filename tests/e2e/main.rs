@@ -40,4 +40,5 @@ mod shortcuts;
 mod signals;
 mod sudo;
 mod twins;
+mod units;
 mod users;

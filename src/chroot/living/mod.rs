@@ -15,6 +15,7 @@ pub mod firewall;
 pub mod first_boot;
 pub mod kernel;
 pub mod machine;
+pub mod mounted;
 pub mod network;
 pub mod networkmanager;
 mod openrc;

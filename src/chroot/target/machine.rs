@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{board::Board, cpuinfo, kernel, plan::TargetPlan, show};
+use super::{board::Board, cpuinfo, files, kernel, plan::TargetPlan};
 use crate::{
     chroot::{covers::names, filesystems},
     emulation::arch::Arch,
@@ -70,8 +70,8 @@ impl Target {
         board.check(self.arch)?;
         let mut now = self.board.lock().expect("no panic while locked");
         if *now != Some(board) {
-            let place = self.root.join(show::PLACE);
-            show::board(&place, board, self.arch)
+            let place = self.root.join(files::PLACE);
+            files::board(&place, board, self.arch)
                 .context(Kind::Other, || format!("cannot show the image a {board}"))?;
             *now = Some(board);
         }
@@ -279,9 +279,9 @@ pub mod tests {
     #[test]
     fn a_board_can_be_named_later() {
         let (dir, target) = target(None);
-        fs::create_dir_all(dir.path().join(show::PLACE).join("net")).unwrap();
+        fs::create_dir_all(dir.path().join(files::PLACE).join("net")).unwrap();
         target.become_board("pi4").unwrap();
-        let read = |path: &str| fs::read(dir.path().join(show::PLACE).join(path)).unwrap();
+        let read = |path: &str| fs::read(dir.path().join(files::PLACE).join(path)).unwrap();
         assert!(
             String::from_utf8(read("cpuinfo"))
                 .unwrap()

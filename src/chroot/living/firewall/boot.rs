@@ -7,7 +7,7 @@ use super::{
     iptables::{self, How, Tables},
     names::{Family, Names, read},
     nft::{self, ruleset::Ruleset},
-    settle,
+    steps::{self, BEGIN_NFT, BEGIN_SETS},
 };
 use crate::{
     chroot::living::units::{self, scope::Scope, tree::Tree},
@@ -86,8 +86,8 @@ pub fn tables(names: &Names, root: &Path) -> Tables {
             load(&text, true);
         }
     }
-    let begin = settle::begin_restore(names.family);
-    settle::earlier(&begin, root, |text| load(text, true));
+    let begin = steps::begin_restore(names.family);
+    steps::earlier(&begin, root, |text| load(text, true));
     tables
 }
 
@@ -110,7 +110,7 @@ pub fn ruleset(root: &Path) -> Ruleset {
     {
         let _ = nft::run(&mut rules, &text, root, Path::new("/etc"));
     }
-    settle::earlier(settle::BEGIN_NFT, root, |text| {
+    steps::earlier(BEGIN_NFT, root, |text| {
         let _ = nft::run(&mut rules, text, root, Path::new("/etc"));
     });
     rules
@@ -131,7 +131,7 @@ pub fn sets(root: &Path) -> Sets {
     {
         let _ = sets.restore(&text, true);
     }
-    settle::earlier(settle::BEGIN_SETS, root, |text| {
+    steps::earlier(BEGIN_SETS, root, |text| {
         let _ = sets.restore(text, true);
     });
     sets

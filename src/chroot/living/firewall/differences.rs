@@ -124,7 +124,12 @@ fn of_chain(
 ) -> (String, String, Vec<Rule>) {
     let (mut delete, mut insert) = (String::new(), String::new());
     let mut result: Vec<&Rule> = boot.iter().collect();
+    let mut more = without(boot, now);
     for rule in without(before, now) {
+        let Some(at) = more.iter().position(|other| *other == rule) else {
+            continue;
+        };
+        more.remove(at);
         if let Some(at) = result.iter().position(|other| *other == rule) {
             result.remove(at);
             delete += &format!("-D {name}{}\n", rule.saved());
@@ -132,8 +137,8 @@ fn of_chain(
     }
     let mut added = without(now, before);
     // Those that the boot loads by now are not added again.
-    for rule in &result {
-        if let Some(at) = added.iter().position(|other| other == rule) {
+    for rule in without(boot, before) {
+        if let Some(at) = added.iter().position(|other| *other == rule) {
             added.remove(at);
         }
     }
@@ -153,6 +158,16 @@ fn of_chain(
         }
         result.insert(place, rule);
         place += 1;
+    }
+    if before == boot && !result.iter().copied().eq(now) {
+        // The order is another one.
+        let each = |letter, rules: &[Rule]| -> String {
+            let lines = rules
+                .iter()
+                .map(|rule| format!("-{letter} {name}{}\n", rule.saved()));
+            lines.collect()
+        };
+        return (each('D', boot), each('A', now), now.to_vec());
     }
     (delete, insert, result.into_iter().cloned().collect())
 }

@@ -11,6 +11,7 @@ pub mod iptables;
 pub mod names;
 pub mod nft;
 pub mod settle;
+mod steps;
 mod text;
 
 use std::path::Path;

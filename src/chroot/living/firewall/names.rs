@@ -103,8 +103,10 @@ impl<'a> Names<'a> {
         let mut addresses = Vec::new();
         for line in String::from_utf8_lossy(&found.stdout).lines().take(1000) {
             let address = line.split_whitespace().next();
+            let mapped = |address: &IpAddr| matches!(address, IpAddr::V6(address) if address.to_ipv4_mapped().is_some());
             if let Some(Ok(address)) = address.map(str::parse)
                 && !addresses.contains(&address)
+                && !mapped(&address)
             {
                 addresses.push(address);
             }

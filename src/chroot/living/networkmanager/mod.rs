@@ -1,6 +1,7 @@
 //! NetworkManager's connections: files of the image, which the daemon reads at its start.
 
 mod keyfile;
+mod settings;
 mod show;
 
 use std::{

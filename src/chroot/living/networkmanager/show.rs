@@ -1,222 +1,12 @@
 //! A connection's file in the words of `nmcli connection show`.
 
-use super::keyfile::{Keyfile, unescaped};
+use super::{
+    keyfile::{Keyfile, unescaped},
+    settings::{SETTINGS, Setting},
+};
 
 /// A property with its value.
 type Line = (String, String);
-
-/// A setting: its name, its section in files, and its properties with their defaults. `--` is nothing.
-struct Setting {
-    name: &'static str,
-    section: &'static str,
-    properties: &'static [(&'static str, &'static str)],
-}
-
-/// What holds where nothing is said. Properties that are not listed are shown where they are set.
-const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "connection",
-        section: "connection",
-        properties: &[
-            ("id", "--"),
-            ("uuid", "--"),
-            ("stable-id", "--"),
-            ("type", "--"),
-            ("interface-name", "--"),
-            ("autoconnect", "yes"),
-            ("autoconnect-priority", "0"),
-            ("autoconnect-retries", "-1 (default)"),
-            ("multi-connect", "0 (default)"),
-            ("auth-retries", "-1"),
-            ("timestamp", "0"),
-            ("permissions", "--"),
-            ("zone", "--"),
-            ("master", "--"),
-            ("slave-type", "--"),
-            ("autoconnect-slaves", "-1 (default)"),
-            ("secondaries", "--"),
-            ("gateway-ping-timeout", "0"),
-            ("metered", "unknown"),
-            ("lldp", "default"),
-            ("mdns", "-1 (default)"),
-            ("llmnr", "-1 (default)"),
-            ("dns-over-tls", "-1 (default)"),
-            ("wait-device-timeout", "-1"),
-        ],
-    },
-    Setting {
-        name: "802-3-ethernet",
-        section: "ethernet",
-        properties: &[
-            ("port", "--"),
-            ("speed", "0"),
-            ("duplex", "--"),
-            ("auto-negotiate", "no"),
-            ("mac-address", "--"),
-            ("cloned-mac-address", "--"),
-            ("generate-mac-address-mask", "--"),
-            ("mac-address-blacklist", "--"),
-            ("mtu", "auto"),
-            ("wake-on-lan", "default"),
-            ("wake-on-lan-password", "--"),
-            ("accept-all-mac-addresses", "-1 (default)"),
-        ],
-    },
-    Setting {
-        name: "802-11-wireless",
-        section: "wifi",
-        properties: &[
-            ("ssid", "--"),
-            ("mode", "infrastructure"),
-            ("band", "--"),
-            ("channel", "0"),
-            ("bssid", "--"),
-            ("mac-address", "--"),
-            ("cloned-mac-address", "--"),
-            ("generate-mac-address-mask", "--"),
-            ("mac-address-blacklist", "--"),
-            ("mac-address-randomization", "default"),
-            ("mtu", "auto"),
-            ("seen-bssids", "--"),
-            ("hidden", "no"),
-            ("powersave", "0 (default)"),
-            ("wake-on-wlan", "0x1 (default)"),
-            ("ap-isolation", "-1 (default)"),
-        ],
-    },
-    Setting {
-        name: "802-11-wireless-security",
-        section: "wifi-security",
-        properties: &[
-            ("key-mgmt", "--"),
-            ("wep-tx-keyidx", "0"),
-            ("auth-alg", "--"),
-            ("proto", "--"),
-            ("pairwise", "--"),
-            ("group", "--"),
-            ("pmf", "0 (default)"),
-            ("leap-username", "--"),
-            ("wep-key0", "--"),
-            ("wep-key1", "--"),
-            ("wep-key2", "--"),
-            ("wep-key3", "--"),
-            ("wep-key-flags", "0 (none)"),
-            ("wep-key-type", "unknown"),
-            ("psk", "--"),
-            ("psk-flags", "0 (none)"),
-            ("leap-password", "--"),
-            ("leap-password-flags", "0 (none)"),
-            ("wps-method", "0x0 (default)"),
-            ("fils", "0 (default)"),
-        ],
-    },
-    Setting {
-        name: "bridge",
-        section: "bridge",
-        properties: &[
-            ("mac-address", "--"),
-            ("stp", "yes"),
-            ("priority", "32768"),
-            ("forward-delay", "15"),
-            ("hello-time", "2"),
-            ("max-age", "20"),
-            ("ageing-time", "300"),
-            ("group-forward-mask", "0"),
-            ("multicast-snooping", "yes"),
-            ("vlan-filtering", "no"),
-            ("vlan-default-pvid", "1"),
-            ("vlans", "--"),
-        ],
-    },
-    Setting {
-        name: "bridge-port",
-        section: "bridge-port",
-        properties: &[
-            ("priority", "32"),
-            ("path-cost", "100"),
-            ("hairpin-mode", "no"),
-            ("vlans", "--"),
-        ],
-    },
-    Setting {
-        name: "vlan",
-        section: "vlan",
-        properties: &[
-            ("parent", "--"),
-            ("id", "0"),
-            ("flags", "1 (REORDER_HEADERS)"),
-            ("protocol", "--"),
-            ("ingress-priority-map", "--"),
-            ("egress-priority-map", "--"),
-        ],
-    },
-    Setting {
-        name: "ipv4",
-        section: "ipv4",
-        properties: &IP,
-    },
-    Setting {
-        name: "ipv6",
-        section: "ipv6",
-        properties: &[
-            ("method", "--"),
-            ("dns", "--"),
-            ("dns-search", "--"),
-            ("dns-options", "--"),
-            ("dns-priority", "0"),
-            ("addresses", "--"),
-            ("gateway", "--"),
-            ("routes", "--"),
-            ("route-metric", "-1"),
-            ("route-table", "0 (unspec)"),
-            ("routing-rules", "--"),
-            ("ignore-auto-routes", "no"),
-            ("ignore-auto-dns", "no"),
-            ("never-default", "no"),
-            ("may-fail", "yes"),
-            ("ip6-privacy", "-1 (unknown)"),
-            ("addr-gen-mode", "default"),
-            ("dhcp-duid", "--"),
-            ("dhcp-timeout", "0 (default)"),
-            ("dhcp-send-hostname", "yes"),
-            ("dhcp-hostname", "--"),
-            ("token", "--"),
-        ],
-    },
-    Setting {
-        name: "proxy",
-        section: "proxy",
-        properties: &[
-            ("method", "none"),
-            ("browser-only", "no"),
-            ("pac-url", "--"),
-            ("pac-script", "--"),
-        ],
-    },
-];
-
-const IP: [(&str, &str); 20] = [
-    ("method", "--"),
-    ("dns", "--"),
-    ("dns-search", "--"),
-    ("dns-options", "--"),
-    ("dns-priority", "0"),
-    ("addresses", "--"),
-    ("gateway", "--"),
-    ("routes", "--"),
-    ("route-metric", "-1"),
-    ("route-table", "0 (unspec)"),
-    ("routing-rules", "--"),
-    ("ignore-auto-routes", "no"),
-    ("ignore-auto-dns", "no"),
-    ("dhcp-client-id", "--"),
-    ("dhcp-timeout", "0 (default)"),
-    ("dhcp-send-hostname", "yes"),
-    ("dhcp-hostname", "--"),
-    ("never-default", "no"),
-    ("may-fail", "yes"),
-    ("dad-timeout", "-1 (default)"),
-];
 
 /// The setting of a section, as nmcli calls it.
 pub fn setting(section: &str) -> &str {
@@ -259,13 +49,13 @@ pub fn lines(file: &Keyfile, secrets: bool) -> Vec<Line> {
             };
             lines.push((format!("{name}.{property}"), value));
         }
-        others(file, section, name, properties, &mut lines);
+        others(file, section, name, properties, secrets, &mut lines);
         if *section == "connection" {
             for section in file
                 .sections()
                 .filter(|section| SETTINGS.iter().all(|known| known.section != *section))
             {
-                others(file, section, section, &[], &mut lines);
+                others(file, section, section, &[], secrets, &mut lines);
             }
         }
     }
@@ -273,8 +63,11 @@ pub fn lines(file: &Keyfile, secrets: bool) -> Vec<Line> {
 }
 
 fn is_secret(property: &str) -> bool {
-    ["psk", "leap-password", "password", "private-key", "pin"].contains(&property)
-        || (property.starts_with("wep-key") && property.len() == "wep-key0".len())
+    let names = ["psk", "pin", "private-key", "preshared-key"];
+    let wep = property
+        .strip_prefix("wep-key")
+        .is_some_and(|number| number.len() == 1);
+    names.contains(&property) || property.ends_with("password") || wep
 }
 
 /// What a section has beside the properties that are known.
@@ -283,6 +76,7 @@ fn others(
     section: &str,
     name: &str,
     known: &[(&str, &str)],
+    secrets: bool,
     lines: &mut Vec<Line>,
 ) {
     if section == "bond" || section == "vpn" {
@@ -310,7 +104,13 @@ fn others(
             rest.is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()))
         });
         if !numbered && known.iter().all(|(property, _)| *property != key) {
-            lines.push((format!("{name}.{key}"), shown(key, text)));
+            let hidden = !secrets && (is_secret(key) || section.ends_with("secrets"));
+            let value = if hidden {
+                "<hidden>".into()
+            } else {
+                shown(key, text)
+            };
+            lines.push((format!("{name}.{key}"), value));
         }
     }
 }

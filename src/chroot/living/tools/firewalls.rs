@@ -60,6 +60,9 @@ fn bridge(call: &Call, machine: &mut Machine) -> Answer {
 }
 
 fn bridge_restore(call: &Call, machine: &mut Machine) -> Answer {
+    if !call.is_root() {
+        return put_off(call, machine);
+    }
     let Some(text) = &call.stdin else {
         return Answer::NeedsInput;
     };

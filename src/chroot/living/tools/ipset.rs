@@ -131,3 +131,59 @@ fn in_use(machine: &mut Machine, name: Option<&str>) -> bool {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::super::{call::tests::call, firewall::settle::settle, record::How},
+        *,
+    };
+
+    fn run(machine: &mut Machine, line: &str) -> (u8, String) {
+        match ipset(&call(line), machine) {
+            Answer::Said { code, out, err } => {
+                (code, String::from_utf8([out, err].concat()).unwrap())
+            }
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn sets_are_made_before_the_rules_that_name_them() {
+        let root = tempfile::tempdir().unwrap();
+        let mut machine = Machine::new(root.path(), true);
+        assert_eq!(run(&mut machine, "ipset create bad hash:net").0, 0);
+        assert_eq!(run(&mut machine, "ipset create bad hash:net").0, 1);
+        assert_eq!(run(&mut machine, "ipset -exist create bad hash:net").0, 0);
+        assert_eq!(run(&mut machine, "ipset add bad 10.0.0.0/8").0, 0);
+        assert_eq!(
+            run(&mut machine, "ipset test bad 10.0.0.0/8"),
+            (0, "10.0.0.0/8 is in set bad.\n".into())
+        );
+        assert_eq!(run(&mut machine, "ipset list -n"), (0, "bad\n".into()));
+        let rule = call("iptables -A INPUT -m set --match-set bad src -j DROP");
+        let (_, iptables) = super::super::iptables::TOOLS
+            .iter()
+            .find(|(name, _)| *name == "iptables")
+            .unwrap();
+        assert_eq!(iptables(&rule, &mut machine), Answer::ok());
+        assert!(run(&mut machine, "ipset destroy bad").1.contains("in use"));
+        settle(&mut machine);
+        let units: Vec<&str> = machine
+            .record
+            .all()
+            .iter()
+            .filter_map(|step| match &step.how {
+                How::Unit(lines) if !lines.is_empty() => lines.lines().next(),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(
+            units,
+            [
+                "ipset restore -exist <<'PICHROOT_RULES'",
+                "iptables-restore --noflush <<'PICHROOT_RULES'"
+            ]
+        );
+    }
+}

@@ -304,3 +304,94 @@ fn of_iptables(machine: &mut Machine, family: Option<&str>) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{
+        super::super::{call::tests::call, firewall::settle::settle, record::How},
+        *,
+    };
+
+    fn run(machine: &mut Machine, line: &str) -> (u8, String) {
+        match nft(&call(line), machine) {
+            Answer::Said { code, out, err } => {
+                (code, String::from_utf8([out, err].concat()).unwrap())
+            }
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    const FILE: &str =
+        "flush ruleset\ntable inet f {\n  chain c {\n    tcp dprot 22 accept\n  }\n}\n";
+
+    #[test]
+    fn a_wrong_file_is_told_as_nft_tells_it_and_changes_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let mut machine = Machine::new(root.path(), true);
+        fs::write(root.path().join("x.nft"), FILE).unwrap();
+        for line in [
+            "nft -c -f /x.nft",
+            "nft -cf x.nft",
+            "nft --check --file=/x.nft",
+        ] {
+            let (code, said) = run(&mut machine, line);
+            assert_eq!(code, 1);
+            let marks =
+                "Error: syntax error, unexpected string\n    tcp dprot 22 accept\n        ^^^^^\n";
+            assert!(
+                said.ends_with(marks) && said.contains("x.nft:4:9-13: "),
+                "{line}: {said}"
+            );
+        }
+        assert!(
+            run(&mut machine, "nft add rule inet f c accept")
+                .1
+                .contains("No such file or directory")
+        );
+        fs::write(root.path().join("x.nft"), FILE.replace("dprot", "dport")).unwrap();
+        assert_eq!(run(&mut machine, "nft -c -f /x.nft"), (0, String::new()));
+        assert_eq!(run(&mut machine, "nft list ruleset"), (0, String::new()));
+        settle(&mut machine);
+        assert!(machine.record.all().is_empty());
+    }
+
+    #[test]
+    fn what_no_boot_loads_is_a_step_once() {
+        let root = tempfile::tempdir().unwrap();
+        let steps = root.path().join("var/lib/pichroot/first-boot/steps");
+        fs::create_dir_all(&steps).unwrap();
+        let mut machine = Machine::new(root.path(), true);
+        for line in [
+            "nft add table inet f",
+            "nft add chain inet f c",
+            "nft add rule inet f c counter drop",
+        ] {
+            assert_eq!(run(&mut machine, line), (0, String::new()));
+        }
+        settle(&mut machine);
+        let all = machine.record.all();
+        assert_eq!(all.len(), 3);
+        let How::Unit(step) = &all[2].how else {
+            panic!("{all:?}");
+        };
+        assert_eq!(all[0].how, How::Unit(String::new()));
+        assert!(
+            step.starts_with("nft -f - <<'PICHROOT_RULES'\ntable inet f\ndelete table inet f\n"),
+            "{step}"
+        );
+        fs::write(steps.join("00001"), format!("# x\n{step}")).unwrap();
+
+        // The next run has them, and adds nothing.
+        let mut machine = Machine::new(root.path(), true);
+        let listed = run(&mut machine, "nft list chain inet f c").1;
+        assert!(
+            listed.contains("\t\tcounter packets 0 bytes 0 drop\n"),
+            "{listed}"
+        );
+        assert_eq!(run(&mut machine, "nft add table inet f").0, 0);
+        settle(&mut machine);
+        assert!(machine.record.all().is_empty());
+    }
+}

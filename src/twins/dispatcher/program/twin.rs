@@ -5,14 +5,14 @@ use crate::{
     calls::Descriptor,
     dash,
     format::{
-        DEVICE_TREE, Entry, Header, PAGE, PERL_OPTIONS, RULE_ALWAYS, RULE_BASH, RULE_DASH, RULE_GAWK, RULE_NAMES_RELEASE,
+        Entry, Header, PAGE, PERL_OPTIONS, RULE_ALWAYS, RULE_BASH, RULE_DASH, RULE_GAWK, RULE_NAMES_RELEASE,
         RULE_OPENSSL, RULE_PERL, SEGMENTS, Segment,
     },
     gawk,
     kernel::{
         MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, O_RDONLY, PROT_NONE, PROT_WRITE, exists, map, unmap,
     },
-    openssl, perl,
+    lacking, openssl, perl,
     stack::{Next, Program, Stack},
     table::Table,
     text::Text,
@@ -23,8 +23,7 @@ const SET_ID: u32 = 0o6000;
 
 /// The twin of what `stack` starts, ready to run. `None`: there is none, or it would not do the same here.
 pub unsafe fn find(stack: Stack, device: u64) -> Option<Next> {
-    let looks_at_devices = || stack.arguments().any(|word| word.contains(DEVICE_TREE.as_bytes()));
-    if stack.is_secure() || !surroundings_are_plain(stack) || looks_at_devices() {
+    if stack.is_secure() || !surroundings_are_plain(stack) || lacking::are_in_arguments(stack) {
         return None;
     }
     let program = stack.file()?;

@@ -1,10 +1,6 @@
 //! What a command of iptables asks for.
 
-use super::{
-    super::names::{Family, Names},
-    reader::Reader,
-    rule::Rule,
-};
+use super::{super::names::Family, rule::Rule};
 
 /// A command that was understood.
 #[derive(Debug)]
@@ -139,11 +135,6 @@ pub fn letter(long: &str) -> Option<char> {
         .iter()
         .find(|(name, _)| *name == long)
         .map(|(_, letter)| *letter)
-}
-
-/// Reads a command. `lines` is whether it is a line of iptables-restore; there, one for the other family is none.
-pub fn parse(words: Vec<String>, names: &Names, lines: bool) -> Result<Option<Command>, Problem> {
-    Reader::new(words, names, lines).read()
 }
 
 /// A chain's name that a new chain may have.

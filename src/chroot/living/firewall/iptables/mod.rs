@@ -21,8 +21,16 @@ mod tables;
 mod targets;
 mod values;
 
-pub use command::{Action, Problem, parse, program_of};
+pub use command::{Action, Command, Problem, program_of};
 pub use list::{List, rules};
 pub use restore::{How, restore, save};
 pub use rule::Rule;
 pub use tables::{Chain, Table, Tables};
+
+use super::names::Names;
+use reader::Reader;
+
+/// Reads a command. `lines` is whether it is a line of iptables-restore; there, one for the other family is none.
+pub fn parse(words: Vec<String>, names: &Names, lines: bool) -> Result<Option<Command>, Problem> {
+    Reader::new(words, names, lines).read()
+}

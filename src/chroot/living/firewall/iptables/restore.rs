@@ -2,7 +2,8 @@
 
 use super::{
     super::{names::Names, text},
-    command::{self, Problem, valid_name},
+    command::{Problem, valid_name},
+    reader::Reader,
     tables::{Table, Tables},
 };
 
@@ -100,8 +101,8 @@ pub fn restore(tables: &mut Tables, file: &str, how: &How, names: &Names) -> Res
                 let rule = rule.ok_or_else(|| wrong("bad counters"))?;
                 let mut words = vec!["-t".to_owned(), (*name).to_owned()];
                 words.extend(text::words(rule).map_err(wrong)?);
-                let parsed = command::parse(words, names, true)
-                    .map_err(|problem| at_line(problem, number))?;
+                let parsed = Reader::new(words, names, true).read();
+                let parsed = parsed.map_err(|problem| at_line(problem, number))?;
                 let Some(command) = parsed else { continue };
                 if command.table != *name {
                     return Err(Problem::Words(format!(

@@ -84,6 +84,16 @@ impl Shown<'_> {
                 None => String::new(),
             },
             "addrtype" => self.address_type(part),
+            "hl" | "ttl" => {
+                let word = part.name.to_uppercase();
+                let kinds = [("eq", "=="), ("lt", "<"), ("gt", ">")];
+                let found = kinds.iter().find_map(|(kind, sign)| {
+                    let chosen = part.get(&format!("{}-{kind}", part.name))?;
+                    let sign = if chosen.not { "!=" } else { sign };
+                    Some(format!(" {word} match {word} {sign} {}", chosen.values[0]))
+                });
+                found.unwrap_or_default()
+            }
             "iprange" => {
                 let kinds = [("src-range", "source"), ("dst-range", "destination")];
                 let kinds = kinds

@@ -1,11 +1,14 @@
 //! nft without a kernel: scripts and commands are read, and what they would have made is kept.
 //!
-//! [`lexer`] finds the words, [`parser`] the commands, [`expressions`] what can be no rule. A rule stays the text that it is: what
+//! [`lexer`] finds the words, [`parser`] goes through them, [`commands`] and [`blocks`] do what they say, [`expressions`] finds what can be no rule. A rule stays the text that it is: what
 //! [`ruleset`] prints makes the same again.
 
+mod blocks;
+mod commands;
 mod expressions;
 mod lexer;
 mod parser;
+mod places;
 pub mod ruleset;
 
 use std::path::Path;

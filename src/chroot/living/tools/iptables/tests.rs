@@ -109,7 +109,6 @@ const BOTH: &[&str] = &[
     "iptables -A INPUT -p tcp --tcp-flags ALL NONE -j DROP",
     "iptables -A INPUT -p tcp ! --syn -m conntrack --ctstate NEW -j DROP",
     "iptables -A INPUT -m recent --name ssh --update --seconds 60 --hitcount 4 -j DROP",
-    "iptables -A INPUT -m addrtype --dst-type BROADCAST -j DROP",
     "iptables -A INPUT -m mac --mac-source aa:bb:cc:0:1:2 -m mark --mark 1/0xff -j RETURN",
     "iptables -A INPUT -m connlimit --connlimit-above 10 -p tcp --dport 80 -j REJECT --reject-with tcp-reset",
     "iptables -A INPUT -m hashlimit --hashlimit-upto 3/min --hashlimit-mode srcip --hashlimit-name ssh -j ACCEPT",
@@ -186,6 +185,7 @@ const BOTH: &[&str] = &[
 ];
 
 const V4: &[&str] = &[
+    "iptables -A INPUT -m addrtype --dst-type BROADCAST -j DROP",
     "iptables -A INPUT -s 10.1.2.3/8,192.168.1.7 -d 10.0.0.1 -j ACCEPT",
     "iptables -A INPUT ! -s 10.0.0.0/255.255.0.0 -p icmp --icmp-type echo-request -j REJECT",
     "iptables -A INPUT -p icmp --icmp-type any -f -j DROP",
@@ -207,7 +207,6 @@ const V4: &[&str] = &[
 const V6: &[&str] = &[
     "iptables -A INPUT -s 2001:DB8::1/64 -p ipv6-icmp --icmpv6-type echo-request -j ACCEPT",
     "iptables -A INPUT -p icmpv6 -m icmp6 --icmpv6-type 134 -m hl --hl-eq 255 -j ACCEPT",
-    "iptables -A INPUT -m rt --rt-type 0 -j DROP",
     "iptables -A INPUT -d ff02::fb -p udp --dport 5353 -j REJECT",
     "iptables -A INPUT -s 10.0.0.1 -j DROP",
     "iptables -A INPUT -f -j DROP",

@@ -8,8 +8,7 @@ use super::{
         networkmanager::{Connection, Keyfile, connections, lines, new_file, setting, write},
         record::How,
     },
-    not_here,
-    style::Style,
+    style::{Style, not_here},
 };
 
 /// Does what is asked of connections.
@@ -33,7 +32,6 @@ pub fn connection(
                 Err(answer) => answer,
             }
         }
-        "edit" => edit(call, machine, words),
         "delete" => delete(machine, words),
         "clone" => clone(machine, words),
         "up" => up(call, machine, words),
@@ -63,7 +61,10 @@ pub fn connection(
 }
 
 /// The connection that words mean, and the words behind it.
-fn find<'a, 'b>(machine: &Machine, words: &'a [&'b str]) -> Option<(Connection, &'a [&'b str])> {
+pub fn find<'a, 'b>(
+    machine: &Machine,
+    words: &'a [&'b str],
+) -> Option<(Connection, &'a [&'b str])> {
     let (by, words) = match words {
         [by @ ("id" | "uuid" | "path" | "filename"), words @ ..] if !words.is_empty() => {
             (Some(*by), words)
@@ -76,7 +77,8 @@ fn find<'a, 'b>(machine: &Machine, words: &'a [&'b str]) -> Option<(Connection, 
     Some((found, rest))
 }
 
-fn unknown(words: &[&str]) -> Answer {
+/// There is no such connection.
+pub fn unknown(words: &[&str]) -> Answer {
     let name = words.last().copied().unwrap_or_default();
     let name = match words {
         ["id" | "uuid" | "path", name, ..] => name,
@@ -103,10 +105,10 @@ fn show(machine: &Machine, style: &Style, words: &[&str]) -> Answer {
             vec![
                 connection.id(),
                 connection.uuid(),
-                connection
-                    .kind()
-                    .replace("802-3-ethernet", "ethernet")
-                    .replace("802-11-wireless", "wifi"),
+                match style.terse {
+                    true => connection.kind(),
+                    false => people(&connection.kind()).to_owned(),
+                },
                 String::new(),
                 automatic.into(),
                 "no".into(),
@@ -146,6 +148,15 @@ fn show(machine: &Machine, style: &Style, words: &[&str]) -> Answer {
     Answer::out(out)
 }
 
+/// A type as it is shown to people.
+fn people(kind: &str) -> &str {
+    match kind {
+        "802-3-ethernet" => "ethernet",
+        "802-11-wireless" => "wifi",
+        kind => kind,
+    }
+}
+
 /// All properties of a connection, or those that are wanted.
 fn profile(file: &Keyfile, style: &Style) -> String {
     let lines = lines(file, style.secrets);
@@ -182,7 +193,11 @@ fn profile(file: &Keyfile, style: &Style) -> String {
 }
 
 /// Has the image's nmcli write a connection, from these words and a file that it is to change.
-fn offline(call: &Call, from: Option<&std::path::Path>, words: &[&str]) -> Result<String, Answer> {
+pub fn offline(
+    call: &Call,
+    from: Option<&std::path::Path>,
+    words: &[&str],
+) -> Result<String, Answer> {
     let nmcli = call.program.to_string_lossy();
     let command: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     let input = from.map_or("/dev/null".into(), |path| path.to_string_lossy());
@@ -208,6 +223,7 @@ fn offline(call: &Call, from: Option<&std::path::Path>, words: &[&str]) -> Resul
     }
 }
 
+/// Makes a connection.
 pub fn add(call: &Call, machine: &mut Machine, words: &[&str]) -> Answer {
     // Not known without the daemon.
     let words: Vec<&str> = match words.iter().position(|word| *word == "save") {
@@ -244,99 +260,9 @@ pub fn written(connection: &Connection, text: &str, words: &str) -> Answer {
     }
 }
 
+/// What a connection is after these words.
 pub fn modify(call: &Call, found: &Connection, words: &[&str]) -> Result<String, Answer> {
     offline(call, Some(&found.path), &[&["modify"], words].concat())
-}
-
-/// What `nmcli connection edit` is told on its standard input: `set`, `print`, `save`.
-fn edit(call: &Call, machine: &mut Machine, words: &[&str]) -> Answer {
-    let Some(input) = &call.stdin else {
-        return Answer::NeedsInput;
-    };
-    let input = String::from_utf8_lossy(input).into_owned();
-    let kind = match words {
-        ["type", kind, ..] => Some(*kind),
-        _ => None,
-    };
-    let found = match kind {
-        Some(_) => None,
-        None => match find(machine, words) {
-            Some((found, _)) => Some(found),
-            None => return unknown(words),
-        },
-    };
-    let mut changes: Vec<String> = Vec::new();
-    let mut out = String::new();
-    for line in input.lines() {
-        let (command, rest) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
-        match command {
-            "set" => {
-                let (property, value) = rest.trim().split_once(' ').unwrap_or((rest, ""));
-                changes.extend([property.to_owned(), value.trim().to_owned()]);
-            }
-            "remove" => changes.extend([rest.trim().to_owned(), String::new()]),
-            "print" => match (&found, kind) {
-                (Some(found), _) => out += &properties(&found.file, rest.trim()),
-                (None, Some(kind)) => out += &supported(call, kind, rest.trim()),
-                _ => {}
-            },
-            "save" => {
-                let Some(found) = &found else {
-                    return not_here(call);
-                };
-                let words: Vec<&str> = changes.iter().map(String::as_str).collect();
-                let text = match modify(call, found, &words) {
-                    Ok(text) => text,
-                    Err(answer) => return answer,
-                };
-                let saved = written(found, &text, "successfully updated.");
-                let Answer::Said {
-                    code: 0, out: said, ..
-                } = saved
-                else {
-                    return saved;
-                };
-                out += &String::from_utf8_lossy(&said);
-                changes.clear();
-            }
-            "quit" | "yes" | "" | "verify" | "help" => {}
-            _ => return not_here(call),
-        }
-    }
-    Answer::out(out)
-}
-
-fn properties(file: &Keyfile, setting: &str) -> String {
-    let section = format!("{setting}.");
-    let lines = lines(file, false).into_iter();
-    let wanted = lines.filter(|(name, _)| setting.is_empty() || name.starts_with(&section));
-    wanted
-        .map(|(name, value)| Style::default().line(&name, &value))
-        .collect()
-}
-
-/// The properties of a setting, as the image's nmcli knows them: it names them where one is wrong.
-fn supported(call: &Call, kind: &str, setting: &str) -> String {
-    let wrong = format!("{setting}.pichroot");
-    let base = ["add", "type", kind, "con-name", "x", "ifname", "x"];
-    let more: &[&str] = if kind == "wifi" { &["ssid", "x"] } else { &[] };
-    let Err(Answer::Said { err, .. }) =
-        offline(call, None, &[&base[..], more, &[&wrong, "x"]].concat())
-    else {
-        return String::new();
-    };
-    let said = String::from_utf8_lossy(&err).into_owned();
-    let names = said
-        .split_once("not among [")
-        .and_then(|(_, rest)| rest.split(']').next());
-    let names = names
-        .unwrap_or_default()
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty());
-    names
-        .map(|name| Style::default().line(&format!("{setting}.{name}"), "--"))
-        .collect()
 }
 
 fn delete(machine: &mut Machine, words: &[&str]) -> Answer {

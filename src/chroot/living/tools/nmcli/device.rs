@@ -9,8 +9,7 @@ use super::{
         record::How,
     },
     connection::{add, modify, written},
-    not_here,
-    style::Style,
+    style::{Style, not_here},
 };
 
 /// Which interfaces there will be is not known.

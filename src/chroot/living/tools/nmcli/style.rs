@@ -1,4 +1,6 @@
-//! How nmcli prints.
+//! How nmcli prints, and what it says where only the daemon could answer.
+
+use super::super::super::call::{Answer, Call};
 
 /// How nmcli prints.
 #[derive(Default)]
@@ -110,4 +112,15 @@ impl Style {
             false => value.to_owned(),
         }
     }
+}
+
+/// Only the daemon can do it.
+pub fn not_here(call: &Call) -> Answer {
+    Answer::refused(
+        &format!(
+            "'{}' needs NetworkManager itself, which runs on the machine",
+            call.line()
+        ),
+        "leave it to the machine, or write the connection with `nmcli connection add` and `modify`",
+    )
 }

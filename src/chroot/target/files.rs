@@ -3,11 +3,7 @@
 //! They stay files that the executor can write, so that a board can still be named when they are in use. The mounts are
 //! made while still privileged, so that root in the chroot cannot take them away.
 
-use std::{
-    fs, io,
-    os::{fd::OwnedFd, unix::fs::symlink},
-    path::Path,
-};
+use std::{fs, io, os::fd::OwnedFd, path::Path};
 
 use super::{board::Board, cpuinfo, plan::TargetPlan};
 use crate::{
@@ -15,7 +11,6 @@ use crate::{
     emulation::arch::Arch,
     error::{Context, Kind, Result},
     sys::inroot::{Root, path_of},
-    twins::dispatcher::format::DEVICE_TREE,
 };
 
 /// Where they are, from the chroot's root.
@@ -93,12 +88,6 @@ pub fn board(place: &Path, board: Board, arch: Arch) -> io::Result<()> {
     for (name, number) in board.kind.interfaces.iter().zip(2..) {
         interface(place, name, number)?;
     }
-    // Where the kernel has none, which would be a link like this.
-    let link = place.join("prefix").join(&DEVICE_TREE[1..]);
-    if !Path::new(DEVICE_TREE).is_symlink() && !link.is_symlink() {
-        fs::create_dir_all(link.parent().unwrap_or(place))?;
-        symlink(Path::new("/sys/firmware").join(TREE), link)?;
-    }
     Ok(())
 }
 
@@ -126,15 +115,4 @@ fn interface(place: &Path, name: &str, number: u32) -> io::Result<()> {
         fs::create_dir_all(at.join("wireless"))?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::twins::dispatcher::format::PREFIX;
-
-    #[test]
-    fn the_emulator_looks_where_the_files_are() {
-        assert_eq!(PREFIX, format!("/{PLACE}/prefix\0"));
-    }
 }
