@@ -31,7 +31,10 @@ pub fn list() -> io::Result<Vec<Entry>> {
     let mut text = Vec::new();
     let file = File::open("/proc/thread-self/mountinfo")?;
     file.take(MAX_BYTES).read_to_end(&mut text)?;
-    Ok(text.split(|byte| *byte == b'\n').filter_map(parse).collect())
+    Ok(text
+        .split(|byte| *byte == b'\n')
+        .filter_map(parse)
+        .collect())
 }
 
 /// Number, parent, device, root, mount point, options, tags, a hyphen, type, source, options of the file system: proc(5).

@@ -12,6 +12,10 @@ use crate::sys::inroot::Root;
 /// Where qemu looks first, in the chroot's own memory. The dispatcher has it, too.
 pub const PREFIX: &str = "/run/pichroot/lacking";
 
+/// Where kernels with a device tree have a link, and where that leads.
+const DEVICE_TREE: &str = "/proc/device-tree";
+const TREE: &str = "/sys/firmware/devicetree/base";
+
 /// What is in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
@@ -19,6 +23,8 @@ pub enum Content {
     Empty,
     /// The modules that are loaded.
     Modules,
+    /// It is no file but a link to this.
+    Link(&'static str),
 }
 
 /// The files, by their paths below the prefix.
@@ -35,9 +41,21 @@ impl Lacking {
         }
         // Tasks look up in it whether a module has to be loaded at all.
         if !has_kernel(root) {
-            files.insert(format!("lib/modules/{release}/modules.builtin"), Content::Empty);
+            files.insert(
+                format!("lib/modules/{release}/modules.builtin"),
+                Content::Empty,
+            );
         }
         Lacking(files)
+    }
+
+    /// The machine is a board, and tells its devices.
+    pub fn add_device_tree(&mut self) {
+        // Where the kernel has it, it is the same link.
+        if !Path::new(DEVICE_TREE).is_symlink() {
+            self.0
+                .insert(DEVICE_TREE[1..].to_owned(), Content::Link(TREE));
+        }
     }
 
     /// The file at this path.
@@ -47,7 +65,10 @@ impl Lacking {
 
     /// Whether this is a folder with one in it.
     pub fn has_folder(&self, path: &str) -> bool {
-        let below = |file: &String| file.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        let below = |file: &String| {
+            file.strip_prefix(path)
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
         path.is_empty() || self.0.keys().any(below)
     }
 
@@ -78,6 +99,10 @@ mod tests {
         let has_modules = Path::new("/proc/modules").exists();
         assert_eq!(lacking.get("proc/modules").is_none(), has_modules);
         super::super::catalogue::tests::kernel(dir.path(), "6.1.0");
-        assert_eq!(Lacking::of(&root, "6.1.0").get(file), None);
+        let mut lacking = Lacking::of(&root, "6.1.0");
+        assert_eq!(lacking.get(file), None);
+        lacking.add_device_tree();
+        let link = lacking.get("proc/device-tree");
+        assert_eq!(link.is_none(), Path::new(DEVICE_TREE).is_symlink());
     }
 }

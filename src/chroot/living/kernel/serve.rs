@@ -8,9 +8,9 @@ use std::{
 };
 
 use fuser::{
-    AccessFlags, BsdFileFlags, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo,
-    LockOwner, OpenAccMode, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty,
-    ReplyEntry, ReplyOpen, ReplyWrite, Request, TimeOrNow, WriteFlags,
+    AccessFlags, BsdFileFlags, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation,
+    INodeNo, LockOwner, OpenAccMode, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
+    ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
 use nix::errno::Errno;
 
@@ -104,7 +104,8 @@ impl Server {
     }
 
     fn is_lacking(&self, folder: INodeNo) -> bool {
-        self.path(folder).is_ok_and(|path| path.starts_with(LACKING))
+        self.path(folder)
+            .is_ok_and(|path| path.starts_with(LACKING))
     }
 
     /// Whether who asks may do this with the file. Not even root may what the permissions do not allow.
@@ -135,6 +136,7 @@ impl Server {
             Node::Folder => Ok(()),
             Node::File(_) if has(AccessFlags::X_OK) => Err(Errno::EACCES),
             Node::File(_) => self.may(asks, number, has(AccessFlags::R_OK), has(AccessFlags::W_OK)),
+            Node::Link(_) => Ok(()),
         }
     }
 
@@ -147,6 +149,7 @@ impl Server {
             let kind = match node {
                 Node::Folder => FileType::Directory,
                 Node::File(_) => FileType::RegularFile,
+                Node::Link(_) => FileType::Symlink,
             };
             // Any number that is none will do: who wants to know looks the name up.
             if reply.add(INodeNo(u64::MAX), next, kind, name) {
@@ -161,6 +164,7 @@ fn attributes(number: u64, node: Node, time: SystemTime) -> FileAttr {
     let (kind, perm) = match node {
         Node::Folder => (FileType::Directory, 0o555),
         Node::File(mode) => (FileType::RegularFile, mode),
+        Node::Link(_) => (FileType::Symlink, 0o777),
     };
     FileAttr {
         ino: INodeNo(number),
@@ -192,7 +196,11 @@ impl Filesystem for Server {
             Ok((attr, lasts)) => reply.entry(&lasts, &attr, Generation(0)),
             // qemu looks for every file here, and need not be told twice that it is none.
             Err(Errno::ENOENT) if self.is_lacking(parent) => {
-                reply.entry(&LASTING, &attributes(NONE, Node::Folder, self.started), Generation(0));
+                reply.entry(
+                    &LASTING,
+                    &attributes(NONE, Node::Folder, self.started),
+                    Generation(0),
+                );
             }
             Err(errno) => reply.error(code(errno)),
         }
@@ -201,6 +209,15 @@ impl Filesystem for Server {
     fn getattr(&self, _: &Request, number: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
         match self.path(number).and_then(|path| self.attributes(&path)) {
             Ok(attr) => reply.attr(&LASTING, &attr),
+            Err(errno) => reply.error(code(errno)),
+        }
+    }
+
+    fn readlink(&self, _: &Request, number: INodeNo, reply: ReplyData) {
+        let node = self.path(number).map(|path| self.kernel.lock().node(&path));
+        match node {
+            Ok(Some(Node::Link(to))) => reply.data(to.as_bytes()),
+            Ok(_) => reply.error(fuser::Errno::EINVAL),
             Err(errno) => reply.error(code(errno)),
         }
     }
@@ -300,7 +317,9 @@ impl Filesystem for Server {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let text = self.path(number).and_then(|path| self.kernel.lock().read(&path));
+        let text = self
+            .path(number)
+            .and_then(|path| self.kernel.lock().read(&path));
         match text {
             Ok(text) => {
                 let start = text.len().min(offset as usize);

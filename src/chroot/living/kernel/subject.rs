@@ -114,22 +114,30 @@ impl<'a> Files<'a> {
     fn mounted(&self, at: &str) -> Option<&Entry> {
         let mut entries = self.fstab.iter().rev();
         let automatic = |entry: &Entry| entry.fstype != "swap" && !entry.has_option("noauto");
-        entries.find(|entry| entry.file == at).filter(|entry| automatic(entry))
+        entries
+            .find(|entry| entry.file == at)
+            .filter(|entry| automatic(entry))
     }
 
     /// The file that says that a boot uses this swap space.
     fn swaps(&self, path: &str) -> Option<String> {
         let mut entries = self.fstab.iter();
-        let used = |entry: &&Entry| entry.source == path && entry.fstype == "swap" && !entry.has_option("noauto");
+        let used = |entry: &&Entry| {
+            entry.source == path && entry.fstype == "swap" && !entry.has_option("noauto")
+        };
         let entry = entries.find(used).map(|_| FSTAB.to_owned());
         entry.or_else(|| self.unit(path, "swap"))
     }
 
     /// The file of a unit that a boot starts.
     fn unit(&self, path: &str, kind: &str) -> Option<String> {
-        let tree = self.units.get_or_init(|| Tree::new(self.root, &Scope::System));
+        let tree = self
+            .units
+            .get_or_init(|| Tree::new(self.root, &Scope::System));
         let unit = tree.unit(&format!("{}.{kind}", escape_path(path)));
-        unit.fragment.clone().filter(|_| boots(self.root, tree, &Scope::System, &unit.id))
+        unit.fragment
+            .clone()
+            .filter(|_| boots(self.root, tree, &Scope::System, &unit.id))
     }
 }
 
@@ -159,7 +167,9 @@ impl Subject {
                 name, parameters, ..
             } => {
                 let mut loaded = files.modules.iter();
-                let file = loaded.find(|(other, _)| other == name).map(|(_, file)| file.clone());
+                let file = loaded
+                    .find(|(other, _)| other == name)
+                    .map(|(_, file)| file.clone());
                 file.filter(|_| persistent::has_parameters(files.root, name, parameters))
                     .map(How::Carried)
             }
@@ -172,7 +182,9 @@ impl Subject {
             Subject::NoMount { at, .. } => files.mounts(at).is_none().then(fstab),
             Subject::Options { at, options, .. } => {
                 let entry = files.mounted(at);
-                entry.filter(|entry| options.iter().all(|option| is_set(entry, option))).map(|_| fstab())
+                entry
+                    .filter(|entry| options.iter().all(|option| is_set(entry, option)))
+                    .map(|_| fstab())
             }
             Subject::Swap { path, .. } => files.swaps(path).map(How::Carried),
             Subject::NoSwap { path, .. } => files.swaps(path).is_none().then(fstab),
@@ -197,7 +209,12 @@ impl Subject {
 
 /// Whether this entry of fstab has an option, or does without its opposite.
 fn is_set(entry: &Entry, option: &str) -> bool {
-    let opposites = [("rw", "ro"), ("exec", "noexec"), ("suid", "nosuid"), ("dev", "nodev")];
+    let opposites = [
+        ("rw", "ro"),
+        ("exec", "noexec"),
+        ("suid", "nosuid"),
+        ("dev", "nodev"),
+    ];
     let opposite = opposites.iter().find(|(name, _)| *name == option);
     entry.has_option(option) || opposite.is_some_and(|(_, other)| !entry.has_option(other))
 }
@@ -220,6 +237,10 @@ fn value(path: &str, files: &Files<'_>, sysctl: &Sysctl) -> Option<How> {
             Some(How::Carried(assigned.file.clone()))
         }
         None if value.first.as_deref() == Some(now) => None,
-        _ => Some(How::Unit(format!("printf '%s\\n' {} >/proc/sys/{}", quoted(now), quoted(path)))),
+        _ => Some(How::Unit(format!(
+            "printf '%s\\n' {} >/proc/sys/{}",
+            quoted(now),
+            quoted(path)
+        ))),
     }
 }

@@ -1,16 +1,26 @@
 //! The programs that are answered, a file for each kind.
 
 mod bus;
+mod firewalls;
+mod ip;
+mod ipset;
+mod iptables;
 mod kmod;
 mod loginctl;
 mod managers;
 mod mount;
+pub mod network;
+mod network;
+pub mod nft;
+mod nft;
+pub mod nmcli;
+mod nmcli;
 mod openrc;
 mod options;
 pub mod power;
+mod swap;
 mod systemctl;
 mod systemd_run;
-mod swap;
 mod sysvinit;
 mod udevadm;
 
@@ -20,8 +30,15 @@ use super::tool::{self, Tool, Tools};
 const ALL: &[Tools] = &[
     bus::TOOLS,
     kmod::TOOLS,
+    firewalls::TOOLS,
+    ip::TOOLS,
+    ipset::TOOLS,
+    iptables::TOOLS,
     loginctl::TOOLS,
     managers::TOOLS,
+    network::TOOLS,
+    nft::TOOLS,
+    nmcli::TOOLS,
     mount::TOOLS,
     openrc::TOOLS,
     power::TOOLS,

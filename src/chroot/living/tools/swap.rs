@@ -62,7 +62,10 @@ fn swapon(call: &Call, machine: &mut Machine) -> Answer {
         return Answer::Pass;
     };
     let tells = ["help", "show", "summary", "version"];
-    let none = options.words.is_empty() && !["all", "label", "uuid"].iter().any(|name| options.has(name));
+    let none = options.words.is_empty()
+        && !["all", "label", "uuid"]
+            .iter()
+            .any(|name| options.has(name));
     if !call.is_root() || none || tells.iter().any(|name| options.has(name)) {
         return Answer::Pass;
     }
@@ -82,7 +85,10 @@ fn swapon(call: &Call, machine: &mut Machine) -> Answer {
     let (mut failed, mut said) = (false, String::new());
     let mut used = Vec::new();
     for line in text.lines() {
-        match line.strip_prefix("swapon: ").and_then(|line| line.strip_suffix(LAST)) {
+        match line
+            .strip_prefix("swapon: ")
+            .and_then(|line| line.strip_suffix(LAST))
+        {
             Some(path) => used.push(path.to_owned()),
             None => {
                 // Advice about permissions is no failure.
@@ -132,13 +138,20 @@ fn swapoff(call: &Call, machine: &mut Machine) -> Answer {
     let paths = match options.has("all") {
         true => machine.kernel.lock().swaps.paths(),
         false if options.words.is_empty() => return Answer::Pass,
-        false => options.words.iter().map(|word| path_of(call, word)).collect(),
+        false => options
+            .words
+            .iter()
+            .map(|word| path_of(call, word))
+            .collect(),
     };
     let mut text = String::new();
     for path in paths {
         if !machine.kernel.lock().swaps.has(&path) {
             return match Path::new(&path).exists() {
-                true => Answer::fails(FAILURE, format!("swapoff: {path}: swapoff failed: Invalid argument\n")),
+                true => Answer::fails(
+                    FAILURE,
+                    format!("swapoff: {path}: swapoff failed: Invalid argument\n"),
+                ),
                 false => Answer::Pass,
             };
         }
@@ -171,7 +184,10 @@ fn path_of(call: &Call, word: &str) -> String {
 fn open(path: &Path) -> std::io::Result<File> {
     let kind = fs::metadata(path)?.file_type();
     match kind.is_file() || kind.is_block_device() {
-        true => File::options().read(true).custom_flags(O_NONBLOCK).open(path),
+        true => File::options()
+            .read(true)
+            .custom_flags(O_NONBLOCK)
+            .open(path),
         false => Err(std::io::ErrorKind::InvalidInput.into()),
     }
 }

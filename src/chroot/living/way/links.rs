@@ -1,4 +1,4 @@
-//! Links to the client under the names of these programs, in a folder that comes first in `PATH`.
+//! Links to the asker under the names of these programs, in a folder that comes first in `PATH`.
 //!
 //! For kernels without a binfmt_misc for us. What is started by its whole path, or with another `PATH`, is not found here.
 
@@ -14,8 +14,8 @@ use crate::error::{Context, Kind, Result};
 
 /// It; maintainers' scripts of packages have it in their `PATH`, too.
 pub const FOLDER: &str = "/run/pichroot/bin";
-/// The client.
-const CLIENT: &str = "/run/pichroot/client";
+/// The asker.
+const ASKER: &str = "/run/pichroot/asker";
 
 /// All links.
 #[derive(Debug, Default)]
@@ -25,12 +25,11 @@ impl Links {
     /// None yet.
     ///
     /// # Errors
-    /// When the client cannot be written.
-    pub fn new(client: &[u8]) -> Result<Self> {
-        let failed = || format!("cannot write {CLIENT} in the chroot");
-        fs::write(CLIENT, client).context(Kind::Host, failed)?;
-        fs::set_permissions(CLIENT, PermissionsExt::from_mode(0o755))
-            .context(Kind::Host, failed)?;
+    /// When the asker cannot be written.
+    pub fn new(asker: &[u8]) -> Result<Self> {
+        let failed = || format!("cannot write {ASKER} in the chroot");
+        fs::write(ASKER, asker).context(Kind::Host, failed)?;
+        fs::set_permissions(ASKER, PermissionsExt::from_mode(0o755)).context(Kind::Host, failed)?;
         Ok(Links::default())
     }
 
@@ -43,7 +42,7 @@ impl Links {
             let _ = fs::remove_file(at(name));
         }
         for name in wanted.difference(&self.0) {
-            let _ = symlink(CLIENT, at(name));
+            let _ = symlink(ASKER, at(name));
         }
         self.0 = wanted;
     }

@@ -1,13 +1,18 @@
-//! Files that only the emulator shows to programs, as neither this machine's kernel nor the image has them: see
-//! `chroot/living/kernel/lacking.rs`.
+//! Files that the emulator shows, and that this host's kernel does not have: who looks at them has no twin.
 
-use crate::stack::Stack;
+use crate::{
+    stack::Stack,
+    text::Bytes,
+};
 
-/// Whether the program's arguments name one. A shell's line is an argument, too.
-pub fn is_named(stack: Stack) -> bool {
-    stack.arguments().any(|argument| {
-        argument.contains(b"/proc/modules")
-            || argument.contains(b"/proc/device-tree")
-            || argument.contains(b"/modules.builtin")
-    })
+/// Whether an argument names one.
+pub fn are_in_arguments(stack: Stack) -> bool {
+    stack.arguments().any(|word| are_in(word.bytes()))
+}
+
+/// Whether a script names one.
+pub fn are_in(text: Bytes) -> bool {
+    text.contain(b"/proc/device-tree")
+        || text.contain(b"/proc/modules")
+        || text.contain(b"/modules.builtin")
 }

@@ -15,6 +15,7 @@
 
 mod bash;
 mod count;
+mod dash;
 mod file;
 // Parts of it are for pichroot alone.
 #[allow(dead_code)]
@@ -28,7 +29,7 @@ mod perl;
 mod table;
 mod twin;
 
-// Parts of these are for the client.
+// Parts of these are for the asker.
 #[path = "../../../bare/program/ask.rs"]
 mod ask;
 #[allow(dead_code)]
@@ -44,7 +45,7 @@ mod stack;
 #[path = "../../../bare/program/text.rs"]
 mod text;
 
-use core::{arch::global_asm, ffi::CStr};
+use core::arch::global_asm;
 
 use format::Settings;
 use stack::{Next, Stack};
@@ -58,9 +59,6 @@ static SETTINGS: Settings = Settings {
     cpu: [0; 32],
     release: [0; 80],
 };
-
-/// Where the emulator looks for files first: `chroot/living/kernel/lacking.rs`. It may not be there.
-const PREFIX: &CStr = c"/run/pichroot/lacking";
 
 // The kernel starts here, with the stack of the program; all other registers are free. What is started next finds
 // rdx zero: a function for atexit else (System V ABI).
@@ -120,7 +118,10 @@ fn with_options(stack: Stack) -> Stack {
     };
     let cpu = option(b"QEMU_CPU=", c"-cpu".as_ptr().cast(), cpu);
     let release = option(b"QEMU_UNAME=", c"-r".as_ptr().cast(), release);
-    let prefix = option(b"QEMU_LD_PREFIX=", c"-L".as_ptr().cast(), PREFIX.as_ptr().cast());
+    let prefix = match stack.has_variable(b"QEMU_LD_PREFIX=") {
+        true => [core::ptr::null(); 2],
+        false => [c"-L".as_ptr().cast(), format::LACKING.as_ptr()],
+    };
     let first = [
         stack.argument(0).0,
         cpu[0],

@@ -14,7 +14,9 @@ const FLAGS: [(&str, MsFlags); 6] = [
 /// All flags of a mount that has `now`, if `wanted` has stricter ones: those that anybody may add.
 pub fn stricter(now: &[String], wanted: &[String]) -> Option<MsFlags> {
     let of = |options: &[String]| {
-        let set = FLAGS.iter().filter(|(name, _)| options.iter().any(|option| option == name));
+        let set = FLAGS
+            .iter()
+            .filter(|(name, _)| options.iter().any(|option| option == name));
         set.fold(MsFlags::empty(), |flags, (_, flag)| flags | *flag)
     };
     let strict = MsFlags::MS_NODEV | MsFlags::MS_NOEXEC | MsFlags::MS_NOSUID | MsFlags::MS_RDONLY;

@@ -81,7 +81,11 @@ fn mount(call: &Call, machine: &mut Machine) -> Answer {
     let (mut wanted, single) = Wanted::read(&options);
     if let Some(word) = single {
         let path = task.absolute(&word);
-        match task.entries(machine).iter().rfind(|entry| is_meant(entry, &word) || is_meant(entry, &path)) {
+        match task
+            .entries(machine)
+            .iter()
+            .rfind(|entry| is_meant(entry, &word) || is_meant(entry, &path))
+        {
             Some(entry) => {
                 wanted = Wanted {
                     kind: wanted.kind.or(Some(entry.fstype.clone())),
@@ -110,7 +114,9 @@ struct Task<'a> {
 impl Task<'_> {
     fn entries(&self, machine: &Machine) -> Vec<Entry> {
         let path = self.call.cwd.join(&self.fstab);
-        let text = machine.files_root().and_then(|root| root.read(&path, fstab::MAX_BYTES as u64).ok());
+        let text = machine
+            .files_root()
+            .and_then(|root| root.read(&path, fstab::MAX_BYTES as u64).ok());
         fstab::parse(&text.unwrap_or_default())
     }
 
@@ -129,7 +135,11 @@ impl Task<'_> {
         let kinds = options.list("types");
         let (mut done, mut failed, mut out, mut err) = (0, 0, Vec::new(), Vec::new());
         for entry in self.entries(machine) {
-            if entry.fstype == "swap" || entry.file == "/" || !entry.file.starts_with('/') || entry.has_option("noauto") {
+            if entry.fstype == "swap"
+                || entry.file == "/"
+                || !entry.file.starts_with('/')
+                || entry.has_option("noauto")
+            {
                 continue;
             }
             let (excluded, names) = match kinds.first().and_then(|first| first.strip_prefix("no")) {
@@ -144,7 +154,11 @@ impl Task<'_> {
                 continue;
             }
             match self.one(machine, &Wanted::of(&entry, &[])) {
-                Answer::Said { code, out: o, err: e } => {
+                Answer::Said {
+                    code,
+                    out: o,
+                    err: e,
+                } => {
                     match code {
                         0 => done += 1,
                         _ => failed += 1,
@@ -165,33 +179,53 @@ impl Task<'_> {
 
     /// Mounts something new.
     fn one(&self, machine: &mut Machine, wanted: &Wanted) -> Answer {
-        let (source, target) = (wanted.source.as_deref().unwrap_or_default(), wanted.target.as_deref().unwrap_or_default());
+        let (source, target) = (
+            wanted.source.as_deref().unwrap_or_default(),
+            wanted.target.as_deref().unwrap_or_default(),
+        );
         let at = self.absolute(target);
         if !Path::new(&at).exists() {
-            if !self.mkdir && !wanted.options.iter().any(|option| option.starts_with("X-mount.mkdir")) {
+            if !self.mkdir
+                && !wanted
+                    .options
+                    .iter()
+                    .any(|option| option.starts_with("X-mount.mkdir"))
+            {
                 return fails(&at, "mount point does not exist.");
             }
             if let Err(error) = fs::create_dir_all(&at) {
                 return fails(&at, &format!("mount point cannot be made: {error}."));
             }
         }
-        let is_file = |path: &str| fs::metadata(self.call.cwd.join(path)).is_ok_and(|found| found.is_file());
+        let is_file =
+            |path: &str| fs::metadata(self.call.cwd.join(path)).is_ok_and(|found| found.is_file());
         let way = way::choose(wanted, is_file);
         let device = match way {
             Way::Device => self.device(source),
             _ => source.to_owned(),
         };
         let mounts = mountinfo::list().unwrap_or_default();
-        if way != Way::Real && mounts.iter().any(|mount| mount.at == at && (mount.source == device || mount.source == source)) {
+        if way != Way::Real
+            && mounts
+                .iter()
+                .any(|mount| mount.at == at && (mount.source == device || mount.source == source))
+        {
             return fails(&at, &format!("{source} already mounted on {at}."));
         }
         let line = self.line(wanted, &at);
         match way {
             Way::Real => self.real(machine, wanted, (&at, line)),
             Way::Bind(from) => self.show(machine, Path::new(from), (&at, line)),
-            Way::Device if mounts.iter().any(|mount| mount.source == device && mount.at != "/") => {
+            Way::Device
+                if mounts
+                    .iter()
+                    .any(|mount| mount.source == device && mount.at != "/") =>
+            {
                 // A partition of the image, which is there.
-                let from = mounts.iter().rfind(|mount| mount.source == device).map(|mount| mount.at.clone());
+                let from = mounts
+                    .iter()
+                    .rfind(|mount| mount.source == device)
+                    .map(|mount| mount.at.clone());
                 self.show(machine, Path::new(&from.unwrap_or_default()), (&at, line))
             }
             Way::OfKernel => {
@@ -203,19 +237,26 @@ impl Task<'_> {
                 &at,
                 "bad option; for several filesystems (e.g. nfs, cifs) you might need a /sbin/mount.<type> helper program.",
             ),
-            Way::Elsewhere(_) | Way::Device | Way::File => match self.is_known(machine, wanted, &at) {
-                true => self.stand_in(machine, source, (&at, Some(line))),
-                false => Answer::refused(
-                    &format!("{source} cannot be mounted here, and what is in it is not known: an image is no running machine"),
-                    "put it into /etc/fstab, with nofail, and mount it by its mount point: then the machine mounts it at every boot",
-                ),
-            },
+            Way::Elsewhere(_) | Way::Device | Way::File => {
+                match self.is_known(machine, wanted, &at) {
+                    true => self.stand_in(machine, source, (&at, Some(line))),
+                    false => Answer::refused(
+                        &format!(
+                            "{source} cannot be mounted here, and what is in it is not known: an image is no running machine"
+                        ),
+                        "put it into /etc/fstab, with nofail, and mount it by its mount point: then the machine mounts it at every boot",
+                    ),
+                }
+            }
         }
     }
 
     /// What the first boot is to run.
     fn line(&self, wanted: &Wanted, at: &str) -> String {
-        let mkdir = match ["/run/", "/tmp/", "/dev/"].iter().any(|memory| at.starts_with(memory)) {
+        let mkdir = match ["/run/", "/tmp/", "/dev/"]
+            .iter()
+            .any(|memory| at.starts_with(memory))
+        {
             true => format!("mkdir -p {} && ", quoted(at)),
             false => String::new(),
         };
@@ -241,7 +282,10 @@ impl Task<'_> {
 
     fn real(&self, machine: &mut Machine, wanted: &Wanted, (at, line): (&str, String)) -> Answer {
         if let Some(options) = self.is_there(wanted, at) {
-            let subject = Subject::Mount { at: at.to_owned(), line };
+            let subject = Subject::Mount {
+                at: at.to_owned(),
+                line,
+            };
             return match machine.note_change(&self.call.line(), subject) {
                 Ok(()) => {
                     machine.mounted.add(at, Made::There);
@@ -253,8 +297,19 @@ impl Task<'_> {
         }
         let output = match self.all {
             // Not all of what was typed is about this one.
-            true => self.run(&["-T", &self.fstab, wanted.target.as_deref().unwrap_or_default()]),
-            false => self.run(&self.call.args.iter().map(String::as_str).collect::<Vec<_>>()),
+            true => self.run(&[
+                "-T",
+                &self.fstab,
+                wanted.target.as_deref().unwrap_or_default(),
+            ]),
+            false => self.run(
+                &self
+                    .call
+                    .args
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>(),
+            ),
         };
         if output.as_ref().is_ok_and(|output| output.status.success()) {
             machine.mounted.add(at, Made::Real);
@@ -269,7 +324,10 @@ impl Task<'_> {
             return None;
         }
         let mounts = mountinfo::list().ok()?;
-        mounts.into_iter().rfind(|mount| mount.at == at).map(|mount| mount.options)
+        mounts
+            .into_iter()
+            .rfind(|mount| mount.at == at)
+            .map(|mount| mount.options)
     }
 
     /// Shows at a second place what the chroot has already.
@@ -285,13 +343,20 @@ impl Task<'_> {
     }
 
     /// Mounts an empty file system in the place of `source`. Without a line every boot mounts it.
-    fn stand_in(&self, machine: &mut Machine, source: &str, (at, line): (&str, Option<String>)) -> Answer {
+    fn stand_in(
+        &self,
+        machine: &mut Machine,
+        source: &str,
+        (at, line): (&str, Option<String>),
+    ) -> Answer {
         if machine.mounted.is_full() {
             return fails(at, "too much is mounted that is not here.");
         }
         if let Some(line) = line {
             let at = at.to_owned();
-            if let Err(refused) = machine.note_change(&self.call.line(), Subject::Mount { at, line }) {
+            if let Err(refused) =
+                machine.note_change(&self.call.line(), Subject::Mount { at, line })
+            {
                 return refused;
             }
         } else {
@@ -310,13 +375,20 @@ impl Task<'_> {
     fn note(&self, machine: &mut Machine, at: &str, line: String) {
         machine.note_written();
         let at = at.to_owned();
-        machine.changes.note(&mut machine.record, self.call.line(), Subject::Mount { at, line });
+        machine.changes.note(
+            &mut machine.record,
+            self.call.line(),
+            Subject::Mount { at, line },
+        );
     }
 
     /// Whether a file of the image says what is mounted there.
     fn is_known(&self, machine: &Machine, wanted: &Wanted, at: &str) -> bool {
         let root = machine.files_root();
-        let carried = || root.as_ref().is_some_and(|root| Files::read(root).mounts(at).is_some());
+        let carried = || {
+            root.as_ref()
+                .is_some_and(|root| Files::read(root).mounts(at).is_some())
+        };
         (wanted.by_fstab && self.fstab == FSTAB) || carried()
     }
 
@@ -335,9 +407,18 @@ impl Task<'_> {
             return fails(&at, "mount point not mounted or bad option.");
         }
         let wants = |option: &&String| !matches!(option.as_str(), "remount" | "bind" | "defaults");
-        let options = wanted.options.iter().filter(wants).cloned().collect::<Vec<_>>();
+        let options = wanted
+            .options
+            .iter()
+            .filter(wants)
+            .cloned()
+            .collect::<Vec<_>>();
         if !options.is_empty() {
-            let line = format!("mount -o remount,{} {}", quoted(&options.join(",")), quoted(&at));
+            let line = format!(
+                "mount -o remount,{} {}",
+                quoted(&options.join(",")),
+                quoted(&at)
+            );
             let subject = Subject::Options {
                 at: at.clone(),
                 options: options.clone(),
@@ -359,10 +440,15 @@ impl Task<'_> {
         let (tag, value) = source.split_once('=').unwrap_or(("", source));
         let path = match tag {
             "" => PathBuf::from(source),
-            tag => Path::new("/dev/disk").join(format!("by-{}", tag.to_lowercase())).join(value),
+            tag => Path::new("/dev/disk")
+                .join(format!("by-{}", tag.to_lowercase()))
+                .join(value),
         };
         let found = fs::canonicalize(path).ok();
-        found.map_or_else(|| source.to_owned(), |path| path.to_string_lossy().into_owned())
+        found.map_or_else(
+            || source.to_owned(),
+            |path| path.to_string_lossy().into_owned(),
+        )
     }
 
     fn run(&self, args: &[&str]) -> io::Result<Output> {
@@ -383,7 +469,11 @@ fn has_helper(kind: &str) -> bool {
         kind => vec![format!("mount.{kind}")],
     };
     let folders = ["/sbin", "/usr/sbin", "/bin", "/usr/bin"];
-    names.iter().any(|name| folders.iter().any(|folder| Path::new(folder).join(name).exists()))
+    names.iter().any(|name| {
+        folders
+            .iter()
+            .any(|folder| Path::new(folder).join(name).exists())
+    })
 }
 
 fn fails(at: &str, why: &str) -> Answer {

@@ -89,7 +89,10 @@ pub fn umount(call: &Call, machine: &mut Machine) -> Answer {
 
 fn one(call: &Call, machine: &mut Machine, flags: &[&str], word: &str) -> Answer {
     let path = call.cwd.join(word);
-    let path = fs::canonicalize(&path).unwrap_or(path).to_string_lossy().into_owned();
+    let path = fs::canonicalize(&path)
+        .unwrap_or(path)
+        .to_string_lossy()
+        .into_owned();
     let mounts = mountinfo::list().unwrap_or_default();
     let is = |mount: &&mountinfo::Entry| mount.at == path || mount.source == word;
     let Some(mount) = mounts.iter().rfind(is) else {
@@ -135,7 +138,11 @@ fn one(call: &Call, machine: &mut Machine, flags: &[&str], word: &str) -> Answer
         None => {
             let output = call.real(&call.program.to_string_lossy(), &[flags, &[word]].concat());
             // Somebody uses it, or a program of the image has mounted it by itself.
-            if output.as_ref().is_ok_and(|output| output.status.success() || is_busy(output)) || gone() {
+            if output
+                .as_ref()
+                .is_ok_and(|output| output.status.success() || is_busy(output))
+                || gone()
+            {
                 return said(output);
             }
             match machine.note_change(&call.line(), subject) {

@@ -71,11 +71,16 @@ pub struct Wanted {
 impl Wanted {
     /// What the words and options say. What a single word is, is not known yet.
     pub fn read(options: &Options) -> (Self, Option<String>) {
-        let named = |tag: &str, name: &str| options.value(name).map(|value| format!("{tag}={value}"));
+        let named =
+            |tag: &str, name: &str| options.value(name).map(|value| format!("{tag}={value}"));
         let source = named("LABEL", "label")
             .or_else(|| named("UUID", "uuid"))
             .or_else(|| options.value("source").map(str::to_owned));
-        let mut list = options.list("options").into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let mut list = options
+            .list("options")
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
         for (option, word) in [
             ("bind", "bind"),
             ("rbind", "rbind"),
@@ -112,7 +117,11 @@ impl Wanted {
 
     /// What this entry of fstab says, with further options.
     pub fn of(entry: &Entry, options: &[String]) -> Self {
-        let all = entry.options.iter().chain(options).filter(|option| *option != "defaults");
+        let all = entry
+            .options
+            .iter()
+            .chain(options)
+            .filter(|option| *option != "defaults");
         Wanted {
             source: Some(entry.source.clone()),
             target: Some(entry.file.clone()),
@@ -153,7 +162,10 @@ mod tests {
     use crate::disk::fstab;
 
     fn read(line: &str) -> (Wanted, Option<String>) {
-        let words = line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let words = line
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
         Wanted::read(&Options::parse(&KNOWN, &words).unwrap())
     }
 

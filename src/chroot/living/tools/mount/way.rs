@@ -45,7 +45,16 @@ const OF_KERNEL: [&str; 20] = [
     "tracefs",
 ];
 /// On another machine, or served by a program; those that a program of this name has to mount.
-const WITH_HELPER: [&str; 8] = ["cifs", "davfs", "glusterfs", "nfs", "nfs4", "ntfs-3g", "smb3", "sshfs"];
+const WITH_HELPER: [&str; 8] = [
+    "cifs",
+    "davfs",
+    "glusterfs",
+    "nfs",
+    "nfs4",
+    "ntfs-3g",
+    "smb3",
+    "sshfs",
+];
 const WITHOUT_HELPER: [&str; 4] = ["9p", "afs", "ceph", "virtiofs"];
 
 /// Decides it. `is_file` tells of a path whether it leads to a regular file.
@@ -75,7 +84,9 @@ pub fn choose(wanted: &Wanted, is_file: impl Fn(&str) -> bool) -> Way {
 /// `LABEL=...` and its like.
 pub fn is_tag(source: &str) -> bool {
     let tags = ["LABEL", "UUID", "PARTUUID", "PARTLABEL", "ID"];
-    source.split_once('=').is_some_and(|(tag, _)| tags.contains(&tag))
+    source
+        .split_once('=')
+        .is_some_and(|(tag, _)| tags.contains(&tag))
 }
 
 /// Whether every boot of a system with systemd mounts this type at this path.
