@@ -47,16 +47,25 @@ fn play(scene: &Scene, image: &Path, tasks: &str) -> Ended {
 
 /// What was told to be put off, a line each: how, and what for.
 fn told(ended: &Ended) -> Vec<String> {
-    let (_, block) = ended.err.split_once("==> at first boot:\n").unwrap_or_default();
+    let (_, block) = ended
+        .err
+        .split_once("==> at first boot:\n")
+        .unwrap_or_default();
     let lines = block.lines().map_while(|line| line.strip_prefix("    "));
-    let without_task = |line: &str| line.rsplit_once(" (").map_or(line, |(what, _)| what).to_owned();
+    let without_task = |line: &str| {
+        line.rsplit_once(" (")
+            .map_or(line, |(what, _)| what)
+            .to_owned()
+    };
     lines.map(without_task).collect()
 }
 
 /// Runs a command in `image`, and keeps what it does.
 fn exec(scene: &Scene, image: &Path, script: &str) -> Ended {
     let mut command = pichroot(scene.dir());
-    command.args(["exec", "--write", "--checksum", "none"]).arg(image);
+    command
+        .args(["exec", "--write", "--checksum", "none"])
+        .arg(image);
     Live::start(command.args(["--", "sh", "-ec", script])).end()
 }
 
@@ -91,15 +100,26 @@ fn image_with_modules(scene: &Scene, names: &[&str]) -> std::path::PathBuf {
         fs::write(folder.join(format!("{name}.ko")), module()).unwrap();
     }
     let tar = scene.path("modules.tar");
-    crate::support::run(Command::new("tar").arg("-cf").arg(&tar).arg("-C").arg(scene.dir()).arg("modules"));
+    crate::support::run(
+        Command::new("tar")
+            .arg("-cf")
+            .arg(&tar)
+            .arg("-C")
+            .arg(scene.dir())
+            .arg("modules"),
+    );
     let at = format!("/lib/modules/{RELEASE}");
     let script = format!(
         "mkdir -p {at}; cd {at}; tar xf -; mv modules kernel; echo kernel/net/ipv6.ko >modules.builtin; \
          touch modules.order modules.builtin.modinfo; depmod {RELEASE}"
     );
     let mut command = pichroot(scene.dir());
-    command.args(["exec", "--write", "--checksum", "none"]).arg(&image);
-    command.args(["--", "sh", "-ec", &script]).stdin(fs::File::open(&tar).unwrap());
+    command
+        .args(["exec", "--write", "--checksum", "none"])
+        .arg(&image);
+    command
+        .args(["--", "sh", "-ec", &script])
+        .stdin(fs::File::open(&tar).unwrap());
     let ended = Live::start(&mut command).end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     fs::remove_dir_all(folder).unwrap();
@@ -163,7 +183,10 @@ fn kernel_parameters_are_set_read_back_and_carried_by_files_where_there_are_some
         ],
         "{ended:?}"
     );
-    assert!(ended.err.contains("(Without a file, play.yml:"), "{ended:?}");
+    assert!(
+        ended.err.contains("(Without a file, play.yml:"),
+        "{ended:?}"
+    );
     assert!(ended.err.contains("(By hand, play.yml:"), "{ended:?}");
     let made = Image::new(&scene.output());
     let step = made.cat("/var/lib/pichroot/first-boot/steps/00002");
@@ -228,9 +251,16 @@ fn modules_are_loaded_as_the_images_kernel_would() {
         "{ended:?}"
     );
     let made = Image::new(&scene.output());
-    assert_eq!(made.cat("/etc/modules-load.d/br_netfilter.conf"), "br_netfilter\n");
+    assert_eq!(
+        made.cat("/etc/modules-load.d/br_netfilter.conf"),
+        "br_netfilter\n"
+    );
     // What is loaded at a boot is loaded when the image is opened again, and its settings are there.
-    let opened = exec(&scene, &scene.output(), "sysctl -n net.bridge.bridge-nf-call-iptables; lsmod");
+    let opened = exec(
+        &scene,
+        &scene.output(),
+        "sysctl -n net.bridge.bridge-nf-call-iptables; lsmod",
+    );
     assert!(opened.out.starts_with("1\nModule"), "{opened:?}");
     assert!(opened.out.contains("br_netfilter"), "{opened:?}");
     scene.assert_left(&["kernel.img", "out.img"]);
@@ -258,8 +288,14 @@ fn without_a_kernel_modules_are_put_off_unseen() {
     );
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let told = told(&ended);
-    assert_eq!(told[0], "by pichroot-first-boot.service: modprobe br_netfilter", "{ended:?}");
-    assert_eq!(told[2], "by pichroot-first-boot.service: modprobe xyz", "{ended:?}");
+    assert_eq!(
+        told[0], "by pichroot-first-boot.service: modprobe br_netfilter",
+        "{ended:?}"
+    );
+    assert_eq!(
+        told[2], "by pichroot-first-boot.service: modprobe xyz",
+        "{ended:?}"
+    );
     scene.assert_left(&["base.img", "out.img"]);
 }
 
@@ -333,7 +369,10 @@ fn mounts_are_made_stood_in_for_or_put_off() {
         "{ended:?}"
     );
     let made = Image::new(&scene.output());
-    assert!(made.cat("/etc/fstab").contains("tmpfs /mnt/memory tmpfs size=1m 0 0\n"));
+    assert!(
+        made.cat("/etc/fstab")
+            .contains("tmpfs /mnt/memory tmpfs size=1m 0 0\n")
+    );
     assert!(made.list("/mnt/memory").is_empty() && !made.exists("/srv/data"));
     assert!(made.exists("/srv/tmp") && made.boot_file("written") == "x");
     scene.assert_left(&["base.img", "out.img"]);
@@ -424,8 +463,16 @@ fn after_a_reboot_the_kernel_is_as_files_say() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let carried = "in the image: ";
     let found = told(&ended);
-    assert_eq!(found[0], format!("by /etc/sysctl.d/x.conf {carried}sysctl -w vm.swappiness=10"), "{ended:?}");
-    assert_eq!(found[1], format!("by /etc/modules-load.d/x.conf {carried}modprobe ever"), "{ended:?}");
+    assert_eq!(
+        found[0],
+        format!("by /etc/sysctl.d/x.conf {carried}sysctl -w vm.swappiness=10"),
+        "{ended:?}"
+    );
+    assert_eq!(
+        found[1],
+        format!("by /etc/modules-load.d/x.conf {carried}modprobe ever"),
+        "{ended:?}"
+    );
     assert_eq!(found.len(), 3, "{ended:?}");
     scene.assert_left(&["base.img", "out.img"]);
 }

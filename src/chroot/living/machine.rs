@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::{
     call::Answer,
     firewall::Firewall,
+    first_boot::possible,
     kernel::{Shared, changes::Changes},
     mounted::MountedByTasks,
     network::Network,
-    first_boot::possible,
     openrc::Services,
     record::{How, Record},
     units::Units,
