@@ -9,11 +9,8 @@ mod kmod;
 mod loginctl;
 mod managers;
 mod mount;
-pub mod network;
 mod network;
-pub mod nft;
 mod nft;
-pub mod nmcli;
 mod nmcli;
 mod openrc;
 mod options;
@@ -29,22 +26,22 @@ use super::tool::{self, Tool, Tools};
 /// All of them, a list for each file.
 const ALL: &[Tools] = &[
     bus::TOOLS,
-    kmod::TOOLS,
     firewalls::TOOLS,
     ip::TOOLS,
     ipset::TOOLS,
     iptables::TOOLS,
+    kmod::TOOLS,
     loginctl::TOOLS,
     managers::TOOLS,
+    mount::TOOLS,
     network::TOOLS,
     nft::TOOLS,
     nmcli::TOOLS,
-    mount::TOOLS,
     openrc::TOOLS,
     power::TOOLS,
+    swap::TOOLS,
     systemctl::TOOLS,
     systemd_run::TOOLS,
-    swap::TOOLS,
     sysvinit::TOOLS,
     udevadm::TOOLS,
 ];
