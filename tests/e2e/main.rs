@@ -26,6 +26,7 @@ mod first_boot;
 mod host_mounts;
 mod interactive;
 mod inventory;
+mod kernel;
 mod kill;
 mod kill_parts;
 mod kills;

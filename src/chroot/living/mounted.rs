@@ -15,6 +15,8 @@ pub enum Made {
     Shown,
     /// An empty file system stands in for it.
     Empty,
+    /// The chroot has had it before.
+    There,
 }
 
 /// All of it, by paths without links.

@@ -40,10 +40,18 @@ const MEMORY: [&str; 3] = ["/dev/shm", "/run", TMP];
 /// Not every machine has this of memory.
 pub const TMP: &str = "/tmp";
 const FSTAB: &str = "/etc/fstab";
-/// With these it is the program's own.
-const OTHER: [&str; 7] = [
+/// With these it is the program's own. Every boot makes all mounts shared, and what keeps one to itself does so in the chroot.
+const OTHER: [&str; 15] = [
     "fake",
     "help",
+    "make-private",
+    "make-rprivate",
+    "make-rshared",
+    "make-rslave",
+    "make-runbindable",
+    "make-shared",
+    "make-slave",
+    "make-unbindable",
     "move",
     "namespace",
     "onlyonce",
@@ -280,6 +288,7 @@ impl Task<'_> {
             };
             return match machine.note_change(&self.call.line(), subject) {
                 Ok(()) => {
+                    machine.mounted.add(at, Made::There);
                     restrict(at, options, &wanted.options);
                     Answer::ok()
                 }
@@ -420,7 +429,7 @@ impl Task<'_> {
             }
         }
         // What the chroot has is not its own to change, but for what keeps it from more.
-        if made.is_none() && at != "/" {
+        if matches!(made, None | Some(Made::There)) && at != "/" {
             restrict(&at, mount.options.clone(), &options);
         }
         Answer::ok()

@@ -117,6 +117,11 @@ fn one(call: &Call, machine: &mut Machine, flags: &[&str], word: &str) -> Answer
             }
             Err(error) => fails(at, error.desc()),
         },
+        Some(Made::There) => {
+            machine.mounted.remove(at);
+            machine.changes.undo(&subject);
+            Answer::ok()
+        }
         Some(Made::Real) => {
             let output = call.real(&call.program.to_string_lossy(), &[flags, &[word]].concat());
             if gone() {
