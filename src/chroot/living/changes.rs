@@ -39,16 +39,17 @@ impl Machine {
     /// The answer that refuses it: it needs the unit of the first boot, and there is to be none.
     pub fn note_change(&mut self, what: &str, subject: Subject) -> Result<(), Answer> {
         self.note_written();
-        let how = self.files_root().and_then(|root| {
-            subject.how(&Files::read(&root), &self.kernel.lock().sysctl)
-        });
+        let how = self
+            .files_root()
+            .and_then(|root| subject.how(&Files::read(&root), &self.kernel.lock().sysctl));
         if !self.first_boot && matches!(how, Some(How::Unit(_))) {
             return Err(Answer::refused(
                 &format!("`{what}` needs a unit for the first boot, and there is to be none"),
                 "have a file of the image say it before, or allow the unit with --first-boot on",
             ));
         }
-        self.changes.note(&mut self.record, what.to_owned(), subject);
+        self.changes
+            .note(&mut self.record, what.to_owned(), subject);
         Ok(())
     }
 
@@ -60,7 +61,8 @@ impl Machine {
         };
         let files = Files::read(&root);
         let kernel = self.kernel.lock();
-        self.changes.judged(|subject| subject.how(&files, &kernel.sysctl))
+        self.changes
+            .judged(|subject| subject.how(&files, &kernel.sysctl))
     }
 
     /// The machine boots: what no file says is as it was.
@@ -69,7 +71,8 @@ impl Machine {
         if let Some(root) = self.files_root() {
             let files = Files::read(&root);
             let mut kernel = self.kernel.lock();
-            self.changes.boot(|subject| subject.how(&files, &kernel.sysctl));
+            self.changes
+                .boot(|subject| subject.how(&files, &kernel.sysctl));
             kernel.boot(&root);
         }
     }

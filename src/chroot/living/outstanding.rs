@@ -6,7 +6,10 @@ use super::{machine::Machine, record::Record, units::end};
 /// something note it now.
 pub fn take(machine: &mut Machine) -> Record {
     let acts = end::judged(&machine.root, machine.record.acts());
-    let mut hows: Vec<_> = acts.into_iter().map(|(place, how)| (place, Some(how))).collect();
+    let mut hows: Vec<_> = acts
+        .into_iter()
+        .map(|(place, how)| (place, Some(how)))
+        .collect();
     hows.extend(machine.judged_changes());
     machine.record.settle(hows);
     std::mem::take(&mut machine.record)

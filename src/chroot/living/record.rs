@@ -151,9 +151,16 @@ mod tests {
             record.put_off("between", How::Unit("x".into()));
             record.put_off_until_judged(what.into(), 10).unwrap()
         });
-        record.settle(vec![(places[2], None), (places[0], None), (places[1], Some(How::Carried("/f".into())))]);
+        record.settle(vec![
+            (places[2], None),
+            (places[0], None),
+            (places[1], Some(How::Carried("/f".into()))),
+        ]);
         let all = record.all().iter().map(|put_off| put_off.what.as_str());
-        assert_eq!(all.collect::<Vec<_>>(), ["between", "between", "b", "between"]);
+        assert_eq!(
+            all.collect::<Vec<_>>(),
+            ["between", "between", "b", "between"]
+        );
         assert_eq!(record.all()[2].how, How::Carried("/f".into()));
     }
 

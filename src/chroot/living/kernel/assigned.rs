@@ -189,16 +189,28 @@ mod tests {
     #[test]
     fn the_last_file_that_names_a_path_wins_and_a_pattern_gives_way() {
         let all = assignments(&[
-            ("usr/lib/sysctl.d/50-default.conf", "net.ipv4.conf.*.rp_filter = 2\n-net.ipv4.conf.all.rp_filter\n"),
+            (
+                "usr/lib/sysctl.d/50-default.conf",
+                "net.ipv4.conf.*.rp_filter = 2\n-net.ipv4.conf.all.rp_filter\n",
+            ),
             ("usr/lib/sysctl.d/90-x.conf", "; no\nvm/swappiness=1\n"),
-            ("etc/sysctl.d/99-x.conf", "vm.swappiness = 10\n-kernel.x =  a b \nnet.ipv4.conf.eth0/1.rp_filter=0\n"),
+            (
+                "etc/sysctl.d/99-x.conf",
+                "vm.swappiness = 10\n-kernel.x =  a b \nnet.ipv4.conf.eth0/1.rp_filter=0\n",
+            ),
         ]);
-        let of = |path: &str| all.of(path).map(|found| (found.value.as_str(), found.file.as_str()));
+        let of = |path: &str| {
+            all.of(path)
+                .map(|found| (found.value.as_str(), found.file.as_str()))
+        };
         let etc = "/etc/sysctl.d/99-x.conf";
         assert_eq!(of("vm/swappiness"), Some(("10", etc)));
         assert_eq!(of("kernel/x"), Some(("a b", etc)));
         assert_eq!(of("net/ipv4/conf/eth0.1/rp_filter"), Some(("0", etc)));
-        assert_eq!(of("net/ipv4/conf/eth0/rp_filter"), Some(("2", "/usr/lib/sysctl.d/50-default.conf")));
+        assert_eq!(
+            of("net/ipv4/conf/eth0/rp_filter"),
+            Some(("2", "/usr/lib/sysctl.d/50-default.conf"))
+        );
         assert_eq!(of("net/ipv4/conf/all/rp_filter"), None);
         assert!(all.of("kernel/x").unwrap().optional && !all.of("vm/swappiness").unwrap().optional);
     }
@@ -207,7 +219,11 @@ mod tests {
     fn sysctl_conf_is_read_where_a_boot_reads_it() {
         let conf = ("etc/sysctl.conf", "vm.swappiness=1");
         assert!(assignments(&[conf]).of("vm/swappiness").is_some());
-        assert!(assignments(&[conf, (SYSTEMD, "")]).of("vm/swappiness").is_none());
+        assert!(
+            assignments(&[conf, (SYSTEMD, "")])
+                .of("vm/swappiness")
+                .is_none()
+        );
     }
 
     #[test]
@@ -223,7 +239,11 @@ mod tests {
             ("a/x*y*z", "a/xyzyzz", true),
             ("a/x*y*z", "a/x1y2", false),
             ("*", "", true),
-            ("a*a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
+            (
+                "a*a*a*a*a*a*a*a*a*b",
+                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                false,
+            ),
         ] {
             assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
         }

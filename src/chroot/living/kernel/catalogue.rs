@@ -27,7 +27,8 @@ struct Listed {
 /// Whether the image at `root` has modules of any kernel.
 pub fn has_kernel(root: &Root) -> bool {
     let releases = root.names("lib/modules".as_ref(), MAX_KERNELS);
-    let listed = |release: &String| root.is_file(format!("lib/modules/{release}/modules.dep").as_ref());
+    let listed =
+        |release: &String| root.is_file(format!("lib/modules/{release}/modules.dep").as_ref());
     releases.is_ok_and(|releases| releases.iter().any(listed))
 }
 
@@ -43,7 +44,11 @@ impl Catalogue {
     pub fn read(root: &Root, release: &str) -> Self {
         let folder = format!("lib/modules/{release}");
         let text = root.read(format!("{folder}/modules.dep").as_ref(), MAX_BYTES);
-        let modules = text.unwrap_or_default().lines().filter_map(listed).collect();
+        let modules = text
+            .unwrap_or_default()
+            .lines()
+            .filter_map(listed)
+            .collect();
         Catalogue { folder, modules }
     }
 
@@ -62,10 +67,17 @@ impl Catalogue {
 
     /// What this module itself uses.
     pub fn uses(&self, name: &str) -> Vec<String> {
-        let needs = |name: &str| self.modules.get(name).map_or(&[][..], |listed| &listed.needs);
+        let needs = |name: &str| {
+            self.modules
+                .get(name)
+                .map_or(&[][..], |listed| &listed.needs)
+        };
         let all = needs(name);
         let through_others = |one: &String| all.iter().any(|other| needs(other).contains(one));
-        all.iter().filter(|one| !through_others(one)).cloned().collect()
+        all.iter()
+            .filter(|one| !through_others(one))
+            .cloned()
+            .collect()
     }
 
     /// The size of the module's file, about what it takes in memory.
@@ -74,7 +86,9 @@ impl Catalogue {
             return 0;
         };
         let file = root.file(format!("{}/{}", self.folder, listed.path).as_ref());
-        let size = file.and_then(|file| file.metadata()).map(|found| found.len());
+        let size = file
+            .and_then(|file| file.metadata())
+            .map(|found| found.len());
         size.unwrap_or_default()
     }
 }
@@ -117,7 +131,10 @@ kernel/net/snd-seq-dummy.ko:
         kernel(dir.path(), "6.1.0");
         assert!(has_kernel(&root));
         let catalogue = Catalogue::read(&root, "6.1.0");
-        assert_eq!(catalogue.chain("br_netfilter"), ["llc", "stp", "bridge", "br_netfilter"]);
+        assert_eq!(
+            catalogue.chain("br_netfilter"),
+            ["llc", "stp", "bridge", "br_netfilter"]
+        );
         assert_eq!(catalogue.uses("br_netfilter"), ["bridge"]);
         assert_eq!(catalogue.uses("bridge"), ["stp"]);
         assert!(catalogue.has("snd_seq_dummy") && !catalogue.has("nosuch"));

@@ -26,12 +26,17 @@ pub fn files(root: &Root, folder: &str) -> Vec<Conf> {
         let place = format!("{place}/{folder}");
         for name in root.names(place.as_ref(), MAX_FILES).unwrap_or_default() {
             if name.ends_with(".conf") {
-                found.entry(name).or_insert_with_key(|name| format!("{place}/{name}"));
+                found
+                    .entry(name)
+                    .or_insert_with_key(|name| format!("{place}/{name}"));
             }
         }
     }
     // What is no file, such as a link to /dev/null, hides those below it.
-    found.into_values().filter_map(|path| file(root, &path)).collect()
+    found
+        .into_values()
+        .filter_map(|path| file(root, &path))
+        .collect()
 }
 
 /// This one.
@@ -70,8 +75,13 @@ mod tests {
         symlink("/dev/null", dir.path().join("etc/x.d/60-off.conf")).unwrap();
         let root = Root::open(dir.path()).unwrap();
         let found = files(&root, "x.d");
-        let found = found.iter().map(|conf| (conf.path.as_str(), conf.text.as_str()));
-        let expected = [("/usr/lib/x.d/10-a.conf", "first"), ("/etc/x.d/50-b.conf", "etc")];
+        let found = found
+            .iter()
+            .map(|conf| (conf.path.as_str(), conf.text.as_str()));
+        let expected = [
+            ("/usr/lib/x.d/10-a.conf", "first"),
+            ("/etc/x.d/50-b.conf", "etc"),
+        ];
         assert_eq!(found.collect::<Vec<_>>(), expected);
     }
 }

@@ -35,7 +35,10 @@ impl Lacking {
         }
         // Tasks look up in it whether a module has to be loaded at all.
         if !has_kernel(root) {
-            files.insert(format!("lib/modules/{release}/modules.builtin"), Content::Empty);
+            files.insert(
+                format!("lib/modules/{release}/modules.builtin"),
+                Content::Empty,
+            );
         }
         Lacking(files)
     }
@@ -47,7 +50,10 @@ impl Lacking {
 
     /// Whether this is a folder with one in it.
     pub fn has_folder(&self, path: &str) -> bool {
-        let below = |file: &String| file.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        let below = |file: &String| {
+            file.strip_prefix(path)
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
         path.is_empty() || self.0.keys().any(below)
     }
 

@@ -79,7 +79,9 @@ impl Kernel {
         self.swaps = Swaps::boot(root);
         // In this order: systemd loads modules first.
         self.modules = Modules::boot(root, &self.release);
-        self.modules.names().for_each(|name| self.sysctl.add_module(name));
+        self.modules
+            .names()
+            .for_each(|name| self.sysctl.add_module(name));
         self.sysctl.boot(&assigned::read(root));
     }
 }

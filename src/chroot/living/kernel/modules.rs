@@ -83,7 +83,11 @@ impl Modules {
             return false;
         }
         let uses = catalogue.uses(name);
-        for used in self.0.iter_mut().filter(|loaded| uses.contains(&loaded.name)) {
+        for used in self
+            .0
+            .iter_mut()
+            .filter(|loaded| uses.contains(&loaded.name))
+        {
             used.used_by.push(name.to_owned());
         }
         let size = match catalogue.size(root, name) {
@@ -121,7 +125,10 @@ impl Modules {
             };
             let count = used_by.len();
             // Writing to a text does not fail.
-            let _ = writeln!(text, "{name} {size} {count} {users} Live 0x0000000000000000");
+            let _ = writeln!(
+                text,
+                "{name} {size} {count} {users} Live 0x0000000000000000"
+            );
             text
         })
     }
@@ -157,18 +164,34 @@ mod tests {
             fs::create_dir_all(at.parent().unwrap()).unwrap();
             at
         };
-        fs::write(at("etc/modules-load.d/k.conf"), "# k\nbr_netfilter\nnosuch\n").unwrap();
+        fs::write(
+            at("etc/modules-load.d/k.conf"),
+            "# k\nbr_netfilter\nnosuch\n",
+        )
+        .unwrap();
         fs::write(at("etc/modules"), "snd-seq-dummy ports=2\n").unwrap();
         let root = Root::open(dir.path()).unwrap();
         let names = |modules: &Modules| modules.names().map(str::to_owned).collect::<Vec<_>>();
         let without_kernel = Modules::boot(&root, "6.1.0");
-        assert_eq!(names(&without_kernel), ["snd_seq_dummy", "nosuch", "br_netfilter"]);
+        assert_eq!(
+            names(&without_kernel),
+            ["snd_seq_dummy", "nosuch", "br_netfilter"]
+        );
         kernel(dir.path(), "6.1.0");
         let mut modules = Modules::boot(&root, "6.1.0");
-        assert_eq!(names(&modules), ["snd_seq_dummy", "br_netfilter", "bridge", "stp", "llc"]);
+        assert_eq!(
+            names(&modules),
+            ["snd_seq_dummy", "br_netfilter", "bridge", "stp", "llc"]
+        );
         let listed = modules.listed();
-        assert!(listed.contains("bridge 100 1 br_netfilter, Live 0x"), "{listed}");
-        assert!(listed.contains("br_netfilter 16384 0 - Live 0x"), "{listed}");
+        assert!(
+            listed.contains("bridge 100 1 br_netfilter, Live 0x"),
+            "{listed}"
+        );
+        assert!(
+            listed.contains("br_netfilter 16384 0 - Live 0x"),
+            "{listed}"
+        );
         assert!(modules.is_used("stp") && !modules.is_used("br_netfilter"));
         assert_eq!(modules.attributes("bridge").unwrap()["refcnt"], "1\n");
         modules.remove("br_netfilter");

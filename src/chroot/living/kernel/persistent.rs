@@ -14,12 +14,17 @@ pub fn has_parameters(root: &Root, module: &str, parameters: &[String]) -> bool 
         return true;
     }
     let files = conf::files(root, FOLDER);
-    let given = files.iter().flat_map(words).filter_map(|words| match &words[..] {
-        ["options", name, given @ ..] if name_of(name) == module => Some(given.to_vec()),
-        _ => None,
-    });
+    let given = files
+        .iter()
+        .flat_map(words)
+        .filter_map(|words| match &words[..] {
+            ["options", name, given @ ..] if name_of(name) == module => Some(given.to_vec()),
+            _ => None,
+        });
     let given = given.flatten().collect::<Vec<_>>();
-    parameters.iter().all(|parameter| given.contains(&parameter.as_str()))
+    parameters
+        .iter()
+        .all(|parameter| given.contains(&parameter.as_str()))
 }
 
 /// The file that keeps this module from being loaded for a device: as blacklisted, or as something else is run instead.
@@ -59,8 +64,16 @@ mod tests {
         fs::write(folder.join("a.conf"), text).unwrap();
         let root = Root::open(dir.path()).unwrap();
         let parameters = |list: &[&str]| list.iter().map(|p| p.to_string()).collect::<Vec<_>>();
-        assert!(has_parameters(&root, "dummy", &parameters(&["debug", "numdummies=2"])));
-        assert!(!has_parameters(&root, "dummy", &parameters(&["numdummies=3"])));
+        assert!(has_parameters(
+            &root,
+            "dummy",
+            &parameters(&["debug", "numdummies=2"])
+        ));
+        assert!(!has_parameters(
+            &root,
+            "dummy",
+            &parameters(&["numdummies=3"])
+        ));
         assert!(has_parameters(&root, "other", &[]));
         let file = Some("/etc/modprobe.d/a.conf");
         assert_eq!(kept_out(&root, "usb_storage").as_deref(), file);

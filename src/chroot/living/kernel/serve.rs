@@ -8,9 +8,9 @@ use std::{
 };
 
 use fuser::{
-    AccessFlags, BsdFileFlags, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo,
-    LockOwner, OpenAccMode, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty,
-    ReplyEntry, ReplyOpen, ReplyWrite, Request, TimeOrNow, WriteFlags,
+    AccessFlags, BsdFileFlags, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation,
+    INodeNo, LockOwner, OpenAccMode, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
+    ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
 use nix::errno::Errno;
 
@@ -104,7 +104,8 @@ impl Server {
     }
 
     fn is_lacking(&self, folder: INodeNo) -> bool {
-        self.path(folder).is_ok_and(|path| path.starts_with(LACKING))
+        self.path(folder)
+            .is_ok_and(|path| path.starts_with(LACKING))
     }
 
     /// Whether who asks may do this with the file. Not even root may what the permissions do not allow.
@@ -192,7 +193,11 @@ impl Filesystem for Server {
             Ok((attr, lasts)) => reply.entry(&lasts, &attr, Generation(0)),
             // qemu looks for every file here, and need not be told twice that it is none.
             Err(Errno::ENOENT) if self.is_lacking(parent) => {
-                reply.entry(&LASTING, &attributes(NONE, Node::Folder, self.started), Generation(0));
+                reply.entry(
+                    &LASTING,
+                    &attributes(NONE, Node::Folder, self.started),
+                    Generation(0),
+                );
             }
             Err(errno) => reply.error(code(errno)),
         }
@@ -300,7 +305,9 @@ impl Filesystem for Server {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let text = self.path(number).and_then(|path| self.kernel.lock().read(&path));
+        let text = self
+            .path(number)
+            .and_then(|path| self.kernel.lock().read(&path));
         match text {
             Ok(text) => {
                 let start = text.len().min(offset as usize);

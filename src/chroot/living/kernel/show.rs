@@ -83,8 +83,14 @@ fn serve(kernel: &Shared, device: File, task_of: TaskOf) -> Result<BackgroundSes
         device.as_raw_fd()
     );
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    nix::mount::mount(Some("kernel"), FIRST, Some("fuse.kernel"), flags, Some(options.as_str()))
-        .context(Kind::Host, failed)?;
+    nix::mount::mount(
+        Some("kernel"),
+        FIRST,
+        Some("fuse.kernel"),
+        flags,
+        Some(options.as_str()),
+    )
+    .context(Kind::Host, failed)?;
     let server = Server::new(kernel.clone(), task_of);
     let session = Session::from_fd(server, device, SessionACL::All, Config::default());
     let session = session.and_then(Session::spawn).context(Kind::Host, failed);

@@ -99,12 +99,15 @@ impl<'a> Files<'a> {
     /// What a boot mounts at this path: the last entry counts.
     fn mounted(&self, at: &str) -> Option<&Entry> {
         let mut entries = self.mounts.iter().rev();
-        entries.find(|entry| entry.file == at && entry.fstype != "swap" && !entry.has_option("noauto"))
+        entries
+            .find(|entry| entry.file == at && entry.fstype != "swap" && !entry.has_option("noauto"))
     }
 
     fn swap(&self, path: &str) -> Option<&Entry> {
         let mut entries = self.mounts.iter();
-        entries.find(|entry| entry.source == path && entry.fstype == "swap" && !entry.has_option("noauto"))
+        entries.find(|entry| {
+            entry.source == path && entry.fstype == "swap" && !entry.has_option("noauto")
+        })
     }
 }
 
@@ -134,7 +137,9 @@ impl Subject {
                 name, parameters, ..
             } => {
                 let mut loaded = files.modules.iter();
-                let file = loaded.find(|(other, _)| other == name).map(|(_, file)| file.clone());
+                let file = loaded
+                    .find(|(other, _)| other == name)
+                    .map(|(_, file)| file.clone());
                 file.filter(|_| persistent::has_parameters(files.root, name, parameters))
                     .map(How::Carried)
             }
@@ -147,7 +152,9 @@ impl Subject {
             Subject::NoMount { at, .. } => files.mounted(at).is_none().then(fstab),
             Subject::Options { at, options, .. } => {
                 let entry = files.mounted(at);
-                entry.filter(|entry| options.iter().all(|option| entry.has_option(option))).map(|_| fstab())
+                entry
+                    .filter(|entry| options.iter().all(|option| entry.has_option(option)))
+                    .map(|_| fstab())
             }
             Subject::Swap { path, .. } => files.swap(path).map(|_| fstab()),
             Subject::NoSwap { path, .. } => files.swap(path).is_none().then(fstab),
@@ -188,6 +195,10 @@ fn value(path: &str, files: &Files<'_>, sysctl: &Sysctl) -> Option<How> {
             Some(How::Carried(assigned.file.clone()))
         }
         None if value.first.as_deref() == Some(now) => None,
-        _ => Some(How::Unit(format!("printf '%s\\n' {} >/proc/sys/{}", quoted(now), quoted(path)))),
+        _ => Some(How::Unit(format!(
+            "printf '%s\\n' {} >/proc/sys/{}",
+            quoted(now),
+            quoted(path)
+        ))),
     }
 }

@@ -50,7 +50,10 @@ impl Swaps {
         for entry in fstab::parse(&text.unwrap_or_default()) {
             let used = entry.fstype == "swap" && !entry.has_option("noauto");
             if used && let Ok(file) = root.file(entry.source.as_ref()) {
-                let priority = entry.options.iter().find_map(|o| o.strip_prefix("pri=")?.parse().ok());
+                let priority = entry
+                    .options
+                    .iter()
+                    .find_map(|o| o.strip_prefix("pri=")?.parse().ok());
                 if let Ok(size) = size_of(&file) {
                     swaps.add(&entry.source, size, priority);
                 }
@@ -119,7 +122,12 @@ pub mod tests {
         head[1028..1032].copy_from_slice(&255_u32.to_le_bytes());
         head[4086..].copy_from_slice(SIGNATURE);
         fs::write(path, head).unwrap();
-        File::options().write(true).open(path).unwrap().set_len(1 << 20).unwrap();
+        File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_len(1 << 20)
+            .unwrap();
     }
 
     #[test]

@@ -44,17 +44,44 @@ enum Tie {
 }
 
 const TIED: [(&str, Tie); 13] = [
-    ("net/ipv4/ip_forward", Tie::Same("net/ipv4/conf/*/forwarding")),
-    ("net/ipv4/conf/all/forwarding", Tie::Same("net/ipv4/ip_forward")),
-    ("net/ipv4/conf/all/forwarding", Tie::Same("net/ipv4/conf/*/forwarding")),
-    ("net/ipv6/conf/all/forwarding", Tie::Same("net/ipv6/conf/*/forwarding")),
-    ("net/ipv6/conf/all/disable_ipv6", Tie::Same("net/ipv6/conf/*/disable_ipv6")),
-    ("net/nf_conntrack_max", Tie::Same("net/netfilter/nf_conntrack_max")),
-    ("net/netfilter/nf_conntrack_max", Tie::Same("net/nf_conntrack_max")),
+    (
+        "net/ipv4/ip_forward",
+        Tie::Same("net/ipv4/conf/*/forwarding"),
+    ),
+    (
+        "net/ipv4/conf/all/forwarding",
+        Tie::Same("net/ipv4/ip_forward"),
+    ),
+    (
+        "net/ipv4/conf/all/forwarding",
+        Tie::Same("net/ipv4/conf/*/forwarding"),
+    ),
+    (
+        "net/ipv6/conf/all/forwarding",
+        Tie::Same("net/ipv6/conf/*/forwarding"),
+    ),
+    (
+        "net/ipv6/conf/all/disable_ipv6",
+        Tie::Same("net/ipv6/conf/*/disable_ipv6"),
+    ),
+    (
+        "net/nf_conntrack_max",
+        Tie::Same("net/netfilter/nf_conntrack_max"),
+    ),
+    (
+        "net/netfilter/nf_conntrack_max",
+        Tie::Same("net/nf_conntrack_max"),
+    ),
     ("vm/dirty_bytes", Tie::Zero("vm/dirty_ratio")),
     ("vm/dirty_ratio", Tie::Zero("vm/dirty_bytes")),
-    ("vm/dirty_background_bytes", Tie::Zero("vm/dirty_background_ratio")),
-    ("vm/dirty_background_ratio", Tie::Zero("vm/dirty_background_bytes")),
+    (
+        "vm/dirty_background_bytes",
+        Tie::Zero("vm/dirty_background_ratio"),
+    ),
+    (
+        "vm/dirty_background_ratio",
+        Tie::Zero("vm/dirty_background_bytes"),
+    ),
     ("vm/overcommit_kbytes", Tie::Zero("vm/overcommit_ratio")),
     ("vm/overcommit_ratio", Tie::Zero("vm/overcommit_kbytes")),
 ];
@@ -101,7 +128,9 @@ impl Sysctl {
     /// All is as it is at its start.
     pub fn start(&mut self) {
         let lines = table::lines(self.release.as_deref());
-        self.values = lines.map(|line| (line.path.to_owned(), line.into())).collect();
+        self.values = lines
+            .map(|line| (line.path.to_owned(), line.into()))
+            .collect();
         for (path, running) in RUNNING.iter().zip(&self.running) {
             if let (Some(text), Some(value)) = (running, self.values.get_mut(*path)) {
                 value.now = Some(text.trim_end().to_owned());
@@ -176,7 +205,9 @@ impl Sysctl {
         let mut after = self.values.range(prefix.clone()..);
         path.is_empty()
             || path == EMPTY
-            || after.next().is_some_and(|(first, _)| first.starts_with(&prefix))
+            || after
+                .next()
+                .is_some_and(|(first, _)| first.starts_with(&prefix))
     }
 
     /// What is read at this path.
@@ -192,7 +223,11 @@ impl Sysctl {
                 Some(release) => release.clone(),
                 None => uname()?.release().to_string_lossy().into_owned(),
             },
-            UUID => self.random.as_ref().and_then(|random| uuid(random).ok()).ok_or(Errno::EIO)?,
+            UUID => self
+                .random
+                .as_ref()
+                .and_then(|random| uuid(random).ok())
+                .ok_or(Errno::EIO)?,
             _ => value.now.clone().ok_or(Errno::EIO)?,
         };
         Ok(text + "\n")
@@ -208,7 +243,8 @@ impl Sysctl {
         if self.written.len() >= MAX_WRITTEN {
             return Err(Errno::ENOSPC);
         }
-        let changes = value.is_action() || self.read(path).ok().as_deref() != Some(&format!("{taken}\n"));
+        let changes =
+            value.is_action() || self.read(path).ok().as_deref() != Some(&format!("{taken}\n"));
         if path == HOSTNAME {
             // Of the chroot's own UTS namespace.
             sethostname(&taken)?;
@@ -230,13 +266,17 @@ impl Sysctl {
                         .for_each(|(_, value)| value.now = Some(taken.clone()));
                 }
                 Tie::Zero(other) => {
-                    if taken != "0" && let Some(other) = self.values.get_mut(*other) {
+                    if taken != "0"
+                        && let Some(other) = self.values.get_mut(*other)
+                    {
                         other.now = Some("0".to_owned());
                     }
                 }
             }
         }
-        if let Some(value) = self.values.get_mut(path) && !value.is_action() {
+        if let Some(value) = self.values.get_mut(path)
+            && !value.is_action()
+        {
             value.now = Some(taken);
         }
     }
@@ -274,7 +314,13 @@ fn uuid(mut random: &File) -> io::Result<String> {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex = hex(&bytes);
-    let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
     Ok(parts.join("-"))
 }
 
@@ -290,7 +336,9 @@ mod tests {
     fn what_is_written_is_read_and_noted() {
         let mut sysctl = sysctl();
         let path = "net/ipv4/tcp_rmem";
-        sysctl.write(path, b"4096 87380 16777216\n", Some("a task".into())).unwrap();
+        sysctl
+            .write(path, b"4096 87380 16777216\n", Some("a task".into()))
+            .unwrap();
         assert_eq!(sysctl.read(path).unwrap(), "4096\t87380\t16777216\n");
         let noted = Written {
             path: path.into(),
@@ -346,13 +394,22 @@ mod tests {
     fn folders_have_what_is_in_them() {
         let sysctl = sysctl();
         let top = sysctl.names("").unwrap();
-        assert!(top.values().all(Option::is_none) && top.contains_key("vm"), "{top:?}");
+        assert!(
+            top.values().all(Option::is_none) && top.contains_key("vm"),
+            "{top:?}"
+        );
         let kernel = sysctl.names("kernel").unwrap();
-        assert_eq!((kernel["random"], kernel["cap_last_cap"]), (None, Some(0o444)));
+        assert_eq!(
+            (kernel["random"], kernel["cap_last_cap"]),
+            (None, Some(0o444))
+        );
         assert_eq!(sysctl.names(EMPTY), Some(BTreeMap::new()));
         assert!(sysctl.names("fs").unwrap().contains_key("binfmt_misc"));
         for path in ["ker", "kernel/printk", "nosuch"] {
-            assert!(!sysctl.has_folder(path) && sysctl.names(path).is_none(), "{path}");
+            assert!(
+                !sysctl.has_folder(path) && sysctl.names(path).is_none(),
+                "{path}"
+            );
         }
     }
 

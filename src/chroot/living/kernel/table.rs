@@ -93,7 +93,11 @@ mod tests {
         paths.dedup();
         assert_eq!(paths.len(), count, "a path is there twice");
         let unread = lines(None).filter(|line| line.value.is_none());
-        assert!(unread.into_iter().all(|line| line.path.ends_with("stable_secret")));
+        assert!(
+            unread
+                .into_iter()
+                .all(|line| line.path.ends_with("stable_secret"))
+        );
     }
 
     #[test]

@@ -18,7 +18,10 @@ enum Shape {
 }
 
 /// Bits for processors, in hexadecimal: they look like numbers.
-const MASKS: [&str; 2] = ["net/core/flow_limit_cpu_bitmap", "net/core/rps_default_mask"];
+const MASKS: [&str; 2] = [
+    "net/core/flow_limit_cpu_bitmap",
+    "net/core/rps_default_mask",
+];
 /// The longest text.
 const MAX_TEXT: usize = 4096;
 
@@ -145,10 +148,25 @@ mod tests {
     #[test]
     fn numbers_are_shown_as_the_kernel_shows_them() {
         let taken = |text: &str| value("0").taken(text.as_bytes());
-        for (given, shown) in [("1\n", "1"), (" 0x10 ", "16"), ("010", "8"), ("-1", "-1"), ("1 2", "1")] {
+        for (given, shown) in [
+            ("1\n", "1"),
+            (" 0x10 ", "16"),
+            ("010", "8"),
+            ("-1", "-1"),
+            ("1 2", "1"),
+        ] {
             assert_eq!(taken(given).as_deref(), Ok(shown), "{given:?}");
         }
-        for given in ["", "\n", "on", "1k", "0x", "+1", "1.5", "99999999999999999999"] {
+        for given in [
+            "",
+            "\n",
+            "on",
+            "1k",
+            "0x",
+            "+1",
+            "1.5",
+            "99999999999999999999",
+        ] {
             assert_eq!(taken(given), Err(Errno::EINVAL), "{given:?}");
         }
         let three = value("4096\t131072\t6291456");

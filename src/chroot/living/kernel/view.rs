@@ -107,7 +107,10 @@ impl Kernel {
         if let Some(path) = below(path, "sys") {
             let names = self.sysctl.names(path).ok_or(Errno::ENOENT)?;
             let node = |mode: Option<u16>| mode.map_or(Node::Folder, Node::File);
-            return Ok(names.into_iter().map(|(name, mode)| (name, node(mode))).collect());
+            return Ok(names
+                .into_iter()
+                .map(|(name, mode)| (name, node(mode)))
+                .collect());
         }
         if let Some(folder) = below(path, LACKING) {
             let names = self.lacking.names(folder).into_iter();
@@ -127,7 +130,12 @@ impl Kernel {
                 let attributes = self.modules.attributes(module).ok_or(Errno::ENOENT)?;
                 attributes.into_keys().chain(["holders"]).collect()
             }
-            Some((module, "holders")) => self.modules.users(module).iter().map(String::as_str).collect(),
+            Some((module, "holders")) => self
+                .modules
+                .users(module)
+                .iter()
+                .map(String::as_str)
+                .collect(),
             Some(_) => Vec::new(),
         };
         let found = names.into_iter().filter_map(|name| {
@@ -194,7 +202,11 @@ mod tests {
     fn the_kernel_is_files() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("etc/modules-load.d")).unwrap();
-        fs::write(dir.path().join("etc/modules-load.d/x.conf"), "br_netfilter\n").unwrap();
+        fs::write(
+            dir.path().join("etc/modules-load.d/x.conf"),
+            "br_netfilter\n",
+        )
+        .unwrap();
         fs::create_dir_all(dir.path().join("usr/lib/sysctl.d")).unwrap();
         let text = "kernel.pid_max=4194304\nkernel.of_this_system = 1\n-kernel.maybe=1\nnet.bridge.bridge-nf-call-iptables=0\n";
         fs::write(dir.path().join("usr/lib/sysctl.d/50-x.conf"), text).unwrap();
@@ -205,7 +217,10 @@ mod tests {
             ("sys/kernel/of_this_system", "1\n"),
             ("sys/net/bridge/bridge-nf-call-iptables", "0\n"),
             ("module/br_netfilter/initstate", "live\n"),
-            ("modules", "br_netfilter 16384 0 - Live 0x0000000000000000\n"),
+            (
+                "modules",
+                "br_netfilter 16384 0 - Live 0x0000000000000000\n",
+            ),
         ] {
             assert_eq!(kernel.read(path).as_deref(), Ok(expected), "{path}");
         }
@@ -228,7 +243,13 @@ mod tests {
             }
         }
         assert!(count > 900, "{count}");
-        for path in ["sys/nosuch", "module/nosuch", "module/br_netfilter/nosuch", "modules/x", "x"] {
+        for path in [
+            "sys/nosuch",
+            "module/nosuch",
+            "module/br_netfilter/nosuch",
+            "modules/x",
+            "x",
+        ] {
             assert_eq!(kernel.node(path), None, "{path}");
         }
     }

@@ -174,13 +174,20 @@ fn resolve(
     call.real(&program(call), &args)
 }
 
-fn load(machine: &mut Machine, root: &Root, options: &Options, found: &Found) -> Result<(), Answer> {
+fn load(
+    machine: &mut Machine,
+    root: &Root,
+    options: &Options,
+    found: &Found,
+) -> Result<(), Answer> {
     let (names, parameters) = match options.has("all") {
         true => (&options.words[..], &[][..]),
         false => options.words.split_at(1),
     };
     for word in names {
-        let words = ["modprobe", word].into_iter().chain(parameters.iter().map(String::as_str));
+        let words = ["modprobe", word]
+            .into_iter()
+            .chain(parameters.iter().map(String::as_str));
         let line = words.map(quoted).collect::<Vec<_>>().join(" ");
         let subject = Subject::Module {
             name: name_of(word),
@@ -193,7 +200,10 @@ fn load(machine: &mut Machine, root: &Root, options: &Options, found: &Found) ->
     match found.loaded.is_empty() {
         // There is nobody to ask, or a command of the image loads it at the first boot.
         true => asked.for_each(|name| load_one(machine, root, &name)),
-        false => found.loaded.iter().for_each(|name| load_one(machine, root, name)),
+        false => found
+            .loaded
+            .iter()
+            .for_each(|name| load_one(machine, root, name)),
     }
     Ok(())
 }
@@ -258,7 +268,10 @@ fn rmmod(call: &Call, machine: &mut Machine) -> Answer {
     }
     match remove(call, machine, &options.words, Vec::new()) {
         Ok(()) if options.has("verbose") => {
-            let lines = options.words.iter().map(|word| format!("rmmod {}\n", name_of(word)));
+            let lines = options
+                .words
+                .iter()
+                .map(|word| format!("rmmod {}\n", name_of(word)));
             Answer::out(lines.collect::<String>())
         }
         Ok(()) => Answer::ok(),
@@ -284,7 +297,9 @@ fn insmod(call: &Call, machine: &mut Machine) -> Answer {
         return Answer::fails(1, text);
     }
     let path = path.to_string_lossy();
-    let words = ["insmod", &path].into_iter().chain(options.words[1..].iter().map(String::as_str));
+    let words = ["insmod", &path]
+        .into_iter()
+        .chain(options.words[1..].iter().map(String::as_str));
     let line = words.map(quoted).collect::<Vec<_>>().join(" ");
     let subject = Subject::Module {
         name: name.clone(),
@@ -350,7 +365,10 @@ mod tests {
     fn machine(top: &Path, says: &str, code: u8) -> (Machine, String) {
         kernel(top, RELEASE);
         let program = top.join("modprobe");
-        let text = format!("#!/bin/sh\necho \"$*\" >>{0}.args\ncat <<'END'\n{says}END\n[ {code} = 0 ] || echo fault >&2\nexit {code}\n", program.display());
+        let text = format!(
+            "#!/bin/sh\necho \"$*\" >>{0}.args\ncat <<'END'\n{says}END\n[ {code} = 0 ] || echo fault >&2\nexit {code}\n",
+            program.display()
+        );
         fs::write(&program, text).unwrap();
         fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
         let mut machine = Machine::new(top, true);
@@ -371,7 +389,13 @@ mod tests {
     }
 
     fn loaded(machine: &Machine) -> Vec<String> {
-        machine.kernel.lock().modules.names().map(str::to_owned).collect()
+        machine
+            .kernel
+            .lock()
+            .modules
+            .names()
+            .map(str::to_owned)
+            .collect()
     }
 
     const BRIDGE: &str = "insmod /lib/modules/6.1.0/kernel/net/llc.ko
@@ -387,14 +411,27 @@ insmod /lib/modules/6.1.0/kernel/net/br_netfilter.ko.xz a=1
         fs::create_dir_all(dir.path().join("etc/sysctl.d")).unwrap();
         let text = "net.bridge.bridge-nf-call-iptables = 0\n";
         fs::write(dir.path().join("etc/sysctl.d/k.conf"), text).unwrap();
-        assert_eq!(run(&mut machine, &program, "modprobe br-netfilter a=1"), Answer::ok());
+        assert_eq!(
+            run(&mut machine, &program, "modprobe br-netfilter a=1"),
+            Answer::ok()
+        );
         let args = fs::read_to_string(format!("{program}.args")).unwrap();
-        assert_eq!(args, "--dry-run --verbose --set-version 6.1.0 br-netfilter a=1\n");
+        assert_eq!(
+            args,
+            "--dry-run --verbose --set-version 6.1.0 br-netfilter a=1\n"
+        );
         assert_eq!(loaded(&machine), ["br_netfilter", "bridge", "stp", "llc"]);
-        let setting = machine.kernel.lock().sysctl.read("net/bridge/bridge-nf-call-iptables");
+        let setting = machine
+            .kernel
+            .lock()
+            .sysctl
+            .read("net/bridge/bridge-nf-call-iptables");
         assert_eq!(setting.as_deref(), Ok("0\n"));
         let record = outstanding::take(&mut machine);
-        assert_eq!(record.all()[0].how, How::Unit("modprobe br-netfilter a=1".into()));
+        assert_eq!(
+            record.all()[0].how,
+            How::Unit("modprobe br-netfilter a=1".into())
+        );
         assert_eq!(record.all().len(), 1);
         let told = run(&mut machine, &program, "modprobe -v br-netfilter a=1");
         assert_eq!(told, Answer::out(BRIDGE));
@@ -405,22 +442,34 @@ insmod /lib/modules/6.1.0/kernel/net/br_netfilter.ko.xz a=1
         let dir = tempfile::tempdir().unwrap();
         let (mut machine, program) = machine(dir.path(), BRIDGE, 0);
         run(&mut machine, &program, "modprobe br_netfilter a=1");
-        for (file, text) in [("modules-load.d/k.conf", "br_netfilter\n"), ("modprobe.d/k.conf", "options br_netfilter a=1\n")] {
+        for (file, text) in [
+            ("modules-load.d/k.conf", "br_netfilter\n"),
+            ("modprobe.d/k.conf", "options br_netfilter a=1\n"),
+        ] {
             let at = dir.path().join("etc").join(file);
             fs::create_dir_all(at.parent().unwrap()).unwrap();
             fs::write(at, text).unwrap();
         }
         let record = outstanding::take(&mut machine);
-        assert_eq!(record.all()[0].how, How::Carried("/etc/modules-load.d/k.conf".into()));
+        assert_eq!(
+            record.all()[0].how,
+            How::Carried("/etc/modules-load.d/k.conf".into())
+        );
     }
 
     #[test]
     fn what_is_no_module_fails_as_it_would() {
         let dir = tempfile::tempdir().unwrap();
         let (mut machine, program) = machine(dir.path(), "", 1);
-        assert_eq!(run(&mut machine, &program, "modprobe nosuch"), Answer::fails(1, "fault\n"));
+        assert_eq!(
+            run(&mut machine, &program, "modprobe nosuch"),
+            Answer::fails(1, "fault\n")
+        );
         assert_eq!(run(&mut machine, &program, "modprobe -h"), Answer::Pass);
-        assert_eq!(run(&mut machine, &program, "modprobe --nosuch x"), Answer::Pass);
+        assert_eq!(
+            run(&mut machine, &program, "modprobe --nosuch x"),
+            Answer::Pass
+        );
         assert!(loaded(&machine).is_empty() && outstanding::take(&mut machine).all().is_empty());
     }
 
@@ -428,12 +477,18 @@ insmod /lib/modules/6.1.0/kernel/net/br_netfilter.ko.xz a=1
     fn without_any_kernel_nobody_can_say_whether_there_is_such_a_module() {
         let dir = tempfile::tempdir().unwrap();
         let mut machine = Machine::new(dir.path(), true);
-        assert_eq!(run(&mut machine, "/no/modprobe", "modprobe -a x y-z"), Answer::ok());
+        assert_eq!(
+            run(&mut machine, "/no/modprobe", "modprobe -a x y-z"),
+            Answer::ok()
+        );
         assert_eq!(loaded(&machine), ["y_z", "x"]);
         assert_eq!(outstanding::take(&mut machine).all().len(), 2);
         let mut machine = Machine::new(dir.path(), false);
         let refused = run(&mut machine, "/no/modprobe", "modprobe x");
-        assert!(matches!(refused, Answer::Said { code: 1, .. }), "{refused:?}");
+        assert!(
+            matches!(refused, Answer::Said { code: 1, .. }),
+            "{refused:?}"
+        );
         assert!(loaded(&machine).is_empty());
     }
 
@@ -445,10 +500,16 @@ insmod /lib/modules/6.1.0/kernel/net/br_netfilter.ko.xz a=1
         // The program says why not.
         assert_eq!(run(&mut machine, &program, "rmmod bridge"), Answer::Pass);
         assert_eq!(run(&mut machine, &program, "rmmod nosuch"), Answer::Pass);
-        assert_eq!(run(&mut machine, &program, "rmmod br_netfilter"), Answer::ok());
+        assert_eq!(
+            run(&mut machine, &program, "rmmod br_netfilter"),
+            Answer::ok()
+        );
         assert_eq!(loaded(&machine), ["bridge", "stp", "llc"]);
         assert!(outstanding::take(&mut machine).all().is_empty());
-        assert_eq!(run(&mut machine, &program, "rmmod -v bridge"), Answer::out("rmmod bridge\n"));
+        assert_eq!(
+            run(&mut machine, &program, "rmmod -v bridge"),
+            Answer::out("rmmod bridge\n")
+        );
         let record = outstanding::take(&mut machine);
         assert_eq!(record.all()[0].how, How::Unit("rmmod bridge".into()));
     }
@@ -459,11 +520,17 @@ insmod /lib/modules/6.1.0/kernel/net/br_netfilter.ko.xz a=1
         let mut machine = Machine::new(dir.path(), true);
         fs::write(dir.path().join("my-driver.ko"), "").unwrap();
         assert_eq!(run(&mut machine, "", "insmod nosuch.ko"), Answer::Pass);
-        assert_eq!(run(&mut machine, "", "insmod my-driver.ko x=1"), Answer::ok());
+        assert_eq!(
+            run(&mut machine, "", "insmod my-driver.ko x=1"),
+            Answer::ok()
+        );
         assert_eq!(loaded(&machine), ["my_driver"]);
         let again = run(&mut machine, "", "insmod my-driver.ko");
         assert!(matches!(again, Answer::Said { code: 1, .. }));
         let record = outstanding::take(&mut machine);
-        assert_eq!(record.all()[0].how, How::Unit("insmod /my-driver.ko x=1".into()));
+        assert_eq!(
+            record.all()[0].how,
+            How::Unit("insmod /my-driver.ko x=1".into())
+        );
     }
 }
