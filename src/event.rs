@@ -395,6 +395,8 @@ pub enum Met {
     Busy,
     /// Some other right over the kernel.
     Rights,
+    /// A fact is not known.
+    Fact,
 }
 
 impl Event {

@@ -19,6 +19,7 @@ use super::{
     plan::{ChrootPlan, Order, Report, environment},
     server, services,
     table::Table,
+    target::{files, machine::Target},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
@@ -64,6 +65,7 @@ fn run(orders: &UnixStream) -> Result<()> {
     let uncovered = {
         let root = Root::open(&plan.root)?;
         filesystems::mount_all(&root)?;
+        files::cover(&root, &plan.target)?;
         // Only the filter keeps programs of the image from changing its devices.
         if seccomp::exists() {
             plan.disk.show(&root)?;
@@ -102,6 +104,9 @@ fn run(orders: &UnixStream) -> Result<()> {
             environment.extend(way.path());
             let socket = living::server::socket()?;
             let new = Living::new(living_plan, plan.kernel.as_deref(), way);
+            if plan.target.board.is_some() {
+                new.has_device_tree();
+            }
             if let Some(device) = device {
                 match device.and_then(|device| new.show_kernel(device)) {
                     Ok(session) => _shown = Some(session),
@@ -116,7 +121,9 @@ fn run(orders: &UnixStream) -> Result<()> {
     let orders = orders
         .try_clone()
         .context(Kind::Other, || "cannot keep the stage's socket".into())?;
-    server::serve(listener, environment, living, move |report| {
+    let root = "/".as_ref();
+    let target = Target::new(&plan.target, root, plan.kernel.as_deref(), &environment);
+    server::serve(listener, environment, (living, target), move |report| {
         tell(&orders, report)
     })
 }

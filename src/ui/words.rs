@@ -307,6 +307,10 @@ fn no_machine(failed: &NoMachine) -> String {
         Met::Systemd => "no systemd runs in an image, and no D-Bus",
         Met::Busy => "pichroot has something mounted there while the image is in use",
         Met::Rights => "the right is one over this machine's kernel",
+        Met::Fact => {
+            "it needs a fact that nobody knows of an image; -e hn_board=pi4 names the board, and with it the processor \
+             and the memory"
+        }
     };
     let task = failed.task.replace('\n', "\\n");
     format!("{task} failed for what an image is: {what}; docs/living-machines.md tells what to do")

@@ -1,27 +1,14 @@
 //! Programs that act on a running machine are answered, however they are started, and by whomever.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::Path;
 
 use crate::{
     ended::Ended,
     image::Image,
     live::Live,
     scene::Scene,
-    support::{checkout, pichroot, raw_image, run, skip::skip},
+    support::{native_image, pichroot, raw_image},
 };
-
-/// Programs of the host's own processor, which run without an emulator: there is no dispatcher.
-fn native_image() -> Option<PathBuf> {
-    if !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
-        skip("there is no asker for this processor");
-        return None;
-    }
-    let recipe = checkout().join("tests/fixtures/native-image.sh");
-    Some(run(&mut Command::new(recipe)).trim().into())
-}
 
 fn exec(scene: &Scene, image: &Path, script: &str) -> Ended {
     let mut command = pichroot(scene.dir());

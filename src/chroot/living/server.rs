@@ -50,6 +50,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Living {
     /// For one at a time, in order.
     machine: Arc<tokio::sync::Mutex<Machine>>,
+    /// The machine's.
+    kernel: Shared,
     /// Ansible's tasks, and what they run.
     tasks: Arc<Mutex<Tasks>>,
     way: Followed,
@@ -61,6 +63,7 @@ impl Living {
         let mut machine = Machine::new(Path::new("/"), plan.first_boot);
         machine.kernel = Shared::boot(&machine.root, release);
         Living {
+            kernel: machine.kernel.clone(),
             machine: Arc::new(tokio::sync::Mutex::new(machine)),
             tasks: Arc::default(),
             way: Followed::new(way),
@@ -72,13 +75,17 @@ impl Living {
     /// # Errors
     /// When this host does not allow that.
     pub fn show_kernel(&self, device: File) -> Result<BackgroundSession> {
-        let kernel = self.machine.blocking_lock().kernel.clone();
         let tasks = self.tasks.clone();
         let task_of = move |pid| {
             let session = processes::of(pid as i32).map(|process| process.session);
             tasks.lock().expect("no panic while locked").of(session)
         };
-        show::show(&kernel, device, Box::new(task_of))
+        show::show(&self.kernel, device, Box::new(task_of))
+    }
+
+    /// The machine is a board, and tells its devices.
+    pub fn has_device_tree(&self) {
+        self.kernel.lock().lacking.add_device_tree();
     }
 
     /// A task is about to have something run.

@@ -9,8 +9,12 @@ use std::{collections::BTreeMap, path::Path};
 use super::catalogue::has_kernel;
 use crate::sys::inroot::Root;
 
-/// Where qemu looks first, in the chroot's own memory.
+/// Where qemu looks first, in the chroot's own memory. The dispatcher has it, too.
 pub const PREFIX: &str = "/run/pichroot/lacking";
+
+/// Where kernels with a device tree have a link, and where that leads.
+const DEVICE_TREE: &str = "/proc/device-tree";
+const TREE: &str = "/sys/firmware/devicetree/base";
 
 /// What is in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub enum Content {
     Empty,
     /// The modules that are loaded.
     Modules,
+    /// It is no file but a link to this.
+    Link(&'static str),
 }
 
 /// The files, by their paths below the prefix.
@@ -41,6 +47,15 @@ impl Lacking {
             );
         }
         Lacking(files)
+    }
+
+    /// The machine is a board, and tells its devices.
+    pub fn add_device_tree(&mut self) {
+        // Where the kernel has it, it is the same link.
+        if !Path::new(DEVICE_TREE).is_symlink() {
+            self.0
+                .insert(DEVICE_TREE[1..].to_owned(), Content::Link(TREE));
+        }
     }
 
     /// The file at this path.
@@ -84,6 +99,10 @@ mod tests {
         let has_modules = Path::new("/proc/modules").exists();
         assert_eq!(lacking.get("proc/modules").is_none(), has_modules);
         super::super::catalogue::tests::kernel(dir.path(), "6.1.0");
-        assert_eq!(Lacking::of(&root, "6.1.0").get(file), None);
+        let mut lacking = Lacking::of(&root, "6.1.0");
+        assert_eq!(lacking.get(file), None);
+        lacking.add_device_tree();
+        let link = lacking.get("proc/device-tree");
+        assert_eq!(link.is_none(), Path::new(DEVICE_TREE).is_symlink());
     }
 }

@@ -136,6 +136,7 @@ impl Server {
             Node::Folder => Ok(()),
             Node::File(_) if has(AccessFlags::X_OK) => Err(Errno::EACCES),
             Node::File(_) => self.may(asks, number, has(AccessFlags::R_OK), has(AccessFlags::W_OK)),
+            Node::Link(_) => Ok(()),
         }
     }
 
@@ -148,6 +149,7 @@ impl Server {
             let kind = match node {
                 Node::Folder => FileType::Directory,
                 Node::File(_) => FileType::RegularFile,
+                Node::Link(_) => FileType::Symlink,
             };
             // Any number that is none will do: who wants to know looks the name up.
             if reply.add(INodeNo(u64::MAX), next, kind, name) {
@@ -162,6 +164,7 @@ fn attributes(number: u64, node: Node, time: SystemTime) -> FileAttr {
     let (kind, perm) = match node {
         Node::Folder => (FileType::Directory, 0o555),
         Node::File(mode) => (FileType::RegularFile, mode),
+        Node::Link(_) => (FileType::Symlink, 0o777),
     };
     FileAttr {
         ino: INodeNo(number),
@@ -206,6 +209,15 @@ impl Filesystem for Server {
     fn getattr(&self, _: &Request, number: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
         match self.path(number).and_then(|path| self.attributes(&path)) {
             Ok(attr) => reply.attr(&LASTING, &attr),
+            Err(errno) => reply.error(code(errno)),
+        }
+    }
+
+    fn readlink(&self, _: &Request, number: INodeNo, reply: ReplyData) {
+        let node = self.path(number).map(|path| self.kernel.lock().node(&path));
+        match node {
+            Ok(Some(Node::Link(to))) => reply.data(to.as_bytes()),
+            Ok(_) => reply.error(fuser::Errno::EINVAL),
             Err(errno) => reply.error(code(errno)),
         }
     }

@@ -13,6 +13,8 @@ pub enum Node {
     Folder,
     /// A file with these permissions.
     File(u16),
+    /// A link to this.
+    Link(&'static str),
 }
 
 /// The folder of files that are lacking.
@@ -71,6 +73,7 @@ impl Kernel {
         }
         if let Some(path) = below(path, LACKING) {
             return match self.lacking.get(path) {
+                Some(Content::Link(to)) => Some(Node::Link(to)),
                 Some(_) => Some(Node::File(0o444)),
                 None => self.lacking.has_folder(path).then_some(Node::Folder),
             };
@@ -162,6 +165,7 @@ impl Kernel {
             return match self.lacking.get(path).ok_or(Errno::ENOENT)? {
                 Content::Empty => Ok(String::new()),
                 Content::Modules => Ok(self.modules.listed()),
+                Content::Link(_) => Err(Errno::EINVAL),
             };
         }
         match path {

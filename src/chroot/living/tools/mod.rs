@@ -1,12 +1,21 @@
 //! The programs that are answered, a file for each kind.
 
 mod bus;
+mod firewalls;
+mod ip;
+mod ipset;
+mod iptables;
 mod kmod;
 mod loginctl;
 mod managers;
+mod mount;
+mod network;
+mod nft;
+mod nmcli;
 mod openrc;
 mod options;
 pub mod power;
+mod swap;
 mod systemctl;
 mod systemd_run;
 mod sysvinit;
@@ -17,11 +26,20 @@ use super::tool::{self, Tool, Tools};
 /// All of them, a list for each file.
 const ALL: &[Tools] = &[
     bus::TOOLS,
+    firewalls::TOOLS,
+    ip::TOOLS,
+    ipset::TOOLS,
+    iptables::TOOLS,
     kmod::TOOLS,
     loginctl::TOOLS,
     managers::TOOLS,
+    mount::TOOLS,
+    network::TOOLS,
+    nft::TOOLS,
+    nmcli::TOOLS,
     openrc::TOOLS,
     power::TOOLS,
+    swap::TOOLS,
     systemctl::TOOLS,
     systemd_run::TOOLS,
     sysvinit::TOOLS,
