@@ -1,6 +1,8 @@
 //! The programs that are answered, a file for each kind.
 
 mod bus;
+mod hostnamectl;
+mod localectl;
 mod loginctl;
 mod managers;
 mod openrc;
@@ -9,6 +11,9 @@ pub mod power;
 mod systemctl;
 mod systemd_run;
 mod sysvinit;
+#[cfg(test)]
+mod testing;
+mod timedatectl;
 mod udevadm;
 
 use super::tool::{self, Tool, Tools};
@@ -16,6 +21,8 @@ use super::tool::{self, Tool, Tools};
 /// All of them, a list for each file.
 const ALL: &[Tools] = &[
     bus::TOOLS,
+    hostnamectl::TOOLS,
+    localectl::TOOLS,
     loginctl::TOOLS,
     managers::TOOLS,
     openrc::TOOLS,
@@ -23,6 +30,7 @@ const ALL: &[Tools] = &[
     systemctl::TOOLS,
     systemd_run::TOOLS,
     sysvinit::TOOLS,
+    timedatectl::TOOLS,
     udevadm::TOOLS,
 ];
 
