@@ -1,6 +1,9 @@
 //! The machine that the image becomes, as far as tasks ask for it and have changed it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use super::{
     call::Answer,
@@ -23,6 +26,8 @@ pub struct Machine {
     pub kernel: Shared,
     /// What tasks have changed of it.
     pub changes: Changes,
+    /// What the kernel's own file says, once somebody has asked.
+    pub banner: OnceLock<Option<String>>,
     /// What runs, if it has systemd.
     pub units: Units,
     /// What runs, if it has OpenRC.
@@ -38,6 +43,7 @@ impl Machine {
             record: Record::default(),
             kernel: Shared::boot(root, None),
             changes: Changes::default(),
+            banner: OnceLock::new(),
             units: Units::default(),
             services: Services::default(),
         }

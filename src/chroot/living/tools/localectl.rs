@@ -20,7 +20,6 @@ pub const TOOLS: Tools = &[
     ("loadkeys", by_boot),
     ("localectl", localectl),
     ("setfont", by_boot),
-    ("setupcon", setupcon),
 ];
 
 const KNOWN: Known = Known {
@@ -249,6 +248,19 @@ fn normal(name: &str) -> String {
 
 /// Has it made, as localed does where there is locale-gen.
 fn generate(call: &Call, machine: &Machine, name: &str) -> Result<(), String> {
+    enable(machine, name)?;
+    match call.real(GENERATOR, &[]) {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            let why = String::from_utf8_lossy(&output.stderr).into_owned();
+            Err(format!("Failed to generate locale: {}", why.trim()))
+        }
+        Err(error) => Err(format!("Failed to generate locale: {error}")),
+    }
+}
+
+/// Has it be in the list of those that are made.
+fn enable(machine: &Machine, name: &str) -> Result<(), String> {
     let lower = name.to_lowercase();
     if name.contains('.') && !lower.ends_with(".utf-8") && !lower.contains(".utf-8@") {
         return Err(format!(
@@ -289,14 +301,7 @@ fn generate(call: &Call, machine: &Machine, name: &str) -> Result<(), String> {
         replace(machine, GEN, &format!("{}\n", lines.join("\n")))
             .map_err(|error| format!("Failed to enable locale generation: {error}"))?;
     }
-    match call.real(GENERATOR, &[]) {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(format!(
-            "Failed to generate locale: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        )),
-        Err(error) => Err(format!("Failed to generate locale: {error}")),
-    }
+    Ok(())
 }
 
 /// Lines of at least two words, of a table that systemd brings along.
@@ -563,44 +568,6 @@ fn by_boot(call: &Call, machine: &mut Machine) -> Answer {
     Answer::ok()
 }
 
-/// Debian's: a boot does the same with /etc/default/keyboard and console-setup.
-fn setupcon(call: &Call, machine: &mut Machine) -> Answer {
-    if call.args.iter().any(|word| {
-        ["-h", "--help", "--save-only", "--print-commands-only"].contains(&word.as_str())
-    }) {
-        return Answer::Pass;
-    }
-    if call.args.iter().any(|word| word == "--save") {
-        // What it keeps for the boot are files, which it makes by itself.
-        let words: Vec<&str> = call.args.iter().map(String::as_str).collect();
-        let words: Vec<&str> = words
-            .iter()
-            .map(|word| {
-                if *word == "--save" {
-                    "--save-only"
-                } else {
-                    word
-                }
-            })
-            .collect();
-        if let Ok(output) = call.real(&call.program.to_string_lossy(), &words)
-            && !output.status.success()
-        {
-            return Answer::Said {
-                code: output
-                    .status
-                    .code()
-                    .and_then(|code| u8::try_from(code).ok())
-                    .unwrap_or(1),
-                out: output.stdout,
-                err: output.stderr,
-            };
-        }
-    }
-    machine.record.put_off(call.line(), How::ByBoot);
-    Answer::ok()
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -727,10 +694,16 @@ mod tests {
             "# en_US.UTF-8 UTF-8\n# de_DE.UTF-8 UTF-8\n",
         )
         .unwrap();
-        // Nothing makes it here.
-        assert!(generate(&call("localectl"), &machine, "de_DE.UTF-8").is_err());
+        enable(&machine, "de_DE.UTF-8").unwrap();
+        enable(&machine, "fr_FR.UTF-8").unwrap();
         let list = fs::read_to_string(machine.at("etc/locale.gen")).unwrap();
-        assert_eq!(list, "# en_US.UTF-8 UTF-8\nde_DE.UTF-8 UTF-8\n");
-        assert!(generate(&call("localectl"), &machine, "de_DE.ISO-8859-1").is_err());
+        assert_eq!(
+            list,
+            "# en_US.UTF-8 UTF-8\nde_DE.UTF-8 UTF-8\nfr_FR.UTF-8 UTF-8\n"
+        );
+        assert!(enable(&machine, "de_DE.ISO-8859-1").is_err());
+        fs::create_dir_all(machine.at("usr/share/i18n")).unwrap();
+        fs::write(machine.at(SUPPORTED), "de_DE.UTF-8 UTF-8\n").unwrap();
+        assert!(enable(&machine, "xx_YY.UTF-8").is_err());
     }
 }

@@ -1,6 +1,8 @@
 //! The programs that are answered, a file for each kind.
 
 mod bus;
+mod containers;
+mod daemons;
 mod hostnamectl;
 mod localectl;
 mod loginctl;
@@ -8,6 +10,7 @@ mod managers;
 mod openrc;
 mod options;
 pub mod power;
+mod security;
 mod systemctl;
 mod systemd_run;
 mod sysvinit;
@@ -15,23 +18,28 @@ mod sysvinit;
 mod testing;
 mod timedatectl;
 mod udevadm;
+mod uname;
 
 use super::tool::{self, Tool, Tools};
 
 /// All of them, a list for each file.
 const ALL: &[Tools] = &[
     bus::TOOLS,
+    containers::TOOLS,
+    daemons::TOOLS,
     hostnamectl::TOOLS,
     localectl::TOOLS,
     loginctl::TOOLS,
     managers::TOOLS,
     openrc::TOOLS,
     power::TOOLS,
+    security::TOOLS,
     systemctl::TOOLS,
     systemd_run::TOOLS,
     sysvinit::TOOLS,
     timedatectl::TOOLS,
     udevadm::TOOLS,
+    uname::TOOLS,
 ];
 
 /// The names, one a line, sorted: those who [ask](crate::bare) know them, too.

@@ -182,6 +182,11 @@ fn is_set_by_network(machine: &Machine, root: &Root, services: &[String]) -> boo
     services.iter().any(runs)
 }
 
+/// Whether a boot starts something that sets the clock.
+pub fn is_set_at_boot(machine: &Machine) -> bool {
+    Root::open(&machine.root).is_ok_and(|root| is_set_by_network(machine, &root, &services(&root)))
+}
+
 /// What there is in the order of D-Bus; the clock of the machine will be right once a service sets it.
 fn show(machine: &Machine, root: &Root, options: &Options) -> String {
     let services = services(root);
