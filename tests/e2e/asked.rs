@@ -1,27 +1,14 @@
 //! Programs that act on a running machine are answered, however they are started, and by whomever.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::Path;
 
 use crate::{
     ended::Ended,
     image::Image,
     live::Live,
     scene::Scene,
-    support::{checkout, pichroot, raw_image, run, skip::skip},
+    support::{native_image, pichroot, raw_image},
 };
-
-/// Programs of the host's own processor, which run without an emulator: there is no dispatcher.
-fn native_image() -> Option<PathBuf> {
-    if !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
-        skip("there is no client for this processor");
-        return None;
-    }
-    let recipe = checkout().join("tests/fixtures/native-image.sh");
-    Some(run(&mut Command::new(recipe)).trim().into())
-}
 
 fn exec(scene: &Scene, image: &Path, script: &str) -> Ended {
     let mut command = pichroot(scene.dir());
@@ -124,12 +111,12 @@ fn an_answer_is_said_by_the_program() {
 fn a_program_that_comes_later_is_answered() {
     let Some(image) = native_image() else { return };
     let scene = Scene::new();
-    // The first one is not there, then another program than was registered; each time it is soon the one that is asked.
+    // The kernel knows a program by its header, which true and false may have in common: they run all the same.
     let script = "rm /usr/sbin/halt; cp /bin/true /usr/sbin/halt; sleep 1; halt 2>/dev/null; echo $?
                   cp /bin/false /usr/sbin/.new; mv /usr/sbin/.new /usr/sbin/reboot; sleep 1; reboot; echo $?
-                  ls /proc/sys/fs/binfmt_misc | grep -c pichroot; true; false; echo $?";
+                  /bin/true; /bin/false; echo $?";
     let ended = exec(&scene, &image, script);
-    assert_eq!(ended.out, "1\n0\n4\n1\n", "{ended:?}");
+    assert_eq!(ended.out, "1\n0\n1\n", "{ended:?}");
     scene.assert_left(&[]);
 }
 
@@ -195,8 +182,8 @@ fn a_play_reboots_and_goes_on() {
   poll: 0
 - wait_for_connection: {delay: 2, timeout: 60}
 - command: init 0
-  register: off
-  failed_when: off.rc == 0 or 'hint' not in off.stderr
+  register: ended
+  failed_when: ended.rc == 0 or 'hint' not in ended.stderr
 - meta: flush_handlers
 - copy: {content: done, dest: /etc/afterwards}
 ";
@@ -206,18 +193,15 @@ fn a_play_reboots_and_goes_on() {
     );
     let scene = Scene::new();
     std::fs::write(scene.path("play.yml"), play).unwrap();
-    let ended = Live::start(&mut scene.ansible()).end();
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    let again = Live::start(
-        scene
-            .ansible_on(&scene.output())
-            .args(["--output", "again.img"]),
-    )
-    .end();
-    assert_eq!(again.code, Some(0), "{again:?}");
-    for made in ["out.img", "again.img"] {
+    for (base, made) in [
+        (raw_image(), "first.img"),
+        (scene.path("first.img"), "out.img"),
+    ] {
+        let ended = Live::start(&mut scene.ansible_on(&base)).end();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        std::fs::rename(scene.output(), scene.path(made)).unwrap();
         let made = Image::new(&scene.path(made));
         assert_eq!(made.cat("/etc/afterwards"), "done");
     }
-    scene.assert_left(&["again.img", "out.img"]);
+    scene.assert_left(&["first.img", "out.img"]);
 }

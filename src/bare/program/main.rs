@@ -1,4 +1,4 @@
-//! The client: what the kernel starts for a program that acts on a running machine, where no dispatcher is in front of
+//! The asker: what the kernel starts for a program that acts on a running machine, where no dispatcher is in front of
 //! it. It asks the executor, and where the program itself is to run, it starts that.
 //!
 //! Either binfmt_misc starts it, for the very file of the program. Then it runs a copy of that in memory, whose

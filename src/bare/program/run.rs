@@ -1,4 +1,4 @@
-//! Running the program itself, from the client.
+//! Running the program itself, from the asker.
 
 use core::mem::MaybeUninit;
 

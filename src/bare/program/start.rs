@@ -1,4 +1,4 @@
-//! The system calls that only the client needs.
+//! The system calls that only the asker needs.
 
 use crate::calls::{Descriptor, call, number, retried};
 

@@ -1,6 +1,6 @@
 //! What is outstanding when a run ends.
 
-use super::{machine::Machine, record::Record, units::end};
+use super::{firewall::settle::settle, machine::Machine, record::Record, units::end};
 
 /// Takes all that was put off, in the tasks' order. The parts of the machine that know only at the end what becomes of
 /// something note it now.
@@ -12,5 +12,6 @@ pub fn take(machine: &mut Machine) -> Record {
         .collect();
     hows.extend(machine.judged_changes());
     machine.record.settle(hows);
+    settle(machine);
     std::mem::take(&mut machine.record)
 }

@@ -24,18 +24,13 @@ impl Changes {
         }
     }
 
-    /// Forgets an earlier change of the same thing; whether there was one.
-    pub fn undo(&mut self, subject: &Subject) -> bool {
-        let before = self.noted.len();
-        let undone = &mut self.undone;
-        self.noted.retain(|(place, other)| {
-            let same = other.about() == subject.about();
-            if same {
-                undone.insert(*place);
-            }
-            !same
-        });
-        self.noted.len() < before
+    /// Forgets an earlier change of the same thing, and returns it.
+    pub fn undo(&mut self, subject: &Subject) -> Option<Subject> {
+        let mut noted = self.noted.iter();
+        let found = noted.position(|(_, other)| other.about() == subject.about())?;
+        let (place, subject) = self.noted.remove(found);
+        self.undone.insert(place);
+        Some(subject)
     }
 
     /// Forgets changes that a boot undoes, unless the machine gets them all the same.

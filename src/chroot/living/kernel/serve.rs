@@ -4,13 +4,13 @@ use std::{
     collections::HashMap,
     ffi::OsStr,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use fuser::{
     AccessFlags, BsdFileFlags, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation,
-    INodeNo, LockOwner, OpenAccMode, OpenFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
-    ReplyEmpty, ReplyEntry, ReplyOpen, ReplyWrite, Request, TimeOrNow, WriteFlags,
+    INodeNo, LockOwner, OpenAccMode, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
+    ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
 use nix::errno::Errno;
 
@@ -36,6 +36,7 @@ pub struct Server {
     kernel: Shared,
     task_of: TaskOf,
     paths: Mutex<Paths>,
+    started: SystemTime,
 }
 
 /// The numbers of files. There are only so many, and each keeps its own for ever.
@@ -69,6 +70,7 @@ impl Server {
             kernel,
             task_of,
             paths: Mutex::new(paths),
+            started: SystemTime::now(),
         }
     }
 
@@ -85,7 +87,7 @@ impl Server {
     fn attributes(&self, path: &str) -> Result<FileAttr, Errno> {
         let node = self.kernel.lock().node(path).ok_or(Errno::ENOENT)?;
         let number = self.paths().number(path);
-        Ok(attributes(number, node))
+        Ok(attributes(number, node, self.started))
     }
 
     fn find(&self, parent: INodeNo, name: &OsStr) -> Result<(FileAttr, Duration), Errno> {
@@ -158,7 +160,7 @@ impl Server {
     }
 }
 
-fn attributes(number: u64, node: Node) -> FileAttr {
+fn attributes(number: u64, node: Node, time: SystemTime) -> FileAttr {
     let (kind, perm) = match node {
         Node::Folder => (FileType::Directory, 0o555),
         Node::File(mode) => (FileType::RegularFile, mode),
@@ -169,10 +171,10 @@ fn attributes(number: u64, node: Node) -> FileAttr {
         // As in /proc, where nobody knows before it is read.
         size: 0,
         blocks: 0,
-        atime: UNIX_EPOCH,
-        mtime: UNIX_EPOCH,
-        ctime: UNIX_EPOCH,
-        crtime: UNIX_EPOCH,
+        atime: time,
+        mtime: time,
+        ctime: time,
+        crtime: time,
         kind,
         perm,
         nlink: 1,
@@ -194,7 +196,11 @@ impl Filesystem for Server {
             Ok((attr, lasts)) => reply.entry(&lasts, &attr, Generation(0)),
             // qemu looks for every file here, and need not be told twice that it is none.
             Err(Errno::ENOENT) if self.is_lacking(parent) => {
-                reply.entry(&LASTING, &attributes(NONE, Node::Folder), Generation(0));
+                reply.entry(
+                    &LASTING,
+                    &attributes(NONE, Node::Folder, self.started),
+                    Generation(0),
+                );
             }
             Err(errno) => reply.error(code(errno)),
         }
@@ -277,6 +283,27 @@ impl Filesystem for Server {
         reply: ReplyCreate,
     ) {
         reply.error(fuser::Errno::ENOENT);
+    }
+
+    fn mkdir(&self, _: &Request, _: INodeNo, _: &OsStr, _: u32, _: u32, reply: ReplyEntry) {
+        reply.error(fuser::Errno::EPERM);
+    }
+
+    fn unlink(&self, _: &Request, _: INodeNo, _: &OsStr, reply: ReplyEmpty) {
+        reply.error(fuser::Errno::EPERM);
+    }
+
+    fn rename(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: &OsStr,
+        _: INodeNo,
+        _: &OsStr,
+        _: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(fuser::Errno::EPERM);
     }
 
     fn read(

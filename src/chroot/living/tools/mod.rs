@@ -3,14 +3,24 @@
 mod bus;
 mod containers;
 mod daemons;
+mod firewalls;
 mod hostnamectl;
+mod ip;
+mod ipset;
+mod iptables;
+mod kmod;
 mod localectl;
 mod loginctl;
 mod managers;
+mod mount;
+mod network;
+mod nft;
+mod nmcli;
 mod openrc;
 mod options;
 pub mod power;
 mod security;
+mod swap;
 mod systemctl;
 mod systemd_run;
 mod sysvinit;
@@ -27,13 +37,23 @@ const ALL: &[Tools] = &[
     bus::TOOLS,
     containers::TOOLS,
     daemons::TOOLS,
+    firewalls::TOOLS,
     hostnamectl::TOOLS,
+    ip::TOOLS,
+    ipset::TOOLS,
+    iptables::TOOLS,
+    kmod::TOOLS,
     localectl::TOOLS,
     loginctl::TOOLS,
     managers::TOOLS,
+    mount::TOOLS,
+    network::TOOLS,
+    nft::TOOLS,
+    nmcli::TOOLS,
     openrc::TOOLS,
     power::TOOLS,
     security::TOOLS,
+    swap::TOOLS,
     systemctl::TOOLS,
     systemd_run::TOOLS,
     sysvinit::TOOLS,

@@ -27,6 +27,7 @@ pub fn reboot(call: &Call, machine: &mut Machine) -> Answer {
         return Answer::fails(1, text);
     }
     machine.units.reboot();
+    machine.boot_kernel();
     machine.record.put_off(call.line(), How::ByBoot);
     Answer::ok()
 }

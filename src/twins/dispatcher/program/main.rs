@@ -29,7 +29,7 @@ mod perl;
 mod table;
 mod twin;
 
-// Parts of these are for the client.
+// Parts of these are for the asker.
 #[path = "../../../bare/program/ask.rs"]
 mod ask;
 #[allow(dead_code)]

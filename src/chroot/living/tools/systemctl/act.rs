@@ -312,6 +312,10 @@ impl Acting<'_> {
             verb,
         };
         machine.record.put_off_act(line, act);
+        if verb != Verb::Stop && scope == &units::scope::Scope::System {
+            let root = machine.root.clone();
+            machine.firewall.started(&self.unit.id, &root);
+        }
         Ok(())
     }
 }
