@@ -8,7 +8,8 @@ use super::{
     ruleset::{Chain, Object, Rule, Table},
 };
 
-const OBJECTS: [&str; 9] = [
+/// The kinds of objects, apart from those of two words.
+pub const OBJECTS: [&str; 9] = [
     "set",
     "map",
     "counter",

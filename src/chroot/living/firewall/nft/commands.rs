@@ -1,11 +1,12 @@
 //! The commands of a script.
 
 use super::{
+    blocks::OBJECTS,
     expressions::{check, unexpected},
     lexer::{Token, Wrong, join},
     parser::{Done, Outcome, Script},
     places::{add_elements, chain, exists, find, key, missing},
-    ruleset::{Rule, Ruleset, Table},
+    ruleset::{Object, Rule, Ruleset, Table},
 };
 
 const FAMILIES: [&str; 6] = ["ip", "ip6", "inet", "arp", "bridge", "netdev"];
