@@ -1,27 +1,14 @@
 //! Programs that act on a running machine are answered, however they are started, and by whomever.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::Path;
 
 use crate::{
     ended::Ended,
     image::Image,
     live::Live,
     scene::Scene,
-    support::{checkout, pichroot, raw_image, run, skip::skip},
+    support::{native_image, pichroot, raw_image},
 };
-
-/// Programs of the host's own processor, which run without an emulator: there is no dispatcher.
-fn native_image() -> Option<PathBuf> {
-    if !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
-        skip("there is no asker for this processor");
-        return None;
-    }
-    let recipe = checkout().join("tests/fixtures/native-image.sh");
-    Some(run(&mut Command::new(recipe)).trim().into())
-}
 
 fn exec(scene: &Scene, image: &Path, script: &str) -> Ended {
     let mut command = pichroot(scene.dir());
@@ -176,6 +163,43 @@ for _ in range(50):
     for image in [Some(raw_image()), native_image()].into_iter().flatten() {
         let ended = exec(&scene, &image, &script);
         assert_eq!(ended.out, "first 1\nall\nfirst 0\n", "{ended:?}");
+    }
+    scene.assert_left(&[]);
+}
+
+/// The executor has to read it before it knows that it has no answer. Here its place is taken by one that never has.
+#[test]
+fn a_program_that_runs_after_all_finds_its_input() {
+    let scene = Scene::new();
+    let executor = r#"
+import os, socket, struct
+os.unlink("/run/pichroot/living.sock")
+server = socket.socket(socket.AF_UNIX)
+server.bind("/run/pichroot/living.sock")
+server.listen()
+print("ready", flush=True)
+program = server.accept()[0].makefile("rwb")
+def reply(kind, out=b""):
+    program.write(struct.pack("<4I", kind, 0, len(out), 0) + out)
+    program.flush()
+lengths = struct.unpack("<5I", program.read(20))[2:]
+program.read(sum(lengths))
+reply(2)
+given = b""
+while length := struct.unpack("<I", program.read(4))[0]:
+    given += program.read(length)
+reply(0, given)
+"#;
+    let script = format!(
+        "python3 -c '{executor}' >/tmp/ready &
+         cp /usr/bin/sort /usr/sbin/halt; cp /usr/bin/sort /usr/sbin/poweroff; sleep 1
+         while [ ! -s /tmp/ready ]; do sleep 0.1; done
+         seq 1 50000 | /usr/sbin/halt -rn | head -n2; wait
+         seq 1 50000 | /usr/sbin/poweroff -rn | head -n1"
+    );
+    for image in [Some(raw_image()), native_image()].into_iter().flatten() {
+        let ended = exec(&scene, &image, &script);
+        assert_eq!(ended.out, "50000\n49999\n50000\n", "{ended:?}");
     }
     scene.assert_left(&[]);
 }

@@ -94,10 +94,10 @@ fn nothing_is_told_of_what_is_thrown_away() {
 /// One line for each task, with what was met, and none where the play goes on.
 #[test]
 fn a_task_that_fails_for_what_an_image_is_is_told_so() {
-    const DBUS: &str = "dbus-send --system --print-reply --dest=org.freedesktop.DBus / x.y.Z";
+    const CLOCK: &str = "date --set 12:00";
     let scene = Scene::with_tasks(&format!(
-        "- {{name: Ignored, command: {DBUS}, ignore_errors: true}}
-- block: [{{name: Rescued, command: {DBUS}}}]
+        "- {{name: Ignored, command: {CLOCK}, ignore_errors: true}}
+- block: [{{name: Rescued, command: {CLOCK}}}]
   rescue: [{{debug: }}]
 - {{name: Another thing, command: ls /nowhere, ignore_errors: true}}
 - name: Keep it from changing
@@ -112,19 +112,23 @@ fn a_task_that_fails_for_what_an_image_is_is_told_so() {
         about.map(str::to_owned).collect::<Vec<_>>()
     };
     let words = "failed for what an image is";
-    let last = format!(
-        "warning: Keep it from changing, play.yml:8 {words}: the right is one over this machine's kernel; \
-         docs/living-machines.md tells what to do"
-    );
+    let right =
+        "the right is one over this machine's kernel; docs/living-machines.md tells what to do";
+    let last = format!("warning: Keep it from changing, play.yml:8 {words}: {right}");
     let ended = Live::start(&mut scene.ansible()).end();
     assert_eq!(ended.code, Some(5), "{ended:?}");
     assert_eq!(met(&ended.err), std::slice::from_ref(&last), "{ended:?}");
     let ended = Live::start(scene.ansible().args(["-v", "--on-error", "keep"])).end();
     let found = met(&ended.err);
     assert_eq!(found.len(), 3, "{ended:?}");
-    let systemd = "no systemd runs in an image, and no D-Bus";
-    assert!(found[0].starts_with(&format!("    Ignored, play.yml:4 {words}: {systemd};")));
-    assert!(found[1].starts_with(&format!("    Rescued, play.yml:5 {words}: {systemd};")));
+    assert_eq!(
+        found[0],
+        format!("    Ignored, play.yml:4 {words}: {right}")
+    );
+    assert_eq!(
+        found[1],
+        format!("    Rescued, play.yml:5 {words}: {right}")
+    );
     assert_eq!(found[2], last);
     scene.assert_left(&["out.img.failed", "out.img.failed.json"]);
 }
@@ -144,4 +148,62 @@ fn answers_can_be_done_without() {
     let ended = Live::start(scene.ansible().args(["--live", "first-boot"])).end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     scene.assert_left(&["out.img", "pichroot.yml"]);
+}
+
+const UNIT: &str = "/etc/systemd/system/pichroot-first-boot.service";
+const PLACE: &str = "/var/lib/pichroot/first-boot";
+
+#[test]
+fn what_neither_a_file_nor_every_boot_does_is_in_a_unit() {
+    let scene = Scene::with_tasks(
+        "- copy:
+    dest: /etc/systemd/system/once.service
+    content: |
+      [Service]
+      ExecStart=/usr/bin/sleep infinity
+- {name: Start it, systemd_service: {name: once, state: started, daemon_reload: true}}
+",
+    );
+    let told =
+        "    by pichroot-first-boot.service: systemctl start once.service (Start it, play.yml:9)\n";
+    let ended = Live::start(&mut scene.ansible()).end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.err.contains(told), "{ended:?}");
+    let made = Image::new(&scene.output());
+    let step = made.cat(&format!("{PLACE}/steps/00001"));
+    let lines: Vec<_> = step.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "# systemctl start once.service (Start it, play.yml:9)",
+            "systemctl start once.service"
+        ]
+    );
+    for (path, mode) in [
+        (PLACE.to_owned(), "0700"),
+        (format!("{PLACE}/steps/00001"), "0600"),
+        (UNIT.to_owned(), "0644"),
+    ] {
+        let inode = made.inode(&path);
+        assert_eq!((inode.mode.as_str(), inode.user), (mode, 0), "{path}");
+    }
+    let link = "/etc/systemd/system/multi-user.target.wants/pichroot-first-boot.service";
+    assert_eq!(made.link(link), UNIT);
+    made.assert_clean(scene.dir());
+
+    // Another run adds to it.
+    fs::rename(scene.output(), scene.path("first.img")).unwrap();
+    let ended = Live::start(&mut scene.ansible_on(&scene.path("first.img"))).end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let earlier = format!("{told}    before these the unit does the step of an earlier run\n");
+    assert!(ended.err.contains(&earlier), "{ended:?}");
+    let made = Image::new(&scene.output());
+    assert_eq!(made.list(&format!("{PLACE}/steps")), ["00001", "00002"]);
+
+    fs::remove_file(scene.output()).unwrap();
+    let ended = Live::start(scene.ansible().args(["--first-boot", "off"])).end();
+    ended.assert_error(5, "ansible-playbook ended with exit code 2");
+    let why = "there is to be no unit for the first boot: systemctl start once.service";
+    assert!(ended.out.contains(why), "{ended:?}");
+    scene.assert_left(&["first.img"]);
 }

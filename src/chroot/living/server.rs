@@ -164,15 +164,20 @@ impl Living {
                 Ok(None) => return Ok(()),
                 Err(panic) => {
                     let text = format!("pichroot: no answer to {name}, which is a bug: {panic}\n");
-                    return request::reply(&mut client, &Answer::fails(1, text)).await;
+                    return request::reply(&mut client, &Answer::fails(1, text), &[]).await;
                 }
             };
-            request::reply(&mut client, &answer).await?;
+            let input = asked.stdin.as_deref().unwrap_or_default();
+            request::reply(&mut client, &answer, input).await?;
             if answer != Answer::NeedsInput {
                 return Ok(());
             }
             call = asked;
-            call.stdin = Some(request::read_input(&mut client).await?);
+            call.stdin = request::read_input(&mut client).await?;
+            if call.stdin.is_none() {
+                let text = format!("pichroot: {name}: too much on its standard input\n");
+                return request::reply(&mut client, &Answer::fails(1, text), &[]).await;
+            }
         }
     }
 
@@ -185,14 +190,19 @@ impl Living {
         if call.environment.iter().any(|(name, _)| name == REAL) {
             return Ok(Some((Answer::Pass, call)));
         }
+        let pid = client.peer_cred()?.pid();
+        if pid.is_some_and(processes::is_elsewhere) {
+            return Ok(Some((Answer::Pass, call)));
+        }
         let mut machine = tokio::select! {
             machine = self.machine.clone().lock_owned() => machine,
             _ = gone(client) => return Ok(None),
         };
-        let pid = client.peer_cred()?.pid();
         let session = pid.and_then(processes::of).map(|process| process.session);
         let task = self.tasks().of(session);
         let answered = tokio::task::spawn_blocking(move || {
+            // What was written below /proc/sys was asked for before this.
+            machine.note_written();
             machine.record.task = task;
             let answer = match (tool(&call, &mut machine), &call.stdin) {
                 // It has had it.

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, path::Path};
 use super::catalogue::has_kernel;
 use crate::sys::inroot::Root;
 
-/// Where qemu looks first, in the chroot's own memory.
+/// Where qemu looks first, in the chroot's own memory. The dispatcher has it, too.
 pub const PREFIX: &str = "/run/pichroot/lacking";
 
 /// Where kernels with a device tree have a link, and where that leads.

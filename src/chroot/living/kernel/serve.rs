@@ -23,6 +23,8 @@ use super::{
 const LASTING: Duration = Duration::from_secs(60);
 /// Modules come and go.
 const NOW: Duration = Duration::ZERO;
+/// How long it is taken for granted that a file is not lacking: qemu looks for every file.
+const A_WHILE: Duration = Duration::from_secs(1);
 /// The top's number.
 const TOP: u64 = 1;
 /// The number of what is not there (fuse_entry_out).
@@ -194,10 +196,10 @@ impl Filesystem for Server {
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         match self.find(parent, name) {
             Ok((attr, lasts)) => reply.entry(&lasts, &attr, Generation(0)),
-            // qemu looks for every file here, and need not be told twice that it is none.
+            // It need not be told again at once.
             Err(Errno::ENOENT) if self.is_lacking(parent) => {
                 reply.entry(
-                    &LASTING,
+                    &A_WHILE,
                     &attributes(NONE, Node::Folder, self.started),
                     Generation(0),
                 );

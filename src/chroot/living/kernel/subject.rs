@@ -1,13 +1,19 @@
 //! What of the kernel tasks have changed, and how the machine gets it. That is judged at the end, as a task may well write the
 //! file for a boot after it has changed what runs.
 
+use std::cell::OnceCell;
+
 use super::{
     assigned::{self, Assignments},
     modules, persistent,
     sysctl::{self, Sysctl},
 };
 use crate::{
-    chroot::living::{call::quoted, record::How},
+    chroot::living::{
+        call::quoted,
+        record::How,
+        units::{boots, name::escape_path, scope::Scope, tree::Tree},
+    },
     disk::fstab::{self, Entry},
     sys::inroot::Root,
 };
@@ -81,7 +87,8 @@ pub struct Files<'a> {
     root: &'a Root,
     values: Assignments,
     modules: Vec<(String, String)>,
-    mounts: Vec<Entry>,
+    fstab: Vec<Entry>,
+    units: OnceCell<Tree<'a>>,
 }
 
 impl<'a> Files<'a> {
@@ -92,22 +99,45 @@ impl<'a> Files<'a> {
             root,
             values: assigned::read(root),
             modules: modules::at_boot(root),
-            mounts: fstab::parse(&text.unwrap_or_default()),
+            fstab: fstab::parse(&text.unwrap_or_default()),
+            units: OnceCell::new(),
         }
     }
 
-    /// What a boot mounts at this path: the last entry counts.
-    fn mounted(&self, at: &str) -> Option<&Entry> {
-        let mut entries = self.mounts.iter().rev();
-        entries
-            .find(|entry| entry.file == at && entry.fstype != "swap" && !entry.has_option("noauto"))
+    /// The file that says that a boot mounts something at this path.
+    pub fn mounts(&self, at: &str) -> Option<String> {
+        let entry = self.mounted(at).map(|_| FSTAB.to_owned());
+        entry.or_else(|| self.unit(at, "mount"))
     }
 
-    fn swap(&self, path: &str) -> Option<&Entry> {
-        let mut entries = self.mounts.iter();
-        entries.find(|entry| {
+    /// The last entry of fstab for it counts.
+    fn mounted(&self, at: &str) -> Option<&Entry> {
+        let mut entries = self.fstab.iter().rev();
+        let automatic = |entry: &Entry| entry.fstype != "swap" && !entry.has_option("noauto");
+        entries
+            .find(|entry| entry.file == at)
+            .filter(|entry| automatic(entry))
+    }
+
+    /// The file that says that a boot uses this swap space.
+    fn swaps(&self, path: &str) -> Option<String> {
+        let mut entries = self.fstab.iter();
+        let used = |entry: &&Entry| {
             entry.source == path && entry.fstype == "swap" && !entry.has_option("noauto")
-        })
+        };
+        let entry = entries.find(used).map(|_| FSTAB.to_owned());
+        entry.or_else(|| self.unit(path, "swap"))
+    }
+
+    /// The file of a unit that a boot starts.
+    fn unit(&self, path: &str, kind: &str) -> Option<String> {
+        let tree = self
+            .units
+            .get_or_init(|| Tree::new(self.root, &Scope::System));
+        let unit = tree.unit(&format!("{}.{kind}", escape_path(path)));
+        unit.fragment
+            .clone()
+            .filter(|_| boots(self.root, tree, &Scope::System, &unit.id))
     }
 }
 
@@ -148,16 +178,16 @@ impl Subject {
                 let kept_out = persistent::kept_out(files.root, name);
                 kept_out.filter(|_| !loaded).map(How::Carried)
             }
-            Subject::Mount { at, .. } => files.mounted(at).map(|_| fstab()),
-            Subject::NoMount { at, .. } => files.mounted(at).is_none().then(fstab),
+            Subject::Mount { at, .. } => files.mounts(at).map(How::Carried),
+            Subject::NoMount { at, .. } => files.mounts(at).is_none().then(fstab),
             Subject::Options { at, options, .. } => {
                 let entry = files.mounted(at);
                 entry
-                    .filter(|entry| options.iter().all(|option| entry.has_option(option)))
+                    .filter(|entry| options.iter().all(|option| is_set(entry, option)))
                     .map(|_| fstab())
             }
-            Subject::Swap { path, .. } => files.swap(path).map(|_| fstab()),
-            Subject::NoSwap { path, .. } => files.swap(path).is_none().then(fstab),
+            Subject::Swap { path, .. } => files.swaps(path).map(How::Carried),
+            Subject::NoSwap { path, .. } => files.swaps(path).is_none().then(fstab),
         };
         Some(carried.unwrap_or_else(|| How::Unit(self.line().to_owned())))
     }
@@ -175,6 +205,18 @@ impl Subject {
             | Subject::NoSwap { line, .. } => line,
         }
     }
+}
+
+/// Whether this entry of fstab has an option, or does without its opposite.
+fn is_set(entry: &Entry, option: &str) -> bool {
+    let opposites = [
+        ("rw", "ro"),
+        ("exec", "noexec"),
+        ("suid", "nosuid"),
+        ("dev", "nodev"),
+    ];
+    let opposite = opposites.iter().find(|(name, _)| *name == option);
+    entry.has_option(option) || opposite.is_some_and(|(_, other)| !entry.has_option(other))
 }
 
 fn value(path: &str, files: &Files<'_>, sysctl: &Sysctl) -> Option<How> {

@@ -65,8 +65,8 @@ impl Way {
     fn update(&mut self) {
         match self {
             Way::Dispatcher => {}
-            Way::Entries(entries) => entries.update(&present::all()),
-            Way::Links(links) => links.update(&present::all()),
+            Way::Entries(entries) => entries.update(&present::all(Path::new("/"))),
+            Way::Links(links) => links.update(&present::all(Path::new("/"))),
         }
     }
 }
@@ -141,8 +141,8 @@ fn watch(changes: &Inotify) {
         | AddWatchFlags::IN_CLOSE_WRITE
         | AddWatchFlags::IN_DELETE
         | AddWatchFlags::IN_ONLYDIR;
-    for folder in present::FOLDERS.iter().chain(&["/etc/alternatives"]) {
+    for folder in present::FOLDERS.iter().chain(&["etc/alternatives"]) {
         // Not every image has all of them.
-        let _ = changes.add_watch(Path::new(folder), flags);
+        let _ = changes.add_watch(&Path::new("/").join(folder), flags);
     }
 }

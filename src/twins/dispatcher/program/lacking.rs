@@ -12,5 +12,7 @@ pub fn are_in_arguments(stack: Stack) -> bool {
 
 /// Whether a script names one.
 pub fn are_in(text: Bytes) -> bool {
-    text.contain(b"/proc/device-tree") || text.contain(b"/proc/modules")
+    text.contain(b"/proc/device-tree")
+        || text.contain(b"/proc/modules")
+        || text.contain(b"/modules.builtin")
 }

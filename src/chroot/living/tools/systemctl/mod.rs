@@ -12,6 +12,7 @@ mod property;
 mod show;
 mod state;
 mod status;
+mod write;
 
 use crate::{
     chroot::living::{
@@ -134,11 +135,12 @@ fn answer(asked: &Asked<'_>, machine: &mut Machine) -> Answer {
         | "thaw"
         | "clean" => act::act(asked, machine, verb),
         "enable" | "disable" | "reenable" | "preset" | "preset-all" | "mask" | "unmask"
-        | "link" | "revert" | "add-wants" | "add-requires" | "set-default" | "edit" => {
+        | "link" | "revert" | "add-wants" | "add-requires" | "set-default" => {
             files::change(asked, machine, verb)
         }
         "is-enabled" | "list-unit-files" | "get-default" => files::ask(asked),
-        "set-property" => files::set_property(asked, machine),
+        "set-property" => write::set_property(asked, machine),
+        "edit" => write::edit(asked, machine),
         "daemon-reload" | "daemon-reexec" | "reset-failed" | "set-environment"
         | "unset-environment" | "import-environment" | "show-environment" | "log-level"
         | "log-target" | "service-watchdogs" | "cancel" => manager::manage(asked, machine, verb),
