@@ -22,6 +22,8 @@ struct Settled {
 
 /// Puts what no boot loads where it is loaded, and notes all of it.
 pub fn settle(machine: &mut Machine) {
+    let now = machine.firewall.state();
+    machine.firewall.forget_vain(now);
     let asked = std::mem::take(&mut machine.firewall.asked);
     let root = machine.root.clone();
     // Rules name sets, which must be there before.

@@ -88,6 +88,18 @@ impl Tables {
         chains.map(|chain| chain.rules.len()).sum()
     }
 
+    /// Removes the chains whose names begin so, and the rules that lead there.
+    pub fn forget(&mut self, prefix: &str) {
+        for table in &mut self.tables {
+            table.chains.retain(|chain| !chain.name.starts_with(prefix));
+            for chain in &mut table.chains {
+                let stays =
+                    |rule: &Rule| rule.leads_to().is_none_or(|name| !name.starts_with(prefix));
+                chain.rules.retain(stays);
+            }
+        }
+    }
+
     /// Carries out what changes a table. What only asks is answered by whether it holds.
     pub fn apply(&mut self, table: &str, action: &Action) -> Result<(), Problem> {
         let full = self.rules() >= MAX_RULES;
@@ -212,6 +224,13 @@ impl Table {
             chain.policy = Some("ACCEPT".into());
         }
         self.used = true;
+    }
+
+    /// Whether it has what the kernel begins with.
+    pub fn is_as_at_start(&self) -> bool {
+        let plain =
+            |chain: &Chain| chain.policy.as_deref() == Some("ACCEPT") && chain.rules.is_empty();
+        self.chains.iter().all(plain)
     }
 
     /// The chain of this name.

@@ -403,4 +403,21 @@ fn rules_are_saved_where_a_package_loads_them() {
     assert_eq!(noted[0].how, How::Carried("/etc/iptables/rules.v4".into()));
     let saved = fs::read_to_string(at("etc/iptables/rules.v4")).unwrap();
     assert!(!saved.contains("-A "), "{saved}");
+
+    // Its unit loads the file's tables again, and no others.
+    let mut machine = Machine::new(root.path(), true);
+    for line in [
+        "iptables -A INPUT -j DROP",
+        "iptables -t nat -A POSTROUTING -j MASQUERADE",
+    ] {
+        assert_eq!(answered(&typed("iptables", line), &mut machine).0, 0);
+    }
+    machine
+        .firewall
+        .started("netfilter-persistent.service", root.path());
+    let listed = answered(&typed("iptables", "iptables-save"), &mut machine).1;
+    assert!(
+        !listed.contains("-A INPUT") && listed.contains("-A POSTROUTING"),
+        "{listed}"
+    );
 }
