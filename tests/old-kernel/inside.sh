@@ -86,6 +86,7 @@ step "programs of a running machine, found by PATH"
 id=/proc/sys/kernel/random/boot_id
 run 0 "command -v reboot; before=\$(cat $id); reboot; [ \"\$(cat $id)\" != \"\$before\" ] && echo booted"
 prints $'/run/pichroot/bin/reboot\nbooted'
+says 1 '^warning: .*answered where PATH finds them'
 run 1 'poweroff'
 says 1 '^pichroot: .poweroff. would end the machine'
 run 0 'reboot --help | head -n1'

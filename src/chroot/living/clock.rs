@@ -169,7 +169,9 @@ mod tests {
         let (_dir, machine) = machine();
         let set = |before: Option<&str>, local| {
             let _ = fs::remove_file(machine.at(ADJTIME));
-            before.map(|text| fs::write(machine.at(ADJTIME), text).unwrap());
+            if let Some(text) = before {
+                fs::write(machine.at(ADJTIME), text).unwrap();
+            }
             set_local(&machine, local).unwrap();
             assert_eq!(is_local(&machine), local);
             text(&machine, ADJTIME)

@@ -74,7 +74,7 @@ fn exportfs(call: &Call, machine: &mut Machine) -> Answer {
     match words[..] {
         _ if !call.is_root() => Answer::Pass,
         [] | ["-v" | "-s" | "-h"] => Answer::Pass,
-        [ref all @ ..] if all.iter().all(letters) => carried(call, machine, "/etc/exports"),
+        ref all if all.iter().all(letters) => carried(call, machine, "/etc/exports"),
         ["-f"] => carried(call, machine, "/etc/exports"),
         _ => machine.put_off_to_unit(&call.line(), call.line()),
     }
