@@ -35,6 +35,7 @@ mod netboot;
 mod packages;
 mod parallel;
 mod secrets;
+mod settings;
 mod shell;
 mod shortcuts;
 mod signals;
