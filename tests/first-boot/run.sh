@@ -10,10 +10,8 @@ here=$top/tests/first-boot
 target=$(cd "$top" && readlink -m "${CARGO_TARGET_DIR:-target}")
 pichroot=$(readlink -f "${1:-$target/release/pichroot}")
 place=$target/first-boot
-# Many times what a boot takes on one busy core; systemd is to be as patient.
+# Many times what a boot takes on one busy core; kernel.yml has systemd be as patient.
 limit=1800
-arguments="root=LABEL=writable rw console=ttyAMA0 panic=-1 systemd.default_timeout_start_sec=$limit"
-arguments="$arguments systemd.default_device_timeout_sec=$limit"
 # Where the root is in the base image: tests/fixtures/pi-disk.sh.
 root_offset=$((526336 * 512))
 failed=0
@@ -69,7 +67,7 @@ boot() {
     before=$(date +%s)
     : >"$place/$1.txt"
     timeout "$limit" qemu-system-aarch64 -M virt -cpu cortex-a53 -smp 2 -m 768 -display none -monitor none -no-reboot \
-        -kernel "$place/vmlinuz" -initrd "$place/initrd" -append "$arguments" \
+        -kernel "$place/vmlinuz" -initrd "$place/initrd" -append "root=LABEL=writable rw console=ttyAMA0 panic=-1" \
         -drive "if=none,id=disk,format=raw,file=$place/machine.img" -device virtio-blk-pci,drive=disk \
         -nic user,model=virtio-net-pci -serial "file:$place/$1.console" \
         -device virtio-serial-pci -chardev "file,id=probe,path=$place/$1.txt" \
