@@ -158,6 +158,10 @@ pub enum Event {
     Open(Opening),
     /// Programs of the image see this host's kernel settings and modules, and cannot change them.
     HostsKernel(Failure),
+    /// Programs that act on a running machine are answered where `PATH` finds them, and not else.
+    AnsweredByPath,
+    /// They are not answered at all on this machine.
+    NotAnswered,
     /// Every program of the image is emulated.
     NoTwins(NoTwins),
     /// Packages are not kept for other runs.
@@ -434,6 +438,8 @@ impl Event {
             | Event::ServicesMayStart(_)
             | Event::Open(_)
             | Event::HostsKernel(_)
+            | Event::AnsweredByPath
+            | Event::NotAnswered
             | Event::NoTwins(_)
             | Event::NoPackageCache(_)
             | Event::InitramfsModules

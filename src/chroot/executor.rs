@@ -99,7 +99,11 @@ fn run(orders: &UnixStream) -> Result<()> {
     let (mut living, mut _shown) = (None, None);
     if let Some(living_plan) = plan.living {
         let dispatcher = plan.emulator.is_some() && front::exists();
-        if let Some(way) = Way::choose(dispatcher, table)? {
+        let way = Way::choose(dispatcher, table)?;
+        if let Some(weakness) = way.as_ref().map_or(Some(Event::NotAnswered), Way::weakness) {
+            tell(orders, &Report::Told(weakness))?;
+        }
+        if let Some(way) = way {
             after_boot::prepare(Path::new("/"));
             environment.extend(way.path());
             let socket = living::server::socket()?;

@@ -115,6 +115,10 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
             "programs of the image see the settings and modules of this host's kernel, and cannot change them: {}",
             with_hint(failure)
         ),
+        Event::AnsweredByPath => "this kernel has no binfmt_misc for user namespaces (Linux 6.7): reboot, systemctl and others are \
+             answered where PATH finds them, but not by their whole paths, nor by sudo"
+            .to_owned(),
+        Event::NotAnswered => "reboot, systemctl and others that act on a running machine are not answered on this processor".to_owned(),
         Event::NoTwins(why) => no_twins(why),
         Event::NoPackageCache(failure) => failed(failure),
         Event::AlsoFailed(failure) => with_hint(failure),

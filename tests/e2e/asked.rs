@@ -39,7 +39,8 @@ asked perl -e 'exec { "/sbin/reboot" } "another name"'
 asked env -i /sbin/init 6
 asked sh -c 'exec 0<&- 1>&- 2>&-; reboot'
 asked setsid -w reboot
-asked unshare -pfmn reboot
+asked unshare -pf reboot
+asked unshare -mn reboot
 asked timeout 60 reboot
 asked sh -c 'yes | reboot'
 asked reboot --help
@@ -62,7 +63,8 @@ const TOLD: &str = "\
 0 booted by env -i /sbin/init 6
 0 booted by sh -c exec 0<&- 1>&- 2>&-; reboot
 0 booted by setsid -w reboot
-0 booted by unshare -pfmn reboot
+0 booted by unshare -pf reboot
+1 by unshare -mn reboot
 0 booted by timeout 60 reboot
 0 booted by sh -c yes | reboot
 0 by reboot --help
@@ -163,6 +165,43 @@ for _ in range(50):
     for image in [Some(raw_image()), native_image()].into_iter().flatten() {
         let ended = exec(&scene, &image, &script);
         assert_eq!(ended.out, "first 1\nall\nfirst 0\n", "{ended:?}");
+    }
+    scene.assert_left(&[]);
+}
+
+/// The executor has to read it before it knows that it has no answer. Here its place is taken by one that never has.
+#[test]
+fn a_program_that_runs_after_all_finds_its_input() {
+    let scene = Scene::new();
+    let executor = r#"
+import os, socket, struct
+os.unlink("/run/pichroot/living.sock")
+server = socket.socket(socket.AF_UNIX)
+server.bind("/run/pichroot/living.sock")
+server.listen()
+print("ready", flush=True)
+program = server.accept()[0].makefile("rwb")
+def reply(kind, out=b""):
+    program.write(struct.pack("<4I", kind, 0, len(out), 0) + out)
+    program.flush()
+lengths = struct.unpack("<5I", program.read(20))[2:]
+program.read(sum(lengths))
+reply(2)
+given = b""
+while length := struct.unpack("<I", program.read(4))[0]:
+    given += program.read(length)
+reply(0, given)
+"#;
+    let script = format!(
+        "python3 -c '{executor}' >/tmp/ready &
+         cp /usr/bin/sort /usr/sbin/halt; cp /usr/bin/sort /usr/sbin/poweroff; sleep 1
+         while [ ! -s /tmp/ready ]; do sleep 0.1; done
+         seq 1 50000 | /usr/sbin/halt -rn | head -n2; wait
+         seq 1 50000 | /usr/sbin/poweroff -rn | head -n1"
+    );
+    for image in [Some(raw_image()), native_image()].into_iter().flatten() {
+        let ended = exec(&scene, &image, &script);
+        assert_eq!(ended.out, "50000\n49999\n50000\n", "{ended:?}");
     }
     scene.assert_left(&[]);
 }

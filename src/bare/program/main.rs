@@ -28,6 +28,7 @@ mod text;
 
 use core::arch::global_asm;
 
+use ask::CANNOT_RUN;
 use calls::exit;
 use stack::Stack;
 
@@ -52,9 +53,6 @@ global_asm!(
     "b {start}",
     start = sym start,
 );
-
-/// The code of a shell for what it cannot run.
-const CANNOT_RUN: u32 = 126;
 
 unsafe extern "C" fn start(stack: Stack) -> ! {
     unsafe {

@@ -1,6 +1,9 @@
 //! The machine that the image becomes, as far as tasks ask for it and have changed it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use super::{
     call::Answer,
@@ -27,6 +30,8 @@ pub struct Machine {
     pub kernel: Shared,
     /// What tasks have changed of it.
     pub changes: Changes,
+    /// What the kernel's own file says, once somebody has asked.
+    pub banner: OnceLock<Option<String>>,
     /// Its firewall.
     pub firewall: Firewall,
     /// Its network interfaces.
@@ -53,6 +58,7 @@ impl Machine {
             record: Record::default(),
             kernel,
             changes: Changes::default(),
+            banner: OnceLock::new(),
             firewall: Firewall::default(),
             network: Network::default(),
             mounted: MountedByTasks::default(),

@@ -11,6 +11,8 @@ pub mod after_boot;
 pub mod boot;
 pub mod call;
 pub mod changes;
+pub mod clock;
+pub mod env_file;
 pub mod firewall;
 pub mod first_boot;
 pub mod kernel;

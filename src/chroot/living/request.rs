@@ -83,16 +83,16 @@ fn variable(text: &[u8]) -> Option<(OsString, OsString)> {
     (!name.is_empty()).then(|| (own(name), own(value)))
 }
 
-/// Reads all of the program's standard input.
-pub async fn read_input(client: &mut UnixStream) -> io::Result<Vec<u8>> {
+/// Reads all of the program's standard input; none if it is too long.
+pub async fn read_input(client: &mut UnixStream) -> io::Result<Option<Vec<u8>>> {
     let mut input = Vec::new();
     loop {
         let length = client.read_u32_le().await? as usize;
         if length == 0 {
-            return Ok(input);
+            return Ok(Some(input));
         }
         if input.len() + length > MAX_INPUT {
-            return Err(io::ErrorKind::InvalidData.into());
+            return Ok(None);
         }
         let start = input.len();
         input.resize(start + length, 0);
@@ -100,12 +100,12 @@ pub async fn read_input(client: &mut UnixStream) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Tells the program `answer`.
-pub async fn reply(client: &mut UnixStream, answer: &Answer) -> io::Result<()> {
-    let nothing = (0, &[][..], &[][..]);
+/// Tells the program `answer`, with what was read of its standard input.
+pub async fn reply(client: &mut UnixStream, answer: &Answer, input: &[u8]) -> io::Result<()> {
+    let nothing = &[][..];
     let (kind, (code, out, err)) = match answer {
-        Answer::Pass => (PASS, nothing),
-        Answer::NeedsInput => (INPUT, nothing),
+        Answer::Pass => (PASS, (0, input, nothing)),
+        Answer::NeedsInput => (INPUT, (0, nothing, nothing)),
         Answer::Said { code, out, err } => (SAID, (*code, &out[..], &err[..])),
     };
     let head = Reply {
@@ -192,12 +192,12 @@ mod tests {
             })
         };
         assert_eq!(
-            read(&[(3, b"abc"), (1, b"\n"), (0, b"")]).unwrap(),
+            read(&[(3, b"abc"), (1, b"\n"), (0, b"")]).unwrap().unwrap(),
             b"abc\n"
         );
         // Killed in the middle.
         assert!(read(&[(3, b"abc")]).is_err());
         assert!(read(&[(3, b"a")]).is_err());
-        assert!(read(&[(MAX_INPUT as u32 + 1, b"")]).is_err());
+        assert!(read(&[(MAX_INPUT as u32 + 1, b"")]).unwrap().is_none());
     }
 }

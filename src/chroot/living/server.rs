@@ -165,15 +165,20 @@ impl Living {
                 Ok(None) => return Ok(()),
                 Err(panic) => {
                     let text = format!("pichroot: no answer to {name}, which is a bug: {panic}\n");
-                    return request::reply(&mut client, &Answer::fails(1, text)).await;
+                    return request::reply(&mut client, &Answer::fails(1, text), &[]).await;
                 }
             };
-            request::reply(&mut client, &answer).await?;
+            let input = asked.stdin.as_deref().unwrap_or_default();
+            request::reply(&mut client, &answer, input).await?;
             if answer != Answer::NeedsInput {
                 return Ok(());
             }
             call = asked;
-            call.stdin = Some(request::read_input(&mut client).await?);
+            call.stdin = request::read_input(&mut client).await?;
+            if call.stdin.is_none() {
+                let text = format!("pichroot: {name}: too much on its standard input\n");
+                return request::reply(&mut client, &Answer::fails(1, text), &[]).await;
+            }
         }
     }
 

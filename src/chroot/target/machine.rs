@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{board::Board, cpuinfo, files, kernel, plan::TargetPlan};
+use super::{board::Board, cpuinfo, files, kernel, plan::TargetPlan, security};
 use crate::{
     chroot::{covers::names, filesystems},
     emulation::arch::Arch,
@@ -94,24 +94,7 @@ impl Target {
 
     /// Whether its kernel starts with AppArmor; `None` if it does not tell.
     pub fn has_apparmor(&self) -> Option<bool> {
-        let config = self.read(&format!("boot/config-{}", self.release()?))?;
-        let built = config.contains("\nCONFIG_SECURITY_APPARMOR=y\n");
-        let arguments = self.arguments();
-        let said = |name: &str| {
-            let mut words = arguments.split_ascii_whitespace().rev();
-            words
-                .find_map(|word| word.strip_prefix(name))
-                .map(str::to_owned)
-        };
-        let order = said("lsm=").or_else(|| {
-            let line = config
-                .lines()
-                .find_map(|line| line.strip_prefix("CONFIG_LSM="));
-            line.map(|order| order.trim_matches('"').to_owned())
-        });
-        let in_order = order.is_some_and(|order| order.split(',').any(|name| name == "apparmor"));
-        let chosen = said("security=").is_some_and(|name| name == "apparmor");
-        Some(built && (in_order || chosen) && said("apparmor=").as_deref() != Some("0"))
+        security::has_apparmor(&Root::open(&self.root).ok()?, self.release()?)
     }
 
     /// Whether the arguments that it boots with have this word.
@@ -232,34 +215,6 @@ pub mod tests {
             fs::write(path, text).unwrap();
         }
         (dir, target)
-    }
-
-    #[test]
-    fn apparmor_is_as_the_kernel_starts() {
-        const CONFIG: &str = "boot/config-6.1.0-13-arm64";
-        let debian =
-            "#\nCONFIG_SECURITY_APPARMOR=y\nCONFIG_LSM=\"landlock,lockdown,apparmor,bpf\"\n";
-        let raspberry = "#\nCONFIG_SECURITY_APPARMOR=y\nCONFIG_LSM=\"\"\n";
-        for (config, arguments, expected) in [
-            (debian, "", true),
-            (debian, "root=x apparmor=0", false),
-            (raspberry, "", false),
-            (raspberry, "lsm=apparmor quiet", true),
-            (raspberry, "apparmor=1 security=apparmor", true),
-            (
-                "#\n# CONFIG_SECURITY_APPARMOR is not set\n",
-                "lsm=apparmor",
-                false,
-            ),
-        ] {
-            let (_dir, target) = with_files(&[(CONFIG, config), ("boot/cmdline.txt", arguments)]);
-            assert_eq!(
-                target.has_apparmor(),
-                Some(expected),
-                "{config} {arguments}"
-            );
-        }
-        assert_eq!(with_files(&[]).1.has_apparmor(), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod board;
 mod cpuinfo;
 pub mod facts;
 pub mod files;
-mod kernel;
+pub mod kernel;
 pub mod machine;
 pub mod plan;
+pub mod security;

@@ -67,28 +67,40 @@ pub fn file(family: Family, root: &Path) -> Option<&'static str> {
 /// The tables that a boot makes.
 pub fn tables(names: &Names, root: &Path) -> Tables {
     let mut tables = Tables::default();
-    let mut load = |text: &str, keep| {
-        let how = How {
-            keep,
-            program: "iptables-restore".into(),
-            ..How::default()
-        };
-        // What a boot cannot load is not there.
-        let _ = iptables::restore(&mut tables, text, &how, names);
-    };
-    if let Some(file) = file(names.family, root)
-        && let Some(text) = read(&root.join(file.trim_start_matches('/')))
-    {
-        load(&text, false);
+    load_file(&mut tables, names, root);
+    load_ufw(&mut tables, names, root);
+    steps::earlier(&steps::begin_restore(names.family), root, |text| {
+        load(&mut tables, text, true, names);
+    });
+    tables
+}
+
+/// Loads the file of the distribution's package: its tables are then as it says, others stay.
+pub fn load_file(tables: &mut Tables, names: &Names, root: &Path) {
+    let file = file(names.family, root).map(|file| root.join(&file[1..]));
+    if let Some(text) = file.and_then(|file| read(&file)) {
+        load(tables, &text, false, names);
     }
+}
+
+/// Loads what ufw loads, if it is on: its chains are then as its files say, others stay.
+pub fn load_ufw(tables: &mut Tables, names: &Names, root: &Path) {
+    tables.forget("ufw");
     if ufw_is_on(root) {
         for text in ufw(names.family, root) {
-            load(&text, true);
+            load(tables, &text, true, names);
         }
     }
-    let begin = steps::begin_restore(names.family);
-    steps::earlier(&begin, root, |text| load(text, true));
-    tables
+}
+
+/// What a boot cannot load is not there.
+fn load(tables: &mut Tables, text: &str, keep: bool, names: &Names) {
+    let how = How {
+        keep,
+        program: "iptables-restore".into(),
+        ..How::default()
+    };
+    let _ = iptables::restore(tables, text, &how, names);
 }
 
 /// The file that nft's unit loads, where it is enabled.
@@ -105,15 +117,20 @@ pub fn nft_file(root: &Path) -> Option<&'static str> {
 /// The tables of nft that a boot makes.
 pub fn ruleset(root: &Path) -> Ruleset {
     let mut rules = Ruleset::default();
-    if let Some(file) = nft_file(root)
-        && let Some(text) = read(&root.join(&file[1..]))
-    {
-        let _ = nft::run(&mut rules, &text, root, Path::new("/etc"));
-    }
+    load_nft(&mut rules, root);
     steps::earlier(BEGIN_NFT, root, |text| {
         let _ = nft::run(&mut rules, text, root, Path::new("/etc"));
     });
     rules
+}
+
+/// Loads the file that nft's unit loads.
+pub fn load_nft(rules: &mut Ruleset, root: &Path) {
+    if let Some(file) = nft_file(root)
+        && let Some(text) = read(&root.join(&file[1..]))
+    {
+        let _ = nft::run(rules, &text, root, Path::new("/etc"));
+    }
 }
 
 /// The file with sets of addresses that a boot loads, whether it is there yet or not.
@@ -139,33 +156,48 @@ pub fn sets(root: &Path) -> Sets {
 
 /// Whether a boot starts the unit.
 pub fn enabled(unit: &str, root: &Path) -> bool {
-    let Ok(root) = Root::open(root) else {
-        return false;
-    };
-    let tree = Tree::new(&root, &Scope::System);
-    units::boots(&root, &tree, &Scope::System, &tree.unit(unit).id)
+    Root::open(root).is_ok_and(|root| boots(unit, &root))
 }
 
-/// Whether ufw is enabled, by its own word and as a service.
-pub fn ufw_is_on(root: &Path) -> bool {
-    let set = setting(root, "etc/ufw/ufw.conf", "ENABLED");
-    set.is_some_and(|on| on.eq_ignore_ascii_case("yes")) && enabled("ufw.service", root)
+fn boots(unit: &str, root: &Root) -> bool {
+    let tree = Tree::new(root, &Scope::System);
+    units::boots(root, &tree, &Scope::System, &tree.unit(unit).id)
 }
+
+/// Whether ufw is on, by its own word and as a service.
+pub fn ufw_is_on(root: &Path) -> bool {
+    Root::open(root).is_ok_and(|root| ufw_boots(&root))
+}
+
+fn ufw_boots(root: &Root) -> bool {
+    let set = setting(root, "etc/ufw/ufw.conf", "ENABLED");
+    set.is_some_and(|on| on.eq_ignore_ascii_case("yes")) && boots("ufw.service", root)
+}
+
+/// The file of sysctl's that ufw reads at every boot, where it is on.
+pub fn ufw_sysctl(root: &Root) -> Option<String> {
+    let file = setting(root, "etc/default/ufw", "IPT_SYSCTL").filter(|file| !file.is_empty())?;
+    ufw_boots(root).then(|| file.trim_start_matches('/').to_owned())
+}
+
+/// The most that is read of a file of settings.
+const MAX_SETTINGS: u64 = 256 << 10;
 
 /// A value of a file that a shell reads.
-fn setting(root: &Path, file: &str, name: &str) -> Option<String> {
-    let text = read(&root.join(file))?;
-    let value = text
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='));
-    let value = { value }.next_back()?;
+fn setting(root: &Root, file: &str, name: &str) -> Option<String> {
+    let text = root.read(file.as_ref(), MAX_SETTINGS).ok()?;
+    let lines = text.lines().rev();
+    let value = { lines }.find_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='))?;
     Some(value.trim_matches(['"', '\'']).to_owned())
 }
 
 /// What ufw's own script loads, one text after another, each added to what is there.
 fn ufw(family: Family, root: &Path) -> Vec<String> {
+    let Ok(files) = Root::open(root) else {
+        return Vec::new();
+    };
     let six = if family == Family::V6 { "6" } else { "" };
-    let default = |name: &str| setting(root, "etc/default/ufw", name).unwrap_or_default();
+    let default = |name: &str| setting(&files, "etc/default/ufw", name).unwrap_or_default();
     if family == Family::V6 && !default("IPV6").eq_ignore_ascii_case("yes") {
         let text = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT DROP [0:0]\n\
                     -A INPUT -i lo -j ACCEPT\n-A OUTPUT -o lo -j ACCEPT\nCOMMIT\n";

@@ -1,9 +1,9 @@
-//! What the image's own files set below /proc/sys at every boot: sysctl.d(5).
+//! What the image's own files set below /proc/sys at every boot: sysctl.d(5), and ufw's.
 
 use std::collections::BTreeMap;
 
 use super::conf::{self, Conf};
-use crate::sys::inroot::Root;
+use crate::{chroot::living::firewall::boot::ufw_sysctl, sys::inroot::Root};
 
 /// What reads sysctl.d at a boot. It does not know of /etc/sysctl.conf: Debian 12 has a link in sysctl.d that leads there,
 /// Debian 13 has none.
@@ -39,6 +39,8 @@ pub fn read(root: &Root) -> Assignments {
     if !root.is_file(SYSTEMD.as_ref()) {
         files.extend(conf::file(root, OLD));
     }
+    // Its unit reads it after all of these.
+    files.extend(ufw_sysctl(root).and_then(|file| conf::file(root, &file)));
     let mut all = Assignments::default();
     for Conf { path: file, text } in files {
         conf::lines(&text).for_each(|line| all.add(line, &file));

@@ -1,7 +1,7 @@
 //! The folders of unit files, as they are at this moment.
 
 use std::{
-    cell::OnceCell,
+    cell::{Cell, OnceCell},
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
@@ -19,8 +19,9 @@ use crate::sys::inroot::{Root, path_of};
 
 /// A folder has at most so many files; a distribution's has a few hundred.
 const MAX_FILES: usize = 8000;
-/// A file has at most so many bytes.
+/// A file has at most so many bytes, and all together.
 const MAX_BYTES: u64 = 1 << 20;
+const MAX_ALL: u64 = 64 << 20;
 /// Aliases of aliases end somewhere.
 const MAX_ALIASES: usize = 8;
 
@@ -30,6 +31,8 @@ pub struct Folders<'a> {
     root: &'a Root,
     folders: Vec<Folder>,
     aliases: OnceCell<BTreeMap<String, Vec<String>>>,
+    /// How much more is read.
+    rest: Cell<u64>,
 }
 
 #[derive(Debug)]
@@ -74,6 +77,7 @@ impl<'a> Folders<'a> {
             root,
             folders: folders.collect(),
             aliases: OnceCell::new(),
+            rest: Cell::new(MAX_ALL),
         }
     }
 
@@ -213,10 +217,14 @@ impl<'a> Folders<'a> {
 
     /// The text of a file; a link to nothing has none.
     pub fn text(&self, path: &str) -> String {
-        match link(self.root, path) {
-            Some(to) if to == "/dev/null" => String::new(),
-            _ => self.root.read(path.as_ref(), MAX_BYTES).unwrap_or_default(),
+        if link(self.root, path).is_some_and(|to| to == "/dev/null") {
+            return String::new();
         }
+        let most = MAX_BYTES.min(self.rest.get());
+        let text = self.root.read(path.as_ref(), most).unwrap_or_default();
+        self.rest
+            .set(self.rest.get().saturating_sub(text.len() as u64));
+        text
     }
 }
 

@@ -24,6 +24,7 @@ use self::{entries::Entries, links::Links};
 use crate::{
     chroot::{plan::PATH, table::Table},
     error::Result,
+    event::Event,
 };
 
 /// The asker as build.rs compiled it; empty where there is none for this machine.
@@ -59,6 +60,11 @@ impl Way {
     pub fn path(&self) -> Option<(String, String)> {
         let first = |path| ("PATH".into(), format!("{}:{path}", links::FOLDER));
         matches!(self, Way::Links(_)).then(|| first(PATH))
+    }
+
+    /// What it does not find.
+    pub fn weakness(&self) -> Option<Event> {
+        matches!(self, Way::Links(_)).then_some(Event::AnsweredByPath)
     }
 
     /// Follows what is there now.

@@ -7,7 +7,7 @@ use super::{
 };
 
 /// The most rules that are kept, over all tables.
-const MAX_RULES: usize = 50_000;
+const MAX_RULES: usize = 20_000;
 
 /// The kernel's own chains of each table.
 const BUILTIN: [(&str, &[&str]); 5] = [
@@ -86,6 +86,18 @@ impl Tables {
     pub fn rules(&self) -> usize {
         let chains = self.tables.iter().flat_map(|table| &table.chains);
         chains.map(|chain| chain.rules.len()).sum()
+    }
+
+    /// Removes the chains whose names begin so, and the rules that lead there.
+    pub fn forget(&mut self, prefix: &str) {
+        for table in &mut self.tables {
+            table.chains.retain(|chain| !chain.name.starts_with(prefix));
+            for chain in &mut table.chains {
+                let stays =
+                    |rule: &Rule| rule.leads_to().is_none_or(|name| !name.starts_with(prefix));
+                chain.rules.retain(stays);
+            }
+        }
     }
 
     /// Carries out what changes a table. What only asks is answered by whether it holds.
@@ -212,6 +224,13 @@ impl Table {
             chain.policy = Some("ACCEPT".into());
         }
         self.used = true;
+    }
+
+    /// Whether it has what the kernel begins with.
+    pub fn is_as_at_start(&self) -> bool {
+        let plain =
+            |chain: &Chain| chain.policy.as_deref() == Some("ACCEPT") && chain.rules.is_empty();
+        self.chains.iter().all(plain)
     }
 
     /// The chain of this name.

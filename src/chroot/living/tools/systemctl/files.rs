@@ -1,18 +1,10 @@
 //! Verbs that only change and show files: systemctl itself does that in a chroot, once it knows that it is in one.
 
-use std::io::Write;
-
-use nix::{fcntl::OFlag, sys::stat::Mode};
-
-use super::{Asked, act};
+use super::{act, asked::Asked};
 use crate::chroot::living::{
     call::Answer,
     machine::Machine,
-    units::{
-        name::Kind,
-        tree::Tree,
-        unit::{Load, Unit},
-    },
+    units::{tree::Tree, unit::Load},
 };
 
 /// By this systemctl knows; sudo may have taken it away.
@@ -130,88 +122,4 @@ pub fn cat(asked: &Asked<'_>) -> Answer {
         out: parts.join("\n").into_bytes(),
         err: err.into_bytes(),
     }
-}
-
-/// What may be set while a unit runs: limits of its control group.
-const GROUPS: [&str; 14] = [
-    "Allowed",
-    "BlockIO",
-    "CPU",
-    "DefaultMemory",
-    "Delegate",
-    "Device",
-    "IO",
-    "IP",
-    "ManagedOOM",
-    "Memory",
-    "Restrict",
-    "Slice",
-    "Startup",
-    "Tasks",
-];
-
-/// Writes what systemd itself writes for limits that are to stay.
-pub fn set_property(asked: &Asked<'_>, machine: &mut Machine) -> Answer {
-    let [word, settings @ ..] = asked.words() else {
-        return Answer::fails(1, "Too few arguments.\n");
-    };
-    let tree = Tree::new(asked.root, asked.scope);
-    let (names, _) = asked.names("service", Vec::new);
-    let unit = tree.unit(&names[0]);
-    if !asked.call.is_root() || settings.is_empty() {
-        let why = if settings.is_empty() {
-            "Too few arguments."
-        } else {
-            "Failed to set unit properties: Access denied"
-        };
-        return Answer::fails(1, format!("{why}\n"));
-    }
-    let line = asked.line("set-property", &format!("{word} {}", settings.join(" ")));
-    if asked.options.has("runtime") || asked.scope.folders()[0] != "/etc/systemd/system.control" {
-        return machine.put_off_to_unit(&line, asked.call.line());
-    }
-    for setting in settings {
-        if let Err(why) = limit(asked, &unit, setting) {
-            let text = format!("Failed to set unit properties on {}: {why}\n", unit.id);
-            return Answer::fails(1, text);
-        }
-    }
-    Answer::ok()
-}
-
-fn limit(asked: &Asked<'_>, unit: &Unit, setting: &str) -> Result<(), String> {
-    let section = match unit.kind {
-        Kind::Service => "Service",
-        Kind::Slice => "Slice",
-        Kind::Socket => "Socket",
-        Kind::Mount => "Mount",
-        Kind::Swap => "Swap",
-        _ => return Err("Unit type does not support setting properties.".into()),
-    };
-    let (key, _) = setting
-        .split_once('=')
-        .ok_or(format!("Not an assignment: {setting}"))?;
-    let usual = key.bytes().all(|b| b.is_ascii_alphanumeric());
-    if !usual || !GROUPS.iter().any(|begin| key.starts_with(begin)) {
-        return Err(format!("Cannot set property {key}, or unknown property."));
-    }
-    let folder = format!("/etc/systemd/system.control/{}.d", unit.id);
-    let text = format!(
-        "# This is a drop-in unit file extension, created via \"systemctl set-property\"\n\
-         # or an equivalent operation. Do not edit.\n[{section}]\n{setting}\n"
-    );
-    let write = || {
-        asked.root.make_dirs(folder.as_ref())?;
-        let flags = OFlag::O_WRONLY
-            | OFlag::O_CREAT
-            | OFlag::O_TRUNC
-            | OFlag::O_NOFOLLOW
-            | OFlag::O_NONBLOCK;
-        let path = format!("{folder}/50-{key}.conf");
-        let file = asked
-            .root
-            .open_at(path.as_ref(), flags, Mode::from_bits_truncate(0o644))?;
-        std::fs::File::from(file).write_all(text.as_bytes())
-    };
-    write().map_err(|error: std::io::Error| error.to_string())
 }

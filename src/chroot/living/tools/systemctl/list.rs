@@ -4,7 +4,7 @@ use std::{cmp::Ordering, rc::Rc};
 
 use serde_json::{Map, Value};
 
-use super::Asked;
+use super::asked::Asked;
 use crate::chroot::living::{
     call::Answer,
     machine::Machine,
@@ -100,17 +100,18 @@ pub fn units(asked: &Asked<'_>, machine: &Machine) -> Answer {
         })
         .collect();
     let header = ["UNIT", "LOAD", "ACTIVE", "SUB", "DESCRIPTION"];
-    let all = asked.options.has("all") || !asked.options.list("state").is_empty();
-    let mut end = if rows.is_empty() {
-        String::new()
-    } else {
-        format!("\n{LEGEND}")
+    let states = asked.options.list("state");
+    let mut end = match rows.is_empty() {
+        true => String::new(),
+        false => format!("\n{LEGEND}"),
     };
     end += &format!("{} loaded units listed.", rows.len());
-    if !all {
-        end += " Pass --all to see loaded but inactive units, too.";
-    }
-    end += "\nTo show all installed unit files use 'systemctl list-unit-files'.\n";
+    let hint = "To show all installed unit files use 'systemctl list-unit-files'.\n";
+    end += &match states.is_empty() && !asked.options.has("failed") {
+        _ if asked.options.has("all") || states.contains(&"inactive") => format!("\n{hint}"),
+        true => format!(" Pass --all to see loaded but inactive units, too.\n{hint}"),
+        false => "\n".into(),
+    };
     table(asked, &header, &rows, !asked.options.has("plain"), &end)
 }
 

@@ -1,6 +1,6 @@
 //! What `systemctl show` tells of a unit.
 
-use super::{Asked, act::can_reload, property};
+use super::{act::can_reload, asked::Asked, property};
 use crate::chroot::living::{
     machine::Machine,
     stamp::stamp,
@@ -12,12 +12,14 @@ use crate::chroot::living::{
     },
 };
 
-/// All properties of a unit that there are without a running manager; those that are not set are empty.
+/// All properties of a unit that there are without a running manager; those that are not set are empty. `wanted` are those that
+/// are asked for, or none for all.
 pub fn of(
     asked: &Asked<'_>,
     machine: &Machine,
     tree: &Tree<'_>,
     unit: &Unit,
+    wanted: &[&str],
 ) -> Vec<(String, String)> {
     let mut all = Vec::new();
     let mut add = |key: &str, value: String| all.push((key.to_owned(), value));
@@ -48,7 +50,7 @@ pub fn of(
     if unit.kind == Kind::Service {
         joined(unit, &mut all);
     }
-    all.extend(general(asked, machine, tree, unit));
+    all.extend(general(asked, machine, tree, unit, wanted));
     all
 }
 
@@ -111,12 +113,19 @@ fn general(
     machine: &Machine,
     tree: &Tree<'_>,
     unit: &Unit,
+    wanted: &[&str],
 ) -> Vec<(String, String)> {
     let state = machine.units.state(asked.root, tree, asked.scope, unit);
     let yes_no = |is| if is { "yes" } else { "no" }.to_owned();
     let loaded = unit.load == Load::Loaded;
     let units = |key| unit.units(key).join(" ");
-    let by = |key: &str| by(tree, &asked.loaded(machine, tree), unit, key);
+    // It takes a look at all units, so only if somebody asks.
+    let is_wanted = |key| wanted.is_empty() || wanted.contains(&key);
+    let loaded_units = match REVERSE.into_iter().any(is_wanted) {
+        true => asked.loaded(machine, tree),
+        false => Vec::new(),
+    };
+    let by = |key: &str| by(tree, &loaded_units, unit, key);
     let since = |is| {
         if is {
             stamp(state.since)
@@ -219,6 +228,9 @@ fn general(
     .map(|(key, value)| (key.to_owned(), value))
     .into()
 }
+
+/// What other units say about this one.
+const REVERSE: [&str; 3] = ["RequiredBy", "TriggeredBy", "WantedBy"];
 
 fn wrong(kind: &str, text: &str) -> String {
     format!("org.freedesktop.systemd1.{kind} \"{text}\"")

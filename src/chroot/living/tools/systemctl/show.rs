@@ -1,6 +1,6 @@
 //! `systemctl show`.
 
-use super::{Asked, properties};
+use super::{asked::Asked, properties};
 use crate::chroot::living::{
     call::Answer,
     machine::Machine,
@@ -23,7 +23,8 @@ pub fn show(asked: &Asked<'_>, machine: &mut Machine) -> Answer {
             return Answer::fails(1, format!("{err}Failed to get properties: {why}\n"));
         }
         let unit = tree.unit(&name);
-        parts.push(text(asked, &properties::of(asked, machine, &tree, &unit)));
+        let properties = properties::of(asked, machine, &tree, &unit, &wanted(asked));
+        parts.push(text(asked, &properties));
     }
     Answer::Said {
         code: 0,
@@ -32,10 +33,18 @@ pub fn show(asked: &Asked<'_>, machine: &mut Machine) -> Answer {
     }
 }
 
+/// The names of those that were asked for.
+fn wanted<'a>(asked: &Asked<'a>) -> Vec<&'a str> {
+    [
+        asked.options.list("property"),
+        asked.options.list("values-of"),
+    ]
+    .concat()
+}
+
 /// Those that were asked for, or all that are not empty.
 fn text(asked: &Asked<'_>, properties: &[(String, String)]) -> String {
-    let options = asked.options;
-    let wanted = [options.list("property"), options.list("values-of")].concat();
+    let (options, wanted) = (asked.options, wanted(asked));
     let (all, value_only) = (
         options.has("all"),
         options.has("value") || options.has("values-of"),

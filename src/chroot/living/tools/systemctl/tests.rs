@@ -452,6 +452,31 @@ fn limits_are_written_where_systemd_keeps_them() {
 }
 
 #[test]
+fn what_is_edited_comes_from_the_standard_input() {
+    let mut image = Image::new();
+    image.machine.units.version = Some("systemd 257 (257.8-1)\n+PAM".into());
+    let mut edit = call("systemctl edit --stdin --drop-in=more app");
+    assert_eq!(systemctl(&edit, &mut image.machine), Answer::NeedsInput);
+    edit.stdin = Some(b"[Service]\nNice=5\n".to_vec());
+    assert!(matches!(
+        systemctl(&edit, &mut image.machine),
+        Answer::Said { code: 0, .. }
+    ));
+    let text = fs::read_to_string(image.path("etc/systemd/system/app.service.d/more.conf"));
+    assert_eq!(text.unwrap(), "[Service]\nNice=5\n");
+    assert_eq!(image.run("show -P Nice app").1, "5\n");
+    let mut unknown = call("systemctl edit --stdin nosuch");
+    unknown.stdin = Some(Vec::new());
+    assert!(matches!(
+        systemctl(&unknown, &mut image.machine),
+        Answer::Said { code: 1, .. }
+    ));
+    // It has no such option.
+    image.machine.units.version = Some("systemd 252 (252.39-1)\n+PAM".into());
+    assert_eq!(systemctl(&edit, &mut image.machine), Answer::Pass);
+}
+
+#[test]
 fn a_user_has_units_that_run_if_the_user_lingers() {
     let mut image = Image::new();
     image.write("etc/passwd", "joe:x:1000:100::/home/joe:/bin/sh\n");
