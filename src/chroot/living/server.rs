@@ -60,10 +60,11 @@ pub struct Living {
 impl Living {
     /// The machine that this image becomes, whose programs ask in this way. Its kernel has this release, if it is known.
     pub fn new(plan: LivingPlan, release: Option<&str>, way: Way) -> Self {
-        let mut machine = Machine::new(Path::new("/"), plan.first_boot);
-        machine.kernel = Shared::boot(&machine.root, release);
+        let root = Path::new("/");
+        let kernel = Shared::boot(root, release);
+        let machine = Machine::with_kernel(root, plan.first_boot, kernel.clone());
         Living {
-            kernel: machine.kernel.clone(),
+            kernel,
             machine: Arc::new(tokio::sync::Mutex::new(machine)),
             tasks: Arc::default(),
             way: Followed::new(way),
