@@ -39,7 +39,7 @@ asked perl -e 'exec { "/sbin/reboot" } "another name"'
 asked env -i /sbin/init 6
 asked sh -c 'exec 0<&- 1>&- 2>&-; reboot'
 asked setsid -w reboot
-asked unshare -pfmn reboot
+asked unshare -pf reboot
 asked timeout 60 reboot
 asked sh -c 'yes | reboot'
 asked reboot --help
@@ -47,6 +47,7 @@ asked su ubuntu -c reboot
 asked su ubuntu -c 'PICHROOT_REAL= /sbin/reboot'
 asked env PICHROOT_REAL=1 reboot
 asked poweroff
+asked unshare -mn reboot
 "#;
 
 const TOLD: &str = "\
@@ -62,7 +63,7 @@ const TOLD: &str = "\
 0 booted by env -i /sbin/init 6
 0 booted by sh -c exec 0<&- 1>&- 2>&-; reboot
 0 booted by setsid -w reboot
-0 booted by unshare -pfmn reboot
+0 booted by unshare -pf reboot
 0 booted by timeout 60 reboot
 0 booted by sh -c yes | reboot
 0 by reboot --help
@@ -70,6 +71,7 @@ const TOLD: &str = "\
 1 by su ubuntu -c PICHROOT_REAL= /sbin/reboot
 1 by env PICHROOT_REAL=1 reboot
 1 by poweroff
+1 by unshare -mn reboot
 ";
 
 fn are_answered_however_they_are_started(image: &Path) {
