@@ -40,6 +40,7 @@ asked env -i /sbin/init 6
 asked sh -c 'exec 0<&- 1>&- 2>&-; reboot'
 asked setsid -w reboot
 asked unshare -pf reboot
+asked unshare -mn reboot
 asked timeout 60 reboot
 asked sh -c 'yes | reboot'
 asked reboot --help
@@ -47,7 +48,6 @@ asked su ubuntu -c reboot
 asked su ubuntu -c 'PICHROOT_REAL= /sbin/reboot'
 asked env PICHROOT_REAL=1 reboot
 asked poweroff
-asked unshare -mn reboot
 "#;
 
 const TOLD: &str = "\
@@ -64,6 +64,7 @@ const TOLD: &str = "\
 0 booted by sh -c exec 0<&- 1>&- 2>&-; reboot
 0 booted by setsid -w reboot
 0 booted by unshare -pf reboot
+1 by unshare -mn reboot
 0 booted by timeout 60 reboot
 0 booted by sh -c yes | reboot
 0 by reboot --help
@@ -71,7 +72,6 @@ const TOLD: &str = "\
 1 by su ubuntu -c PICHROOT_REAL= /sbin/reboot
 1 by env PICHROOT_REAL=1 reboot
 1 by poweroff
-1 by unshare -mn reboot
 ";
 
 fn are_answered_however_they_are_started(image: &Path) {
