@@ -257,8 +257,10 @@ fn connections_are_files_of_the_image() {
     let asked = "any boot does: udevadm trigger --attr-match=subsystem=net";
     assert!(first.err.contains(asked), "{first:?}");
     let folder = "/etc/NetworkManager/system-connections";
+    let mut names = made.list(folder);
+    names.sort();
     assert_eq!(
-        made.list(folder),
+        names,
         ["br0.nmconnection", "home.nmconnection", "lan.nmconnection"]
     );
     for name in made.list(folder) {
