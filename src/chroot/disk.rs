@@ -52,6 +52,12 @@ pub struct Device {
     pub node: PathBuf,
     /// Its size in bytes.
     pub size: u64,
+    /// Its further names, below /dev/disk.
+    pub links: Vec<String>,
+    /// What udev notes of it: names, and values without odd characters.
+    pub properties: Vec<(String, String)>,
+    /// The minor number of the loop device that it is mounted from, which the chroot has not.
+    pub mounted: Option<u32>,
 }
 
 /// One partition.
@@ -63,12 +69,6 @@ pub struct Partition {
     pub number: u32,
     /// Where it begins, in bytes.
     pub start: u64,
-    /// Its further names, below /dev/disk.
-    pub links: Vec<String>,
-    /// What udev notes of it: names, and values without odd characters.
-    pub properties: Vec<(String, String)>,
-    /// The minor number of the loop device that it is mounted from, which the chroot has not.
-    pub mounted: Option<u32>,
 }
 
 /// For udevadm, which grub-probe asks where a partition begins: what we show in /sys is no sysfs
@@ -137,13 +137,13 @@ impl Disk {
         Ok(())
     }
 
-    /// /dev/disk. Of partitions that share a name the first one has it.
+    /// /dev/disk. Of devices that share a name the first one has it.
     fn link(&self, top: &Path) -> io::Result<()> {
-        for partition in &self.partitions {
-            for link in &partition.links {
+        for device in self.devices() {
+            for link in &device.links {
                 let at = top.join(link);
                 fs::create_dir_all(at.parent().unwrap_or(top))?;
-                match symlink(format!("../../{}", partition.device.name), at) {
+                match symlink(format!("../../{}", device.name), at) {
                     Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                         return Err(error);
                     }
@@ -156,9 +156,9 @@ impl Disk {
 
     /// What udev would note, which lsblk reads.
     fn note(&self, top: &Path) -> io::Result<()> {
-        for partition in &self.partitions {
-            let number = partition.device.number;
-            let lines = partition.properties.iter();
+        for device in self.devices() {
+            let number = device.number;
+            let lines = device.properties.iter();
             let lines = lines.map(|(key, value)| format!("E:{key}={value}\n"));
             let text = lines.collect::<String>();
             fs::write(top.join(format!("b{LOOP_MAJOR}:{number}")), text)?;
@@ -193,26 +193,26 @@ impl Disk {
     }
 
     /// Where each device is in /sys/block, from a folder two below /sys.
-    fn places(&self) -> impl Iterator<Item = (&Device, Option<u32>, String)> {
+    fn places(&self) -> impl Iterator<Item = (&Device, String)> {
         let whole = &self.whole.name;
         let partitions = self.partitions.iter().map(move |partition| {
             let place = format!("../../block/{whole}/{}", partition.device.name);
-            (&partition.device, partition.mounted, place)
+            (&partition.device, place)
         });
-        let whole = (&self.whole, None, format!("../../block/{whole}"));
+        let whole = (&self.whole, format!("../../block/{whole}"));
         [whole].into_iter().chain(partitions)
     }
 
     /// /sys/class/block.
     fn name(&self, top: &Path) -> io::Result<()> {
         self.places()
-            .try_for_each(|(device, _, place)| symlink(place, top.join(&device.name)))
+            .try_for_each(|(device, place)| symlink(place, top.join(&device.name)))
     }
 
-    /// /sys/dev/block, where a mounted partition has another number.
+    /// /sys/dev/block, where what is mounted has another number.
     fn number(&self, top: &Path) -> io::Result<()> {
-        self.places().try_for_each(|(device, mounted, place)| {
-            [Some(device.number), mounted]
+        self.places().try_for_each(|(device, place)| {
+            [Some(device.number), device.mounted]
                 .into_iter()
                 .flatten()
                 .try_for_each(|number| symlink(&place, top.join(format!("{LOOP_MAJOR}:{number}"))))
@@ -269,14 +269,19 @@ mod tests {
             number,
             node: "/nowhere".into(),
             size,
+            links: Vec::new(),
+            properties: Vec::new(),
+            mounted: None,
         };
         let partition = |number: u32, start, links: &[&str]| Partition {
-            device: device(&format!("mmcblk0p{number}"), 10 + number, 4096),
+            device: Device {
+                links: links.iter().map(|&link| link.to_owned()).collect(),
+                properties: vec![("ID_FS_TYPE".into(), "ext4".into())],
+                mounted: Some(20 + number),
+                ..device(&format!("mmcblk0p{number}"), 10 + number, 4096)
+            },
             number,
             start,
-            links: links.iter().map(|&link| link.to_owned()).collect(),
-            properties: vec![("ID_FS_TYPE".into(), "ext4".into())],
-            mounted: Some(20 + number),
         };
         Disk {
             whole: device("mmcblk0", 9, 1 << 20),

@@ -62,6 +62,11 @@ pub(crate) fn plausible(sector: &[u8; 512]) -> bool {
     (0..4).all(|slot| sector.u8(446 + 16 * slot) & 0x7f == 0)
 }
 
+/// Whether any entry is used.
+pub(crate) fn has_entries(sector: &[u8; 512]) -> bool {
+    used(sector).next().is_some()
+}
+
 /// Whether the record only points to a gpt (protective), or has such an entry among others (hybrid).
 pub(crate) fn is_protective(sector: &[u8; 512]) -> bool {
     used(sector).any(|entry| entry.type_ == PROTECTIVE)

@@ -3,6 +3,7 @@
 //! Pure readers over `Read + Seek`. Everything read is hostile: sizes are bounded, arithmetic is
 //! checked, no loop depends on the image alone. No system calls, no mounts, no programs.
 
+pub mod contents;
 pub mod dos;
 pub mod fstab;
 pub mod gpt;
@@ -17,8 +18,5 @@ pub mod volume;
 
 pub use layout::{Layout, Mount};
 pub use names::DiskName;
-pub use partition::Partition;
 pub use probe::{FsKind, probe};
-pub use slice::Slice;
-pub use table::read_table;
 pub use volume::Volume;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     fstab::{self, Spec},
-    partition::PartitionType,
+    partition::{PartitionType, WHOLE},
     volume::Volume,
 };
 
@@ -44,8 +44,11 @@ impl DiskName {
         &self.0
     }
 
-    /// That of a partition.
+    /// That of a partition; of the [`WHOLE`] it is the disk's.
     pub fn partition(&self, number: u32) -> String {
+        if number == WHOLE {
+            return self.0.clone();
+        }
         let between = match self.0.ends_with(|last: char| last.is_ascii_digit()) {
             true => "p",
             false => "",
@@ -84,7 +87,10 @@ pub fn properties(volume: &Volume) -> Vec<(&'static str, String)> {
         ("ID_FS_UUID", uuid.clone()),
         ("ID_FS_UUID_ENC", uuid),
         ("ID_FS_LABEL_ENC", label.map(|label| escape(label))),
-        ("ID_PART_ENTRY_NUMBER", Some(partition.number.to_string())),
+        (
+            "ID_PART_ENTRY_NUMBER",
+            (partition.number != WHOLE).then(|| partition.number.to_string()),
+        ),
         (
             "ID_PART_ENTRY_UUID",
             partition.uuid.as_ref().map(|uuid| escape(uuid)),
@@ -119,23 +125,32 @@ fn disk_of(path: &str) -> Option<String> {
     (usual && !disk.starts_with("loop")).then(|| disk.to_owned())
 }
 
-/// Splits `/dev/sda1` into `sda` and 1, `/dev/mmcblk0p2` into `mmcblk0` and 2.
+/// Splits `/dev/sda1` into `sda` and 1, `/dev/mmcblk0p2` into `mmcblk0` and 2; `/dev/sda` is the [`WHOLE`] of `sda`.
 pub(super) fn split(path: &str) -> Option<(&str, u32)> {
     let name = path.strip_prefix("/dev/")?;
+    if is_disk(name) {
+        return Some((name, WHOLE));
+    }
     let disk = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    let number = name[disk.len()..]
-        .parse()
-        .ok()
-        .filter(|&number| number > 0)?;
+    let number = name[disk.len()..].parse().ok().filter(|&n| n > 0)?;
     // A disk whose name ends in a digit has a `p` between; others have not.
     let disk = match disk.strip_suffix('p') {
         Some(before) if before.ends_with(|c: char| c.is_ascii_digit()) => before,
         _ => disk,
     };
-    let known = ["mmcblk", "nvme", "loop", "sd", "vd", "xvd", "hd"];
-    let fits = known.iter().any(|prefix| disk.starts_with(prefix)) && !disk.contains('/');
-    let complete = !disk.ends_with("mmcblk") && !disk.ends_with("nvme");
-    (fits && complete).then_some((disk, number))
+    is_disk(disk).then_some((disk, number))
+}
+
+/// Whether the kernel gives such names to disks: `sda`, `mmcblk0`, `nvme0n1`.
+fn is_disk(name: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let letters = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase());
+    let after = |prefixes: &[&str]| prefixes.iter().find_map(|prefix| name.strip_prefix(prefix));
+    after(&["mmcblk", "loop"]).is_some_and(digits)
+        || after(&["nvme"])
+            .and_then(|rest| rest.split_once('n'))
+            .is_some_and(|(controller, space)| digits(controller) && digits(space))
+        || after(&["sd", "vd", "xvd", "hd"]).is_some_and(letters)
 }
 
 #[cfg(test)]
@@ -148,9 +163,14 @@ mod tests {
         assert_eq!(split("/dev/sda1"), Some(("sda", 1)));
         assert_eq!(split("/dev/mmcblk0p12"), Some(("mmcblk0", 12)));
         assert_eq!(split("/dev/nvme0n1p2"), Some(("nvme0n1", 2)));
+        for disk in ["sda", "xvdb", "mmcblk0", "nvme0n1", "loop0"] {
+            assert_eq!(split(&format!("/dev/{disk}")), Some((disk, WHOLE)));
+        }
         for other in [
-            "/dev/sda",
-            "/dev/mmcblk0",
+            "/dev/mmcblk",
+            "/dev/mmcblk0boot0",
+            "/dev/nvme0",
+            "/dev/sdap1",
             "/dev/mapper/a1",
             "/dev/root",
             "/dev/sda0",
@@ -172,6 +192,7 @@ mod tests {
             "nvme0n1p2"
         );
         assert_eq!(name("/dev/sda2 / ext4", "root=/dev/vda1", true), "sda2");
+        assert_eq!(name("/dev/vdb / ext4", "", false), "vdb2");
         // What is not a disk of the machine's own says nothing.
         assert_eq!(name("/dev/rbd0 / ext4", "root=/dev/nfs", true), "mmcblk0p2");
         assert_eq!(

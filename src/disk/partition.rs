@@ -22,10 +22,21 @@ pub enum PartitionType {
     Gpt(String),
 }
 
+/// The number of what is no partition, but all of a disk.
+pub const WHOLE: u32 = 0;
+
+/// What messages call partition `number`.
+pub fn called(number: u32) -> String {
+    match number {
+        WHOLE => "the whole image".into(),
+        number => format!("partition {number}"),
+    }
+}
+
 /// One partition. Extended partitions, which only hold others, are not listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Partition {
-    /// Linux' number: `N` of `/dev/mmcblk0pN`. Logical partitions count from 5.
+    /// Linux' number: `N` of `/dev/mmcblk0pN`. Logical partitions count from 5. [`WHOLE`] where there is no table.
     pub number: u32,
     /// Where it begins, in bytes from the start of the image.
     pub start: u64,

@@ -29,12 +29,29 @@ pub fn read_table(reader: &mut (impl Read + Seek), size: u64, name: &str) -> Res
     }
 }
 
-fn read(reader: &mut (impl Read + Seek), size: u64, name: &str) -> Result<Table> {
+/// Whether the image `name` has a partition table with an entry in it, sound or not.
+///
+/// # Errors
+/// [`Kind::Image`] where it cannot be read, or is smaller than a sector.
+pub fn has_table(reader: &mut (impl Read + Seek), name: &str) -> Result<bool> {
+    let first = first_sector(reader, name)?;
+    Ok(is_table(&first) && dos::has_entries(&first))
+}
+
+fn is_table(first: &[u8; 512]) -> bool {
+    first.has(510, &dos::SIGNATURE) && dos::plausible(first)
+}
+
+fn first_sector(reader: &mut (impl Read + Seek), name: &str) -> Result<[u8; 512]> {
     let reading = || format!("read the partition table of {name}");
-    let first: [u8; 512] = read_array(reader, 0)
+    read_array(reader, 0)
         .context(Kind::Image, reading)?
-        .ok_or_else(|| no_table(name, "it is smaller than one sector"))?;
-    if !first.has(510, &dos::SIGNATURE) || !dos::plausible(&first) {
+        .ok_or_else(|| no_table(name, "it is smaller than one sector"))
+}
+
+fn read(reader: &mut (impl Read + Seek), size: u64, name: &str) -> Result<Table> {
+    let first = first_sector(reader, name)?;
+    if !is_table(&first) {
         return Err(no_table(name, &whole(reader)));
     }
     // A hybrid one has a table for sticks, whose partitions lie in one another.

@@ -5,7 +5,7 @@ use std::{fs::File, path::Path};
 use super::signals::{Signals, interrupted};
 use crate::{
     chroot::{client, shortcuts::initramfs::Outstanding},
-    disk::{self, Slice, Volume},
+    disk::{Volume, contents},
     error::{Context, Error, Kind, Result},
     event::{FirstBoot, Report, Starts},
     stage::{
@@ -180,21 +180,13 @@ pub fn command(
     }
 }
 
-/// The partitions of `image` and what is on them.
+/// What is on `image`.
 fn volumes(image: &File, name: &str) -> Result<Vec<Volume>> {
     let size = image
         .metadata()
         .context(Kind::Image, || format!("cannot read {name}"))?
         .len();
-    let table = disk::read_table(&mut &*image, size, name)?;
-    let probed = |partition: disk::Partition| {
-        let mut slice = Slice::new(image, partition.start, partition.size);
-        Volume {
-            fs: disk::probe(&mut slice),
-            partition,
-        }
-    };
-    Ok(table.partitions.into_iter().map(probed).collect())
+    contents::read(image, size, name)
 }
 
 fn out_of_step(event: &Event) -> Error {

@@ -9,7 +9,7 @@ use nix::libc::SIGKILL;
 
 use super::directory::nodes;
 use crate::{
-    disk::{FsKind, Volume},
+    disk::{FsKind, Volume, partition::called},
     error::{Error, Result},
     event::Event,
     sys::{
@@ -82,7 +82,8 @@ pub fn at_boot(device: &LoopDevice, kind: FsKind, number: u32) -> Result<Option<
         Found::Nothing => Ok(None),
         Found::Repaired => Ok(Some(Event::Repaired(number))),
         Found::Damage(error) => Err(error.hint(format!(
-            "partition {number} is damaged or too new for this {name}; repair a copy of the image"
+            "{} is damaged or too new for this {name}; repair a copy of the image",
+            called(number)
         ))),
     }
 }
@@ -109,7 +110,8 @@ pub fn at_end(image: &File, volumes: &[Volume], numbers: &[u32]) -> Result<()> {
         let (name, number) = (checker.name, partition.number);
         if let Found::Damage(error) = look(checker, checker.look, &device, number)? {
             return Err(error.hint(format!(
-                "partition {number} is damaged or too new for this {name}; nothing was published"
+                "{} is damaged or too new for this {name}; nothing was published",
+                called(number)
             )));
         }
     }
@@ -142,7 +144,7 @@ fn look(checker: &Checker, options: &[&str], device: &LoopDevice, number: u32) -
     let ended = bounded::run(&program, args, device.file(), bounds);
     device.give_to(0)?;
     let Ended { how, said } = ended?;
-    let partition = format!("partition {number}");
+    let partition = called(number);
     let said = said.trim().replace(&shown, &partition);
     let what = format!("{} {} of {partition}", program.display(), options.join(" "));
     let status = match how {

@@ -5,7 +5,7 @@ use std::{fs::File, path::Path};
 use super::{facts, partition::Mounted};
 use crate::{
     chroot::{disk, filesystems},
-    disk::{DiskName, Volume, names},
+    disk::{DiskName, Volume, names, partition::WHOLE},
     error::{Context, Kind, Result},
     sys::{
         inroot::{Root, path_of},
@@ -40,38 +40,45 @@ pub fn show(
     let image = File::open(path_of(image)).context(Kind::Host, failed)?;
     let size = image.metadata().context(Kind::Host, failed)?.len();
     let mut devices = Vec::new();
-    let mut attach = |name: String, start, size| -> Result<disk::Device> {
+    let mut attach = |name: String, start, size, volume: Option<&Volume>| -> Result<disk::Device> {
         let window = Window {
             start,
             size,
             read_only: true,
         };
         let device = LoopDevice::attach(&image, window, nodes)?;
+        let properties = volume.into_iter().flat_map(names::properties);
+        let mounted = volume.and_then(|volume| {
+            let number = volume.partition.number;
+            mounted.iter().find(|mounted| mounted.number == number)
+        });
         let shown = disk::Device {
             name,
             number: device.number(),
             node: device.node().to_owned(),
             size,
+            links: volume.map(names::links).unwrap_or_default(),
+            properties: properties
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect(),
+            mounted: mounted.and_then(Mounted::device),
         };
         devices.push(device);
         Ok(shown)
     };
-    let whole = attach(name.disk().to_owned(), 0, size)?;
+    let is_whole = |volume: &&Volume| volume.partition.number == WHOLE;
+    let on_whole = volumes.iter().find(is_whole);
+    let whole = attach(name.disk().to_owned(), 0, size, on_whole)?;
     let mut partitions = Vec::new();
-    for volume in volumes.iter().take(MAX_PARTITIONS) {
+    let shown = volumes.iter().filter(|volume| !is_whole(volume));
+    for volume in shown.take(MAX_PARTITIONS) {
         let partition = &volume.partition;
-        let number = partition.number;
-        let mounted = mounted.iter().find(|mounted| mounted.number == number);
+        let (number, start) = (partition.number, partition.start);
+        let called = name.partition(number);
         partitions.push(disk::Partition {
-            device: attach(name.partition(number), partition.start, partition.size)?,
+            device: attach(called, start, partition.size, Some(volume))?,
             number,
-            start: partition.start,
-            links: names::links(volume),
-            properties: names::properties(volume)
-                .into_iter()
-                .map(|(key, value)| (key.to_owned(), value))
-                .collect(),
-            mounted: mounted.and_then(Mounted::device),
+            start,
         });
     }
     Ok((disk::Disk { whole, partitions }, devices))

@@ -10,7 +10,7 @@ use std::{
 use super::{directory, disk, facts, partition::Mounted, subvolumes};
 use crate::{
     chroot::disk::Disk,
-    disk::{DiskName, FsKind, Layout, Mount, Volume, layout},
+    disk::{DiskName, FsKind, Layout, Mount, Volume, layout, partition::called},
     error::{Context, Error, Kind, Result},
     event::Event,
     sys::{
@@ -127,8 +127,8 @@ impl Mounts {
         let why = self.volumes.iter().map(|volume| {
             let number = volume.partition.number;
             match refused.get(&number) {
-                Some(why) => format!("partition {number}: {why}"),
-                None => format!("partition {number} holds {}", volume.content()),
+                Some(why) => format!("{}: {why}", called(number)),
+                None => format!("{} holds {}", called(number), volume.content()),
             }
         });
         let why = why.collect::<Vec<_>>().join("; ");

@@ -12,7 +12,7 @@ use sys_mount::MountFlags;
 
 use super::check;
 use crate::{
-    disk::{FsKind, Mount, Volume},
+    disk::{FsKind, Mount, Volume, partition::called},
     error::{Context, Error, Kind, Result},
     event::Event,
     fat::{self, FatMount},
@@ -158,9 +158,9 @@ impl Mounted {
         };
         (kernel::file_system_errors(device.node()) > *errors).then(|| {
             Error::image(format!(
-                "the file system of partition {} is damaged: the kernel found an error in it when it was used, \
+                "the file system of {} is damaged: the kernel found an error in it when it was used, \
                  and made it read-only",
-                self.number
+                called(self.number)
             ))
             .hint("get the image again, or repair a copy of it with `e2fsck -f`; this machine's disk is not at fault")
         })
@@ -218,7 +218,8 @@ fn lost(number: u32, image: &File, error: std::io::Error) -> Error {
     };
     let disk_fails = image.sync_all().is_err();
     let lost: Result<()> = Err(error).context(Kind::Host, || {
-        format!("what was written to partition {number} did not all get into the image")
+        let on = called(number);
+        format!("what was written to {on} did not all get into the image")
     });
     let error = lost.unwrap_err();
     match (full, disk_fails) {

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use super::first_boot;
 use crate::{
+    disk::partition::{WHOLE, called},
     error::{Error, Failure},
     event::{
         Copied, Event, LittleRoom, Met, NoMachine, NoTwins, Opened, Opening, Starts, Stranger,
@@ -97,14 +98,17 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
         ),
         Event::LeftOut(partition, why) => format!("partition {partition} is not mounted: {why}"),
         Event::Repaired(partition) => {
-            format!("the file system of partition {partition} was not clean and has been repaired")
+            let on = called(*partition);
+            format!("the file system of {on} was not clean and has been repaired")
         }
         Event::NotTrimmed { partition, why } => {
-            format!("the free blocks of partition {partition} may still hold deleted data: {why}")
+            let of = called(*partition);
+            format!("the free blocks of {of} may still hold deleted data: {why}")
         }
         Event::Full { partition, inodes } => {
             let what = if *inodes { "inode" } else { "block" };
-            format!("the file system of partition {partition} has no free {what} left")
+            let on = called(*partition);
+            format!("the file system of {on} has no free {what} left")
         }
         Event::NoNames(why) => format!("names are not resolved in the image: {why}"),
         Event::ServicesMayStart(why) => {
@@ -182,10 +186,10 @@ fn little_room(room: &LittleRoom) -> String {
         _ => format!("only {} of {} left", Size(room.free), Size(room.size)),
     };
     format!(
-        "the image's file system on {} (partition {}) had {had}; if what failed needs more, make that partition \
-         larger on a copy of the image, or have the playbook remove what it can",
+        "the image's file system on {} ({}) had {had}; if what failed needs more, make it larger on a copy of the \
+         image, or have the playbook remove what it can",
         room.at.display(),
-        room.partition
+        called(room.partition)
     )
 }
 
@@ -195,10 +199,17 @@ fn opened(image: &Opened) -> String {
         Some(program) => format!("by {}", program.display()),
         None => "natively".into(),
     };
-    let places = image.partitions.iter();
-    let places = joined(places.map(|(number, at)| format!("{number} on {}", at.display())));
     let architecture = &image.architecture;
-    format!("{os} for {architecture}, run {how}; partitions {places}")
+    let places = match &image.partitions[..] {
+        [(WHOLE, at)] => format!("one file system, on {}", at.display()),
+        all => {
+            let places = all
+                .iter()
+                .map(|(number, at)| format!("{number} on {}", at.display()));
+            format!("partitions {}", joined(places))
+        }
+    };
+    format!("{os} for {architecture}, run {how}; {places}")
 }
 
 fn started(starts: &Starts, most: usize) -> Option<String> {

@@ -1,6 +1,6 @@
 //! Which partition an entry of the fstab means.
 
-use crate::disk::{fstab::Spec, names::split, volume::Volume};
+use crate::disk::{fstab::Spec, names::split, partition::WHOLE, volume::Volume};
 
 /// The disks a board or a machine boots from.
 const BOOT_DISKS: [&str; 8] = [
@@ -49,10 +49,14 @@ pub(super) fn find<'a>(
             if !ours {
                 return Err(format!("{path} is on another disk"));
             }
-            by(
-                &|volume| volume.partition.number == number,
-                &format!("the number {number}"),
-            )
+            let missing = match number {
+                WHOLE => format!("{path} is no name of a partition"),
+                number => format!("no partition of this image has the number {number}"),
+            };
+            volumes
+                .iter()
+                .find(|volume| volume.partition.number == number)
+                .ok_or(missing)
         }
         Spec::Other(source) => Err(format!("{source} is no partition")),
     }
