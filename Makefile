@@ -12,7 +12,7 @@ ifneq ($(filter /usr/bin/cargo,$(or $(shell command -v cargo || true),/usr/bin/c
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 endif
 
-.PHONY: help demo test conformance twins old-kernel first-boot fresh kills build lint bench install clean setup-demo \
+.PHONY: help demo test conformance twins layouts old-kernel first-boot fresh kills build lint bench install clean setup-demo \
 	setup-test setup-old-kernel setup-first-boot
 
 help: ## list the targets
@@ -30,6 +30,9 @@ conformance: setup-test build ## Ansible's own tests on an image, and one playbo
 twins: setup-test build ## the whole corpus, and one long playbook with twins and under qemu alone; takes an hour
 	@export PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH"; \
 		scripts/as-root.sh tests/twins/corpus.py && scripts/as-root.sh tests/twins/exact.py
+
+layouts: setup-test build ## a Debian in each class of layouts, provisioned; makes the tables of docs/layouts.md; takes half an hour
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" scripts/as-root.sh tests/layouts/run.py --docs
 
 old-kernel: setup-old-kernel build ## exec on Linux 6.1, which needs the host's own binfmt entry, in a virtual machine; takes minutes
 	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \

@@ -174,6 +174,34 @@ fn a_boot_partition_without_a_line_is_where_it_belongs() {
 }
 
 #[test]
+fn a_file_system_from_end_to_end_is_the_disk() {
+    let case = Case::new();
+    let files = [("/etc/fstab", "/dev/sdb / ext4 defaults 0 1\n")];
+    let with = Root {
+        files: &files,
+        mke2fs: &["-L", "whole"],
+        ..Root::default()
+    };
+    case.file("x.img", images::root(16, &with));
+    let script =
+        "cat /proc/mounts /proc/partitions; ls /dev/disk/*; cat /run/udev/data/*; ls /sys/block/*";
+    let exec = ["exec", "-v", "--checksum", "none", "x.img", "--"];
+    let ended = case.run(case.pichroot(exec).args(["sh", "-c", script]));
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    for told in [
+        "/dev/sdb / ext4 ",
+        "      16384 sdb\n",
+        "/dev/disk/by-label:\nwhole\n",
+        "E:ID_FS_TYPE=ext4\n",
+    ] {
+        assert!(ended.stdout.contains(told), "{told}: {ended:#?}");
+    }
+    assert!(!ended.stdout.contains("sdb1"), "{ended:#?}");
+    let opened = "; one file system, on /";
+    assert!(ended.stderr.contains(opened), "{ended:#?}");
+}
+
+#[test]
 fn a_btrfs_has_its_root_in_a_subvolume() {
     let case = Case::new();
     let subvolume = |what: &[&str]| run(Command::new("btrfs").arg("subvolume").args(what));

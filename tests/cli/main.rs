@@ -12,6 +12,7 @@ mod images;
 mod ansible;
 mod architecture;
 mod checksum;
+mod classes;
 mod config;
 mod disk_full;
 mod early;

@@ -11,7 +11,8 @@ use crate::{
 fn bad_tables_and_disks_without_a_root() {
     let case = Case::new();
     let root = images::root(16, &Root::default());
-    case.file("whole.img", &root);
+    case.file("whole.img", images::fat(2, "boot"));
+    case.file("data-whole.img", images::no_root(8));
     case.file("blank.img", vec![0; 4 * MIB as usize]);
     images::disk(&case.path("empty.img"), "dos", &[]);
     images::disk(
@@ -55,8 +56,13 @@ fn bad_tables_and_disks_without_a_root() {
         ("hybrid.iso", "is an ISO", "SD cards"),
         (
             "whole.img",
-            "it is an ext4 file system from end to end",
+            "it is a FAT file system from end to end",
             "partition table",
+        ),
+        (
+            "data-whole.img",
+            "the whole image: no /etc, /usr and /bin/sh",
+            "layout",
         ),
         ("blank.img", "has no partition table", "partition table"),
         ("empty.img", "has an empty partition table", "SD card"),

@@ -30,6 +30,7 @@ mod kernel;
 mod kill;
 mod kill_parts;
 mod kills;
+mod layouts;
 mod living;
 mod names;
 mod netboot;
