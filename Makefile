@@ -13,7 +13,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 endif
 
 .PHONY: help demo test conformance twins layouts old-kernel first-boot fresh kills build lint bench install clean setup-demo \
-	setup-test setup-old-kernel setup-first-boot
+	setup-test setup-layouts setup-old-kernel setup-first-boot
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 13
@@ -31,7 +31,7 @@ twins: setup-test build ## the whole corpus, and one long playbook with twins an
 	@export PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH"; \
 		scripts/as-root.sh tests/twins/corpus.py && scripts/as-root.sh tests/twins/exact.py
 
-layouts: setup-test build ## a Debian in each class of layouts, provisioned; makes the tables of docs/layouts.md; takes half an hour
+layouts: setup-layouts build ## a Debian in each class of layouts, provisioned; makes the tables of docs/layouts.md; takes half an hour
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" scripts/as-root.sh tests/layouts/run.py --docs
 
 old-kernel: setup-old-kernel build ## exec on Linux 6.1, which needs the host's own binfmt entry, in a virtual machine; takes minutes
@@ -78,6 +78,10 @@ setup-demo:
 
 setup-test:
 	@scripts/install-deps.sh test
+	@scripts/ansible-venv.sh test
+
+setup-layouts:
+	@scripts/install-deps.sh layouts
 	@scripts/ansible-venv.sh test
 
 setup-old-kernel:

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# install-deps.sh [run|demo|test|old-kernel|first-boot] : install Rust and the Debian or Ubuntu packages that are missing.
+# install-deps.sh [run|demo|test|layouts|old-kernel|first-boot] : install Rust and the Debian or Ubuntu packages that are missing.
 #   run         to build pichroot and to run it
 #   demo        also to make the base image
 #   test        also to run every test and the linters
+#   layouts     also to run programs of every architecture
 #   old-kernel  also to boot another kernel in a virtual machine
 #   first-boot  also to boot an image in a virtual machine
 # Quick when nothing is missing. Uses sudo when not root. Registers nothing in the host's binfmt table.
@@ -30,10 +31,10 @@ level=${1-test}
 case $level in
     run) wanted=("${run[@]}") ;;
     demo) wanted=("${run[@]}" "${demo[@]}") ;;
-    test) wanted=("${run[@]}" "${demo[@]}" "${test[@]}") ;;
+    test | layouts) wanted=("${run[@]}" "${demo[@]}" "${test[@]}") ;;
     old-kernel) wanted=("${run[@]}" "${demo[@]}" "${test[@]}" "${old_kernel[@]}") ;;
     first-boot) wanted=("${run[@]}" "${demo[@]}" "${test[@]}" "${first_boot[@]}") ;;
-    *) die "install-deps.sh knows no level '$level'" "usage: scripts/install-deps.sh [run|demo|test|old-kernel|first-boot]" ;;
+    *) die "install-deps.sh knows no level '$level'" "usage: scripts/install-deps.sh [run|demo|test|layouts|old-kernel|first-boot]" ;;
 esac
 
 # On distributions without dpkg we can only say what is needed.
@@ -55,9 +56,12 @@ done
 # A static qemu under either name will do, wherever it came from. PATH of a plain user has no /usr/sbin,
 # but qemu is in /usr/bin everywhere.
 has_qemu() {
-    case $(uname -m) in aarch64) return 0 ;; esac
-    command -v qemu-aarch64-static >/dev/null && return 0
-    command -v qemu-aarch64 >/dev/null && ! grep -qa '/ld-linux' "$(command -v qemu-aarch64)"
+    local machine=aarch64
+    # All architectures are in one package.
+    [ "$level" != layouts ] || machine=riscv64
+    [ "$(uname -m)" != "$machine" ] || return 0
+    command -v "qemu-$machine-static" >/dev/null && return 0
+    command -v "qemu-$machine" >/dev/null && ! grep -qa '/ld-linux' "$(command -v "qemu-$machine")"
 }
 qemu_package() {
     # From 9.1 on qemu-user is the static one; qemu-user-static then only pulls in the package that

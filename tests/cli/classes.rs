@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::{
     case::Case,
     images::{self, Part, Root},
-    support::{checkout, run, skip::skip},
+    support::{checkout, run, skip::skip, text},
 };
 
 /// A class, as far as it is looked at here.
@@ -96,7 +96,7 @@ fn without_kernel(case: &Case, kind: &str) {
     std::fs::remove_file(file).unwrap();
     images::disk(&case.path("x.img"), "dos", &[Part::new("83", 64, content)]);
     let mut exec = case.exec(&["--checksum", "none", "x.img"]);
-    let error = format!("partition 1: cannot mount {kind}");
+    let error = format!(" as {kind}: ");
     let hint = format!("modprobe {kind}");
     case.refused(&mut exec, 4, &[&error], &hint);
 }
@@ -156,8 +156,8 @@ struct Board {
 
 #[test]
 fn the_boards_are_of_these_classes_and_qemu_knows_their_processors() {
-    let text = std::fs::read_to_string(checkout().join("tests/layouts/boards.yml")).unwrap();
-    let boards: Vec<Board> = serde_yaml::from_str(&text).unwrap();
+    let file = std::fs::read_to_string(checkout().join("tests/layouts/boards.yml")).unwrap();
+    let boards: Vec<Board> = serde_yaml::from_str(&file).unwrap();
     assert!(boards.len() > 40, "{}", boards.len());
     let classes = all();
     let mut known: BTreeMap<String, String> = BTreeMap::new();
@@ -180,10 +180,15 @@ fn the_boards_are_of_these_classes_and_qemu_knows_their_processors() {
             "amd64" => "x86_64",
             other => panic!("{name}: {other}"),
         };
+        let names = ["", "-static"].map(|end| format!("qemu-{qemu}{end}"));
+        let Some(program) = names.iter().find_map(|name| which::which(name).ok()) else {
+            // Machines with an ARM processor have none.
+            return skip(&format!("there is no qemu-{qemu}"));
+        };
         let list = known.entry(qemu.to_owned()).or_insert_with(|| {
-            let qemu = ["", "-static"].map(|end| format!("qemu-{qemu}{end}"));
-            let found = qemu.iter().find_map(|name| which::which(name).ok());
-            run(Command::new(found.expect("qemu-user-static is installed")).args(["-cpu", "help"]))
+            // It ends with 1.
+            let listed = Command::new(program).args(["-cpu", "help"]).output();
+            text(&listed.unwrap()).0
         });
         let listed = list.split_whitespace().any(|word| word == cpu);
         assert!(listed, "{name}: {cpu} is not in {list}");

@@ -357,6 +357,8 @@ def main():
         os.environ[APART] = "1"
         apart = ["unshare", "--mount", "--propagation", "private"]
         os.execvp(apart[0], [*apart, sys.executable, *sys.argv])
+    # mkfs.btrfs would make its cache of devices in /run.
+    os.environ["BLKID_FILE"] = "/dev/null"
     if arguments.command == "make":
         make(kind, arguments.root, arguments.image, arguments.room)
     else:

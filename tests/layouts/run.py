@@ -26,6 +26,7 @@ PLAYBOOK = ["ansible", "bootstrap-ubuntu-image.yml", "-e", "hn_hostname=mypi"]
 # Tells each file system where it is.
 STAMP = 'for at; do echo "$at" >"$at/where"; done'
 DEBIANS = {"bookworm": "Debian 12", "trixie": "Debian 13"}
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 # For one image. The longest takes a tenth of that.
 TIMEOUT = 1200
 
@@ -83,8 +84,30 @@ def provision(name, kind, made_of, pichroot, place):
     expect(
         wanted, "".join(sorted(images("read", name, output, "where").splitlines(True)))
     )
+    if kind.get("grub") and MACHINES[os.uname().machine] == architecture:
+        install_grub(architecture, output, pichroot, place)
     if kind["table"] != "none":
         run("sfdisk", "--quiet", "--verify", output)
+
+
+def install_grub(architecture, image, pichroot, place):
+    """A kernel, and GRUB with an entry for it, as an update of a virtual machine has them."""
+    target = {"amd64": "x86_64-efi", "arm64": "arm64-efi"}[architecture]
+    packages = (
+        f"grub2-common grub-efi-{architecture}-bin linux-image-cloud-{architecture}"
+    )
+    script = f"""
+        set -e
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update
+        apt-get install -y --no-install-recommends {packages}
+        grub-install --target={target} --no-nvram --removable
+        update-grub
+        # The name by which the machine's firmware finds its root.
+        grep -F "root=UUID=$(findmnt -no UUID /)" /boot/grub/grub.cfg
+        find /boot/efi/EFI/BOOT -size +50k -iname "boot*.efi" | grep .
+        """
+    run(pichroot, "exec", "--write", image, "--", "sh", "-c", script, cwd=place)
 
 
 def refuse(name, kind, pichroot, place):
