@@ -10,6 +10,7 @@ Runs as root. Mounts are in a namespace of their own, and nothing of it stays if
 """
 
 import argparse
+import ctypes
 import json
 import os
 import pathlib
@@ -17,7 +18,6 @@ import re
 import shutil
 import struct
 import subprocess
-import sys
 import tempfile
 
 import yaml
@@ -28,8 +28,7 @@ MIB = 1 << 20
 DISK_ID = 0x5EED0013
 # What the smallest root of each kind needs, in MiB.
 LEAST = {"ext4": 24, "btrfs": 128, "xfs": 320, "f2fs": 128}
-# Set in the process whose mounts nobody else sees.
-APART = "PICHROOT_TEST_IMAGES_APART"
+CLONE_NEWNS = 0x20000
 SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 # This much more than the files themselves: journals, tables, what a playbook adds.
 SPARE = 1.3
@@ -334,6 +333,14 @@ def kernel(kind):
     print(*sorted(wanted.difference(known)), sep=", ")
 
 
+def apart():
+    """From here on nobody else sees our mounts, and they end with us."""
+    # os.unshare() is new in Python 3.12.
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "cannot unshare mounts")
+    run("mount", "--no-mtab", "--make-rprivate", "/")
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -353,10 +360,7 @@ def main():
     if arguments.command == "kernel":
         kernel(kind)
         return
-    if APART not in os.environ:
-        os.environ[APART] = "1"
-        apart = ["unshare", "--mount", "--propagation", "private"]
-        os.execvp(apart[0], [*apart, sys.executable, *sys.argv])
+    apart()
     # mkfs.btrfs would make its cache of devices in /run.
     os.environ["BLKID_FILE"] = "/dev/null"
     if arguments.command == "make":
