@@ -35,14 +35,14 @@ class Failed(Exception):
     """Something was not as it has to be."""
 
 
-def attempt(*command, **options):
+def attempt(*command, timeout=TIMEOUT, **options):
     return subprocess.run(
         [str(word) for word in command],
         check=False,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT,
+        timeout=timeout,
         **options,
     )
 
@@ -71,7 +71,8 @@ def provision(name, kind, made_of, pichroot, place):
     """One image, from the files of a Debian to what is read in it from outside."""
     suite, architecture = made_of.split("-")
     recipe = CHECKOUT / "tests/fixtures/debian-root.sh"
-    root = run(recipe, architecture, suite).strip()
+    # The first time it makes one, and as long as that takes.
+    root = run(recipe, architecture, suite, timeout=None).strip()
     source, output = place / "source.img", place / "mypi.img"
     images("make", name, root, source)
     image = ["--image", source, "--checksum", "none", "-o", output]
