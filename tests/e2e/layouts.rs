@@ -38,7 +38,8 @@ fn provisioned(class: &str, architecture: &str, suite: &str, points: &[&str]) {
     let read = images_py(&["read", class, to, "where"]);
     let mut found: Vec<_> = read.lines().collect();
     found.sort_unstable();
-    let wanted: Vec<_> = points.iter().map(|at| format!("{at}: {at}")).collect();
+    let mut wanted: Vec<_> = points.iter().map(|at| format!("{at}: {at}")).collect();
+    wanted.sort_unstable();
     assert_eq!(found, wanted);
 }
 
