@@ -69,6 +69,41 @@ pub enum Event {
     /// The image of a run that failed is kept under this name, to look into or to go on from.
     Kept(PathBuf),
 
+    /// The image that a name stands for.
+    Chosen {
+        /// Its name in the catalogue.
+        name: String,
+        /// When it was published.
+        date: Option<String>,
+        /// Where it is, without what may be secret.
+        location: String,
+    },
+    /// Lists of images could not be read, and copies of them are used.
+    OldLists {
+        /// How many.
+        lists: usize,
+        /// The age of the oldest copy.
+        age: Duration,
+        /// What happened.
+        failure: Failure,
+    },
+    /// Lists of images, or parts of them, are not read, and what is looked for may be there.
+    ListsNotRead {
+        /// How many.
+        lists: usize,
+        /// Why the first is not.
+        failure: Failure,
+    },
+    /// A signature is good.
+    Signed {
+        /// What was signed.
+        what: String,
+        /// By whom: the id of the key, and its owner.
+        by: String,
+    },
+    /// A signature cannot be had, and what it was good for before is used.
+    OldSignature(Failure),
+
     /// A source is used without checking it; whether the user said so.
     Unchecked {
         /// The source.
@@ -171,6 +206,8 @@ pub enum Event {
     /// Something failed beside what the run fails with.
     AlsoFailed(Failure),
 
+    /// A list of images, or a part of it, is not read.
+    ListNotRead(Failure),
     /// A file is read from this address.
     Reading(String),
     /// The base image.
@@ -337,6 +374,7 @@ impl Event {
             | Event::Made(_)
             | Event::Kept(_)
             | Event::ImagesChecksum(_)
+            | Event::Chosen { .. }
             | Event::NoAnswerYet(_) => Level::Step,
             Event::Unchecked { meant: true, .. } => Level::Detail,
             Event::Unchecked { .. }
@@ -345,6 +383,9 @@ impl Event {
             | Event::TagNowhere(_)
             | Event::SourceInUse { .. }
             | Event::OldChecksum { .. }
+            | Event::OldLists { .. }
+            | Event::ListsNotRead { .. }
+            | Event::OldSignature(_)
             | Event::Retrying { .. }
             | Event::ShortSecret(_)
             | Event::NoAnsibleLog(_)

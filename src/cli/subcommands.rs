@@ -1,10 +1,10 @@
 //! From the arguments of a subcommand to its plan, and over to the run.
 
-use super::args::{AnsibleArgs, ExecArgs, ImageArgs, ShellArgs};
+use super::args::{AnsibleArgs, ExecArgs, ImageArgs, ImagesArgs, ShellArgs};
 use crate::{
-    config::{AnsiblePlan, CommandPlan, Surroundings},
+    config::{AnsiblePlan, CommandPlan, ImagesPlan, Surroundings},
     error::{Error, Result},
-    run::{command, playbook},
+    run::{command, images, playbook},
     ui::Ui,
 };
 
@@ -29,6 +29,13 @@ pub fn shell(args: ShellArgs, ui: &Ui) -> Result<u8> {
     // bash where the image has it; `sh` is found by the executor either way.
     let login = "if [ -x /bin/bash ]; then exec /bin/bash -l; else exec /bin/sh -l; fi";
     run(args.image, vec!["sh".into(), "-c".into(), login.into()], ui)
+}
+
+/// `pichroot images WORDS`.
+pub fn images(args: &ImagesArgs, ui: &Ui) -> Result<u8> {
+    let around = Surroundings::of_process()?;
+    let plan = ImagesPlan::new(&args.catalogues, args.config.as_deref(), &around)?;
+    images::run(&plan, &args.words.join(" "), args.json, ui).map(|()| 0)
 }
 
 fn run(args: ImageArgs, words: Vec<String>, ui: &Ui) -> Result<u8> {

@@ -1,10 +1,11 @@
 //! The life of a run, from a checked plan to its end: signals, the stage's session, and what is put off.
 //!
-//! [`playbook`] is `pichroot ansible`; [`command`] is `exec` and `shell`.
+//! [`playbook`] is `pichroot ansible`; [`command`] is `exec` and `shell`; [`images`] opens none.
 
 pub mod command;
 mod deferred;
 mod early;
+pub mod images;
 mod job;
 mod listing;
 mod opened;
