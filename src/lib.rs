@@ -27,6 +27,9 @@ mod twins;
 mod ui;
 
 #[cfg(test)]
+#[path = "../tests/support/fuzz.rs"]
+mod fuzz;
+#[cfg(test)]
 #[path = "../tests/support/skip.rs"]
 mod skip;
 

@@ -97,7 +97,7 @@ mod tests {
         let text = layout(&[line("a\n\x1b[2J", "b", "c"), alone, line("d", "e", "")]);
         assert_eq!(
             text,
-            "a\\n\\u{1b}[2J  b  c\na long line beside them\nd            e\n"
+            "a\\n\\u{1b}[2J  b  c\na long line beside them\nd             e\n"
         );
     }
 }

@@ -11,6 +11,8 @@ mod images;
 
 mod ansible;
 mod architecture;
+mod catalogue;
+mod catalogue_search;
 mod checksum;
 mod config;
 mod disk_full;
@@ -29,5 +31,6 @@ mod package;
 mod packed;
 mod partitions;
 mod secrets;
+mod signature;
 mod sudo;
 mod usage;

@@ -337,6 +337,79 @@ fn a_list_is_not_led_to_files_of_this_machine() {
 }
 
 #[test]
+fn fuzz_lists() {
+    let mut lite = item(
+        "Raspberry Pi OS Lite (64-bit)",
+        "https://h/raspios_lite_arm64/images/x.img.xz?t=1",
+    );
+    lite["devices"] = json!(["pi5-64bit", "pi3-64bit"]);
+    lite["image_download_sha256"] = json!("cd".repeat(32));
+    let inner = json!({"name": "Other", "subitems": [lite, {"subitems": [item("Twin", "http://h/a.zip")]}]});
+    let far = json!({"name": "Far", "subitems_url": "https://h/far.json"});
+    let all = list(&[inner, item("Twin", "http://h/b.zip"), far]);
+    let inputs = [all.to_string(), list(&[]).to_string(), "{}".into()].map(String::into_bytes);
+    let words = [
+        "\"os_list\":[",
+        "\"subitems\":[",
+        "\"subitems_url\":",
+        "\"url\":",
+        "file:///etc/x",
+        "http://",
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"",
+        ",",
+        ":",
+        "null",
+        "1e999",
+        "-1",
+        "\\ud800",
+        "\u{202e}",
+        "2025-05-13",
+    ];
+    let location = Location::parse("https://h/list.json").unwrap();
+    crate::fuzz::run("lists", &inputs, &words, |bytes| {
+        let origin = entry::Origin {
+            list: &location,
+            within: &[],
+        };
+        let content = entry::Content::parse(bytes, origin)
+            .map_err(|why| why.split(" at line").next().map(str::to_owned))?;
+        let entries = &content.entries;
+        assert!(
+            entries
+                .iter()
+                .all(|entry| matches!(entry.location, Location::Url(_)))
+        );
+        for name in [
+            "raspios-lite-arm64",
+            "twin",
+            "Raspberry Pi OS Lite (64-bit)",
+            "pi 2025",
+        ] {
+            let fit = matching::find(entries, name);
+            let told = matching::apart(entries, &fit.entries);
+            assert_eq!(told.len(), fit.entries.len());
+        }
+        let sizes = entries.iter().map(|entry| {
+            (
+                entry.packed.is_some(),
+                entry.unpacked.is_some(),
+                entry.date.is_some(),
+            )
+        });
+        let found = (
+            search(entries, "pi").len(),
+            content.further.len(),
+            sizes.collect::<Vec<_>>(),
+        );
+        Ok::<_, Option<String>>(found)
+    });
+}
+
+#[test]
 fn a_list_in_a_file() {
     let place = Place::new(&[], true);
     let path = place.dir.path().join("list.json");

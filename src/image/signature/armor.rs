@@ -120,6 +120,26 @@ mod tests {
     }
 
     #[test]
+    fn fuzz_keyrings_and_clear_signed_files() {
+        let message = format!(
+            "{SIGNED}\nHash: SHA256\n\ntext\n-----BEGIN PGP SIGNATURE-----\n\nx\n{SIGNED_END}\n"
+        );
+        let inputs = [
+            armored(KEY, "=abcd\n"),
+            armored(KEY, "") + &message,
+            message,
+        ]
+        .map(String::into_bytes);
+        let words = [
+            KEYS.0, KEYS.1, SIGNED, SIGNED_END, "\n", "\n\n", "=", "KBXf",
+        ];
+        crate::fuzz::run("armor", &inputs, &words, |bytes| {
+            let signed = clear_signed(bytes).map(<[u8]>::len);
+            (keyring(bytes).map(|keys| keys.len()), signed.is_some())
+        });
+    }
+
+    #[test]
     fn one_message_and_nothing_around_it() {
         let message = format!(
             "{SIGNED}\nHash: SHA256\n\ntext\n-----BEGIN PGP SIGNATURE-----\n\nx\n{SIGNED_END}"
