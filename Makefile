@@ -5,6 +5,7 @@ DESTDIR ?=
 CARGO ?= cargo
 CARGO_TARGET_DIR ?= target
 TEST_ARGS ?=
+FUZZ_SECONDS ?= 60
 
 # rustup's folder comes before the distribution's: a shell that is older than it does not know it. A cargo elsewhere is
 # somebody's choice.
@@ -12,7 +13,7 @@ ifneq ($(filter /usr/bin/cargo,$(or $(shell command -v cargo || true),/usr/bin/c
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 endif
 
-.PHONY: help demo test conformance twins old-kernel fresh kills build lint bench install clean setup-demo setup-test \
+.PHONY: help demo test conformance twins old-kernel fresh kills fuzz build lint bench install clean setup-demo setup-test \
 	setup-old-kernel
 
 help: ## list the targets
@@ -40,6 +41,9 @@ fresh: setup-demo ## make demo, and a part of make test, on a Debian 12 and a De
 
 kills: ## kill -9 of the supervisor 500 times, and of any process of a run 200 times; takes an hour
 	@PICHROOT_TEST_KILLS="500 200" scripts/test.sh --test e2e kills::
+
+fuzz: setup-test ## a minute for each reader of a stranger's bytes; FUZZ_SECONDS=600 for more
+	@PICHROOT_FUZZ_SECONDS="$(FUZZ_SECONDS)" scripts/test.sh --lib fuzz_
 
 build: ## the release binary
 	$(CARGO) build --locked --release

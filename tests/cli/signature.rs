@@ -115,7 +115,9 @@ fn a_checksum_file_as_each_publisher_signs_it() {
     ] {
         let signature = case.path(name);
         signer.sign(way, &sums, &signature);
-        for ring in ["ring.gpg", "ring.asc"] {
+        // GnuPG's own keybox, too.
+        let keybox = signer.home.join("pubring.kbx").display().to_string();
+        for ring in ["ring.gpg", "ring.asc", &keybox] {
             let mut arguments = vec!["-v", "--keyring", ring];
             match name {
                 "elsewhere" => arguments.extend(["--signature", name]),
