@@ -5,6 +5,7 @@
 pub mod command;
 mod deferred;
 mod early;
+mod first_boot;
 pub mod images;
 mod job;
 mod listing;

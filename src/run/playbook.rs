@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use super::{
-    deferred, early,
+    deferred, early, first_boot,
     job::{self, AnsibleCommand},
     listing, need_root, opened, reached,
     session::Session,
@@ -156,10 +156,20 @@ impl Run {
             job::verdict(ending)
         });
         let kept = plan.on_error == OnError::Keep;
+        first_boot::tell_failed(&mut note, ended.is_ok(), ui);
         if ended.is_ok() {
             ended = deferred::finish(&mut session, &facts, kept, ui).await;
         } else if kept {
             deferred::warn(&mut session, ui).await;
+        }
+        if !plan.changes_nothing && (ended.is_ok() || kept) {
+            let put = first_boot::finish(&mut session, ui).await;
+            match (&ended, put) {
+                (Ok(()), put) => ended = put,
+                // The first failure is the one to report.
+                (Err(_), Err(error)) => ui.tell(Event::AlsoFailed((&error).into())),
+                (Err(_), Ok(())) => {}
+            }
         }
         // Who stopped the run waits for its end, and the image is thrown away: then the kernel takes
         // everything apart.
