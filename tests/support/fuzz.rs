@@ -24,9 +24,6 @@ const SEED: &str = "PICHROOT_FUZZ_SEED";
 /// What `make test` takes for each.
 const MOMENT: Duration = Duration::from_secs(1);
 
-/// No input is made larger, in bytes.
-const LARGEST: usize = 4 << 20;
-
 /// An input that takes longer is a fault, also on a machine that has other things to do.
 const SLOW: Duration = Duration::from_secs(20);
 
@@ -66,6 +63,8 @@ pub fn run<T: Hash>(name: &str, inputs: &[Vec<u8>], words: &[&str], read: impl F
     }
     let mut known = HashSet::new();
     let mut inputs = inputs.to_vec();
+    // Larger ones would take the time of many, and say no more.
+    let largest = 4096 + 2 * inputs.iter().map(Vec::len).max().unwrap_or_default();
     for input in &inputs {
         known.insert(outcome(name, input, &read));
     }
@@ -77,7 +76,7 @@ pub fn run<T: Hash>(name: &str, inputs: &[Vec<u8>], words: &[&str], read: impl F
             let other = &inputs[dice.below(inputs.len())];
             change(&mut input, other, words, &mut dice);
         }
-        input.truncate(LARGEST);
+        input.truncate(largest);
         if time.is_some() {
             // What kills this process leaves it.
             fs::write(&last, &input).expect("a file");
