@@ -203,6 +203,13 @@ pub enum Event {
     NothingRun(String),
     /// The user's inventory has hosts, and the image is none of them.
     NotInInventory(Stranger),
+    /// A part of a template is left to be done by hand.
+    NotTranslated {
+        /// The template, and the line in it.
+        place: String,
+        /// What, why, and what to do.
+        text: String,
+    },
     /// Something failed beside what the run fails with.
     AlsoFailed(Failure),
     /// What was put off to the machine's first boot.
@@ -477,6 +484,7 @@ impl Event {
             | Event::NothingRun(_)
             | Event::NotInInventory(_)
             | Event::NoMachine(_)
+            | Event::NotTranslated { .. }
             | Event::AlsoFailed(_) => Level::Warning,
             _ => Level::Detail,
         }

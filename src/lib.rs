@@ -18,6 +18,7 @@ mod event;
 mod fat;
 mod hex;
 mod image;
+mod import;
 mod nearest;
 mod packages;
 mod run;

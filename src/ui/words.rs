@@ -141,6 +141,7 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
         Event::Open(opening) => open(*opening).into(),
         Event::NoTwins(why) => no_twins(why),
         Event::NoPackageCache(failure) => failed(failure),
+        Event::NotTranslated { place, text } => format!("{place}: {text}"),
         Event::AlsoFailed(failure) => with_hint(failure),
         Event::InitramfsModules => {
             "an initramfs was made with MODULES=most in place of the image's MODULES=dep, which would have looked \

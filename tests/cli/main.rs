@@ -19,6 +19,7 @@ mod disk_full;
 mod early;
 mod fsck;
 mod help;
+mod import;
 mod in_use;
 mod kinds;
 mod layouts;
