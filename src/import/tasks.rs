@@ -341,12 +341,15 @@ fn inline(
     if secrets.any(|secret| text.contains(&secret)) {
         common.push(("no_log".into(), true.into()));
     }
+    // Not as an argument, in which Ansible looks for quotes and braces that match.
     let task = (
         "ansible.builtin.raw".to_owned(),
-        Yaml::from(format!("set -e; cd /\n{text}\n")),
+        Yaml::from("{{ commands }}"),
     );
+    let text = format!("set -e; cd /\n{text}\n");
+    let vars = ("vars".to_owned(), mapping("commands", &text));
     let args = ("args".to_owned(), mapping("executable", "/bin/sh"));
-    plays.task(name, [task, args].into_iter().chain(common));
+    plays.task(name, [task, args, vars].into_iter().chain(common));
 }
 
 /// A script that is run where Packer runs it: in the image's root.

@@ -147,10 +147,9 @@ fn an_older_template() {
     assert_eq!(config["secrets"]["secret_HOME"]["env"], "HOME");
     let play = made.yaml("t.yml");
     let tasks = &play[0]["tasks"];
-    assert_eq!(
-        tasks[0]["ansible.builtin.raw"],
-        "set -e; cd /\necho ${HOME} {{ name }}\n"
-    );
+    assert_eq!(tasks[0]["ansible.builtin.raw"], "{{ commands }}");
+    let commands = "set -e; cd /\necho ${HOME} {{ name }}\n";
+    assert_eq!(tasks[0]["vars"]["commands"], commands);
     assert_eq!(tasks[1]["ansible.builtin.script"], "scripts/line-011.sh");
     assert_eq!(tasks[1]["environment"]["A"], "b");
     assert_eq!(tasks[1]["environment"]["H"], "{{ secret_HOME }}");
@@ -197,7 +196,7 @@ fn what_is_computed_and_what_stays_a_variable() {
     let made = hcl(&format!(
         "variable \"name\" {{ default = \"pi\" }}\n{ARM}build {{\n provisioner \"shell\" {{ inline = [\"echo ${{var.name}} '{{{{ x }}}}'\"] }}\n}}\n"
     ));
-    let text = &made.yaml("t.yml")[0]["tasks"][0]["ansible.builtin.raw"];
+    let text = &made.yaml("t.yml")[0]["tasks"][0]["vars"]["commands"];
     assert_eq!(
         text,
         "set -e; cd /\necho {{ name }}{% raw %} '{{ x }}'{% endraw %}\n"
