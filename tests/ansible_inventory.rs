@@ -158,6 +158,7 @@ fn play<'a>(
         arguments: &[],
         connection,
         plugin: None,
+        executor: Path::new("/t/executor.sock"),
         note: Path::new("/t/note"),
     }
 }

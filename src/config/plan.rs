@@ -9,7 +9,7 @@ use super::{
     choice::{Executor, OnError},
     extra_vars,
     given::Given,
-    image::ImagePlan,
+    image::{ImagePlan, Machine},
     known::Known,
     locations, names, passthrough,
     playbook::Playbook,
@@ -127,6 +127,7 @@ impl AnsiblePlan {
         };
         let host_name = machine.unwrap_or_else(|| names::from_stem(&output));
 
+        let becomes = Machine::new(&host_name, &known)?;
         let image = if passthrough::only_lists(&arguments) {
             None
         } else {
@@ -147,7 +148,7 @@ impl AnsiblePlan {
                 _ => error,
             })?;
             check_output(&output, given.force || changes_nothing, source.path())?;
-            let mut image = ImagePlan::new(source, &host_name, &given.image, &file, around)?;
+            let mut image = ImagePlan::new(source, becomes, &given.image, &file, around)?;
             image.notes.extend(unread.map(Event::ConfigNotRead));
             if changes_nothing {
                 image.settings.shortcuts.initramfs = false;

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     config::{
         CommandPlan, GivenImage,
-        choice::{Emulation, Network, Shortcut, Shortcuts},
+        choice::{Emulation, FirstBoot, Live, Network, Shortcut, Shortcuts},
     },
     error::Kind,
     image::{Checksum, Location},
@@ -352,4 +352,19 @@ fn a_signature_belongs_to_its_image_and_to_its_keyring() {
     place.refused("no keyring", |given| {
         given.image.signature = Some("a.sig".into())
     });
+}
+
+#[test]
+fn how_a_machine_is_answered() {
+    let place = Place::new("image: {source: a.img}\nlive: first-boot\nfirst_boot: off\n");
+    let living = |change: fn(&mut Given)| {
+        let plan = place.plan(change).unwrap();
+        let living = plan.image.unwrap().settings.living;
+        living.map(|living| living.first_boot)
+    };
+    assert_eq!(living(|_| ()), Some(false));
+    let on = |given: &mut Given| given.image.first_boot = Some(FirstBoot::On);
+    assert_eq!(living(on), Some(true));
+    let fail = |given: &mut Given| given.image.live = Some(Live::Fail);
+    assert_eq!(living(fail), None);
 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     cache::Cache,
-    catalogue::{Catalogues, Entry, processor},
+    catalogue::{Catalogues, Entry},
     checksum::Checksum,
     expected::Listed,
     location::Location,
@@ -121,7 +121,7 @@ impl Named {
                 image: unpacked_digest,
                 packed: packed_digest,
                 size: unpacked,
-                processor: processor(&devices),
+                devices,
             }),
         })
     }

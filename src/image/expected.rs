@@ -26,8 +26,8 @@ pub struct Listed {
     pub packed: Option<Digest>,
     /// The size of the image itself, in bytes.
     pub size: Option<u64>,
-    /// The processor that its boards have at least.
-    pub processor: Option<&'static str>,
+    /// The boards that it is for, as the publisher calls them.
+    pub devices: Vec<String>,
 }
 
 impl Expected {

@@ -135,7 +135,7 @@ mod tests {
                     image: digest(image),
                     packed: packed.map(digest),
                     size: None,
-                    processor: None,
+                    devices: Vec::new(),
                 }),
                 proof: None,
             };

@@ -12,6 +12,7 @@ mod job;
 mod listing;
 mod opened;
 pub mod playbook;
+mod processor;
 mod reached;
 pub mod scratch;
 mod session;

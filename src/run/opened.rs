@@ -4,7 +4,7 @@ use std::{fs::File, path::Path};
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::{early, signals::Signals};
+use super::{early, processor, signals::Signals};
 use crate::{
     config::{CommandPlan, ImagePlan},
     error::{Context, Error, Kind, Result},
@@ -26,7 +26,8 @@ pub enum Opened {
 /// catalogue tells, where the user asks for none.
 pub fn settings(plan: &ImagePlan, source: &Source) -> Settings {
     let mut settings = plan.settings.clone();
-    let processor = source.listed.as_ref().and_then(|listed| listed.processor);
+    let listed = source.listed.as_ref();
+    let processor = listed.and_then(|listed| processor::of(&listed.devices));
     settings.cpu = settings.cpu.or(processor.map(str::to_owned));
     settings
 }

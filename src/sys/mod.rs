@@ -12,6 +12,7 @@ pub mod landlock;
 pub mod loopdev;
 pub mod memory;
 pub mod mount;
+pub mod mountinfo;
 pub mod network;
 pub mod newfile;
 pub mod packets;

@@ -14,14 +14,19 @@ mod vault;
 mod watcher;
 
 // The tests.
+mod asked;
 mod bootstrap;
 mod covers;
 mod exec;
 mod executor;
+mod facts;
 mod failure;
+mod firewall;
+mod first_boot;
 mod host_mounts;
 mod interactive;
 mod inventory;
+mod kernel;
 mod kill;
 mod kill_parts;
 mod kills;
@@ -36,4 +41,5 @@ mod shortcuts;
 mod signals;
 mod sudo;
 mod twins;
+mod units;
 mod users;

@@ -4,6 +4,7 @@
 //! them is waited for while others could be answered.
 
 use std::{
+    fs::File,
     io,
     os::unix::{fs::PermissionsExt, net::UnixListener as StdListener},
     path::Path,
@@ -11,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use fuser::BackgroundSession;
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::Semaphore,
@@ -19,6 +21,7 @@ use tokio::{
 use super::{
     call::{Answer, Call},
     first_boot,
+    kernel::{Shared, show},
     machine::Machine,
     plan::LivingPlan,
     real::Real,
@@ -47,20 +50,42 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Living {
     /// For one at a time, in order.
     machine: Arc<tokio::sync::Mutex<Machine>>,
+    /// The machine's.
+    kernel: Shared,
     /// Ansible's tasks, and what they run.
     tasks: Arc<Mutex<Tasks>>,
     way: Followed,
 }
 
 impl Living {
-    /// The machine that this image becomes, whose programs ask in this way.
-    pub fn new(plan: LivingPlan, way: Way) -> Self {
-        let machine = Machine::new(Path::new("/"), plan.first_boot);
+    /// The machine that this image becomes, whose programs ask in this way. Its kernel has this release, if it is known.
+    pub fn new(plan: LivingPlan, release: Option<&str>, way: Way) -> Self {
+        let mut machine = Machine::new(Path::new("/"), plan.first_boot);
+        machine.kernel = Shared::boot(&machine.root, release);
         Living {
+            kernel: machine.kernel.clone(),
             machine: Arc::new(tokio::sync::Mutex::new(machine)),
             tasks: Arc::default(),
             way: Followed::new(way),
         }
+    }
+
+    /// Shows programs the machine's kernel, with this open device, for as long as what is returned is kept.
+    ///
+    /// # Errors
+    /// When this host does not allow that.
+    pub fn show_kernel(&self, device: File) -> Result<BackgroundSession> {
+        let tasks = self.tasks.clone();
+        let task_of = move |pid| {
+            let session = processes::of(pid as i32).map(|process| process.session);
+            tasks.lock().expect("no panic while locked").of(session)
+        };
+        show::show(&self.kernel, device, Box::new(task_of))
+    }
+
+    /// The machine is a board, and tells its devices.
+    pub fn has_device_tree(&self) {
+        self.kernel.lock().lacking.add_device_tree();
     }
 
     /// A task is about to have something run.
@@ -139,15 +164,20 @@ impl Living {
                 Ok(None) => return Ok(()),
                 Err(panic) => {
                     let text = format!("pichroot: no answer to {name}, which is a bug: {panic}\n");
-                    return request::reply(&mut client, &Answer::fails(1, text)).await;
+                    return request::reply(&mut client, &Answer::fails(1, text), &[]).await;
                 }
             };
-            request::reply(&mut client, &answer).await?;
+            let input = asked.stdin.as_deref().unwrap_or_default();
+            request::reply(&mut client, &answer, input).await?;
             if answer != Answer::NeedsInput {
                 return Ok(());
             }
             call = asked;
-            call.stdin = Some(request::read_input(&mut client).await?);
+            call.stdin = request::read_input(&mut client).await?;
+            if call.stdin.is_none() {
+                let text = format!("pichroot: {name}: too much on its standard input\n");
+                return request::reply(&mut client, &Answer::fails(1, text), &[]).await;
+            }
         }
     }
 
@@ -160,14 +190,19 @@ impl Living {
         if call.environment.iter().any(|(name, _)| name == REAL) {
             return Ok(Some((Answer::Pass, call)));
         }
+        let pid = client.peer_cred()?.pid();
+        if pid.is_some_and(processes::is_elsewhere) {
+            return Ok(Some((Answer::Pass, call)));
+        }
         let mut machine = tokio::select! {
             machine = self.machine.clone().lock_owned() => machine,
             _ = gone(client) => return Ok(None),
         };
-        let pid = client.peer_cred()?.pid();
         let session = pid.and_then(processes::of).map(|process| process.session);
         let task = self.tasks().of(session);
         let answered = tokio::task::spawn_blocking(move || {
+            // What was written below /proc/sys was asked for before this.
+            machine.note_written();
             machine.record.task = task;
             let answer = match (tool(&call, &mut machine), &call.stdin) {
                 // It has had it.

@@ -9,14 +9,12 @@ mod collect;
 mod entry;
 mod list;
 mod matching;
-mod processor;
 #[cfg(test)]
 mod tests;
 
 pub use collect::Collected;
 pub use entry::Entry;
 pub use matching::search;
-pub use processor::of as processor;
 
 use collect::collect;
 

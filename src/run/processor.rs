@@ -1,17 +1,17 @@
-//! The processor that the boards of an entry have at least.
+//! The processor that programs of an image see, by what a catalogue says of its boards.
 
-/// The Raspberry Pis with 64 bits, from the oldest to the newest, with qemu's name of their processor.
-const BOARDS: [(&str, &str); 3] = [
-    ("pi3-64bit", "cortex-a53"),
-    ("pi4-64bit", "cortex-a72"),
-    ("pi5-64bit", "cortex-a76"),
-];
+use crate::chroot::target::board::KINDS;
 
 /// That of the oldest of these `devices`; `None` where one is not known, or has 32 bits.
 pub fn of(devices: &[String]) -> Option<&'static str> {
-    let place = |device: &String| BOARDS.iter().position(|(board, _)| board == device);
+    // From the oldest to the newest.
+    let place = |device: &String| {
+        KINDS
+            .iter()
+            .position(|kind| format!("{}-64bit", kind.name) == *device)
+    };
     let places: Option<Vec<usize>> = devices.iter().map(place).collect();
-    Some(BOARDS[places?.into_iter().min()?].1)
+    Some(KINDS[places?.into_iter().min()?].cpu.qemu)
 }
 
 #[cfg(test)]
