@@ -144,6 +144,7 @@ impl ImagePlan {
                 hostname: machine.name.to_owned(),
                 emulation,
                 cpu: around.text("QEMU_CPU").map(str::to_owned),
+                least_cpu: None,
                 board: machine.board,
                 twins: twins(emulation, network, &cache, around),
                 network,

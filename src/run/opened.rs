@@ -22,13 +22,13 @@ pub enum Opened {
     Copy(WorkImage),
 }
 
-/// The source that the plan asks for, which has been found, and how the stage opens it: with the processor that the
-/// catalogue tells, where the user asks for none.
+/// How the stage opens a source that was found: where the user asks for no processor, with the one that the catalogue
+/// tells.
 pub fn settings(plan: &ImagePlan, source: &Source) -> Settings {
     let mut settings = plan.settings.clone();
     let listed = source.listed.as_ref();
     let processor = listed.and_then(|listed| processor::of(&listed.devices));
-    settings.cpu = settings.cpu.or(processor.map(str::to_owned));
+    settings.least_cpu = processor.map(str::to_owned);
     settings
 }
 
