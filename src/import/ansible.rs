@@ -3,11 +3,10 @@
 use serde_json::Value;
 
 use super::{
+    image::{Image, Secret},
     later::{Later, Piece, pieces},
     places::Places,
-    source::{Image, Secret},
-    tasks::known,
-    template::{Block, Left, Template},
+    template::{Block, Left, Template, known},
 };
 use crate::config::{key_value, yaml};
 

@@ -110,6 +110,18 @@ pub fn jinja(text: &str) -> Result<String, String> {
     parts.collect()
 }
 
+/// A text as people read it: variables by their names.
+pub fn shown(text: &str) -> String {
+    let pieces = pieces(text).into_iter().map(|piece| match piece {
+        Piece::Text(text) => text,
+        Piece::Later(Later::Variable(name)) => format!("${{{name}}}"),
+        Piece::Later(Later::Vault(path, field)) => format!("${{{path}#{field}}}"),
+        Piece::Later(Later::Environment(name)) => format!("${name}"),
+        Piece::Later(Later::Unknown(_)) => "${...}".to_owned(),
+    });
+    pieces.collect()
+}
+
 impl std::fmt::Display for Later {
     /// Why it cannot stand where only text can.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

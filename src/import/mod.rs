@@ -2,26 +2,32 @@
 //!
 //! ```text
 //! hcl, json  read a template           later    what is known only when an image is made
-//! source     a builder: image          tasks    provisioners: plays
-//! ansible    the ansible provisioner   written  the files as text
+//! source     a builder: image          tasks    provisioners: plays (shell, files, ansible)
+//! written    the files as text
 //! ```
 //!
 //! Whatever has no counterpart is named with its line: nothing is lost without a word.
 
 mod ansible;
+mod files;
 mod functions;
 mod hcl;
+mod image;
 mod json;
 mod later;
 mod places;
+mod plays;
+mod shell;
 mod source;
 mod tasks;
 mod template;
+mod wanted;
 mod written;
 
 pub use template::Left;
+pub use wanted::Wanted;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use places::Places;
 use template::Template;
@@ -30,19 +36,6 @@ use crate::error::{Error, Kind, Result};
 
 /// The builders whose images are made in a chroot, as here.
 const BUILDERS: [&str; 3] = ["arm", "cross", "arm-image"];
-
-/// What is asked for.
-#[derive(Debug)]
-pub struct Wanted {
-    /// The template.
-    pub template: PathBuf,
-    /// Values of variables.
-    pub variables: Vec<(String, String)>,
-    /// The folder that the files are for.
-    pub folder: PathBuf,
-    /// The working directory, from which Packer finds files.
-    pub cwd: PathBuf,
-}
 
 /// What a template became.
 #[derive(Debug)]
@@ -108,7 +101,7 @@ fn read(wanted: &Wanted) -> Result<Template> {
     let json = path.extension().is_some_and(|end| end == "json");
     let read = match json {
         true => json::read(&text, given),
-        false => hcl::read(&text, folder(path), given),
+        false => hcl::read(&text, wanted.beside(), given),
     };
     read.map_err(|(line, why)| {
         let place = match line {
@@ -117,14 +110,6 @@ fn read(wanted: &Wanted) -> Result<Template> {
         };
         Error::usage(format!("{place}: {why}")).hint(hint)
     })
-}
-
-/// The folder that a template is in.
-fn folder(path: &Path) -> &Path {
-    match path.is_dir() {
-        true => path,
-        false => path.parent().unwrap_or(path),
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{Wanted, folder};
+use super::wanted::Wanted;
 use crate::error::{Context, Error, Kind, Result};
 
 /// The largest template that is read, in bytes.
@@ -35,7 +35,7 @@ impl Places {
         Places {
             stem: if stem.is_empty() { "template" } else { stem }.to_owned(),
             cwd: wanted.cwd.clone(),
-            beside: folder(&wanted.template).to_owned(),
+            beside: wanted.beside().to_owned(),
             folder: wanted.folder.clone(),
         }
     }

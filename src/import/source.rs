@@ -2,49 +2,11 @@
 
 use serde_json::Value;
 
-use super::template::{Block, Field, Left, Template};
-
-/// What an image is made from, and what becomes of it. Texts may hold what is known only later.
-#[derive(Debug, Default)]
-pub struct Image {
-    /// `image.source`.
-    pub source: Option<String>,
-    /// `image.checksum`.
-    pub checksum: Option<String>,
-    /// `image.grow`.
-    pub grow: Option<String>,
-    /// `image.output`.
-    pub output: Option<String>,
-    /// `ansible.user`.
-    pub user: Option<String>,
-    /// `ansible.inventory`.
-    pub inventory: Vec<String>,
-    /// `ansible.args`.
-    pub args: Vec<String>,
-    /// `vars`, beside those of the template.
-    pub vars: Vec<(String, Value)>,
-    /// `secrets`: by the name of the variable.
-    pub secrets: Vec<(String, Secret)>,
-    /// The environment of commands in the image.
-    pub environment: Vec<(String, String)>,
-    /// The environment of pichroot, on the command line.
-    pub command_environment: Vec<(String, String)>,
-    /// Further words of the command line.
-    pub command_words: Vec<String>,
-    /// Commands to run before.
-    pub before: Vec<String>,
-    /// Variables that the template hands on as they are.
-    pub handed_on: Vec<String>,
-}
-
-/// Where a secret is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Secret {
-    /// In HashiCorp Vault: path and field.
-    Vault(String, String),
-    /// In the environment.
-    Environment(String),
-}
+use super::{
+    image::Image,
+    later::shown,
+    template::{Block, Field, Left, Template},
+};
 
 /// What is read from the image itself, or is not needed.
 const NOTHING: &[&str] = &[
@@ -213,7 +175,7 @@ fn output(source: &Block, image: &mut Image, left: &mut Vec<Left>) {
             let why = "the output is a plain image: pack it, or the files in it, afterwards";
             left.push(Left::new(
                 source.line_of(name),
-                format!("{name} = {:?}", super::written::shown(&path)),
+                format!("{name} = {:?}", shown(&path)),
                 why,
             ));
             continue;

@@ -106,6 +106,19 @@ impl Block {
     }
 }
 
+/// What says of a provisioner how it is run, and not what it does.
+const HOW: &[&str] = &[
+    "pause_before",
+    "max_retries",
+    "timeout",
+    "keep_inventory_file",
+];
+
+/// Whether this is a field of every provisioner that says nothing here.
+pub fn known(name: &str) -> bool {
+    HOW.contains(&name)
+}
+
 /// A plain value as text.
 pub fn text_of(value: &Value) -> Option<String> {
     match value {

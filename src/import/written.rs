@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde_yaml::{Mapping, Value as Yaml};
 
 use super::{
-    later::{Later, Piece, fill, pieces},
+    image::{Image, Secret},
+    later::{Later, fill},
     places::Places,
-    source::{Image, Secret},
-    tasks::{Play, Plays},
+    plays::{Play, Plays},
     template::Template,
 };
 use crate::{config::file::NAME, sys::command::quote};
@@ -191,16 +191,4 @@ fn command(template: &Template, image: &Image, playbook: &str) -> String {
     }
     words.extend(image.command_words.iter().cloned());
     words.join(" ")
-}
-
-/// A text as people read it: variables by their names.
-pub fn shown(text: &str) -> String {
-    let pieces = pieces(text).into_iter().map(|piece| match piece {
-        Piece::Text(text) => text,
-        Piece::Later(Later::Variable(name)) => format!("${{{name}}}"),
-        Piece::Later(Later::Vault(path, field)) => format!("${{{path}#{field}}}"),
-        Piece::Later(Later::Environment(name)) => format!("${name}"),
-        Piece::Later(Later::Unknown(_)) => "${...}".to_owned(),
-    });
-    pieces.collect()
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::Keys;
+use super::keys::Keys;
 use crate::{
     error::{Context, Error, Kind, Result},
     sys::{

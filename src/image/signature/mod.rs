@@ -5,9 +5,11 @@
 
 mod armor;
 mod gpgv;
+mod keys;
 
 use std::{fs::File, path::PathBuf};
 
+use keys::Keys;
 use sha2::Digest as _;
 
 use super::{
@@ -22,12 +24,8 @@ use crate::{
     error::{Context, Error, Kind, Result},
     event::{Event, Report},
     hex::hex,
-    nearest,
     sys::memory,
 };
-
-/// The largest keyring that is read, in bytes; that of all Debian developers has more than half of it.
-const KEYRING: u64 = 64 << 20;
 
 /// The largest signature that is read, in bytes; one has some hundred.
 const SIGNATURE: u64 = 1 << 20;
@@ -47,16 +45,6 @@ pub struct Signature {
     pub file: Option<Location>,
 }
 
-/// Keys, as gpgv reads them.
-struct Keys {
-    /// In memory, for reading only.
-    file: File,
-    /// What tells them from others.
-    digest: String,
-    /// Its path, for messages.
-    shown: String,
-}
-
 impl Signature {
     /// The part of the checksum file `sums` that is signed; `bytes` is all of it.
     ///
@@ -70,7 +58,7 @@ impl Signature {
         client: &Client,
         report: &dyn Report,
     ) -> Result<Vec<u8>> {
-        let keys = self.keys()?;
+        let keys = Keys::read(&self.keyring)?;
         let name = format!("checksum file {sums}");
         if let (None, Some(message)) = (&self.file, armor::clear_signed(&bytes)) {
             let (signed, by) = gpgv::clear(&keys, message, &name)?;
@@ -97,7 +85,7 @@ impl Signature {
         cache: Option<&Cache>,
         report: &dyn Report,
     ) -> Result<Proof> {
-        let keys = self.keys()?;
+        let keys = Keys::read(&self.keyring)?;
         let place = self.place(image, &keys);
         let seen = cache.and_then(|cache| cache.place(&place));
         let hurried = client.hurried();
@@ -137,24 +125,7 @@ impl Signature {
     /// # Errors
     /// As [`of_sums`](Self::of_sums).
     pub fn place_of_sums(&self, sums: &Location) -> Result<String> {
-        Ok(self.place(sums, &self.keys()?))
-    }
-
-    fn keys(&self) -> Result<Keys> {
-        const HINT: &str = "name the publisher's keyring, such as /usr/share/keyrings/ubuntu-archive-keyring.gpg, or a \
-                            file with its public keys";
-        let shown = self.keyring.display().to_string();
-        let failed = || format!("cannot read the keyring {shown}");
-        let bytes = small_file::read(&self.keyring, KEYRING)
-            .context(Kind::Usage, failed)
-            .map_err(|error| error.hint(nearest::hint(&self.keyring, HINT)))?;
-        let keys = armor::keyring(&bytes)
-            .map_err(|why| Error::usage(format!("the keyring {shown} {why}")).hint(HINT))?;
-        Ok(Keys {
-            file: memory::sealed("keyring", &keys).context(Kind::Host, failed)?,
-            digest: hex(&sha2::Sha256::digest(&keys)),
-            shown,
-        })
+        Ok(self.place(sums, &Keys::read(&self.keyring)?))
     }
 
     /// The signature of `signed`: where the user says, or beside it under one of the usual names.
