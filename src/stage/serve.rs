@@ -84,6 +84,7 @@ pub(super) fn until_close(
                             if outstanding::replaced_modules(dir) {
                                 supervisor.report([event::Event::InitramfsModules])?;
                             }
+                            outstanding::rights(dir, root);
                             return Ok(());
                         }
                         Some(Order::Open(_)) | None => {

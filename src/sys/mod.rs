@@ -1,6 +1,7 @@
 //! Every system call and all `unsafe`: above this module the code is safe Rust over plain types.
 
 pub mod bounded;
+pub mod capabilities;
 pub mod children;
 pub mod command;
 pub mod file;

@@ -39,7 +39,8 @@ asked perl -e 'exec { "/sbin/reboot" } "another name"'
 asked env -i /sbin/init 6
 asked sh -c 'exec 0<&- 1>&- 2>&-; reboot'
 asked setsid -w reboot
-asked unshare -pfmn reboot
+asked unshare -pf reboot
+asked unshare -mn reboot
 asked timeout 60 reboot
 asked sh -c 'yes | reboot'
 asked reboot --help
@@ -62,7 +63,8 @@ const TOLD: &str = "\
 0 booted by env -i /sbin/init 6
 0 booted by sh -c exec 0<&- 1>&- 2>&-; reboot
 0 booted by setsid -w reboot
-0 booted by unshare -pfmn reboot
+0 booted by unshare -pf reboot
+1 by unshare -mn reboot
 0 booted by timeout 60 reboot
 0 booted by sh -c yes | reboot
 0 by reboot --help

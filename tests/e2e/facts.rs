@@ -74,7 +74,7 @@ const BOARD: &str = r#"- command: grep -E "Raspberry Pi|BCM2711" /proc/cpuinfo
     mode: "0755"
     content: |
       #!/bin/sh
-      [ -f /proc/device-tree/model ] && read -r model </proc/device-tree/model && echo "$model"
+      [ -f /proc/device-tree/model ] && { read -r model </proc/device-tree/model; echo "$model"; }
 - command: /tmp/is-pi
   register: script
 - slurp: {src: /sys/firmware/devicetree/base/compatible}

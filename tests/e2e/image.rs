@@ -59,6 +59,11 @@ impl Image {
         }
     }
 
+    /// The extended attributes of a file, as debugfs lists them.
+    pub fn attributes(&self, path: &str) -> String {
+        self.debugfs(&format!("ea_list {path}"))
+    }
+
     /// The target of a symlink.
     pub fn link(&self, path: &str) -> String {
         let text = self.debugfs(&format!("stat {path}"));

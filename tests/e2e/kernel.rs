@@ -438,7 +438,7 @@ fn without_a_unit_only_what_files_carry_is_put_off() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     scene.write_play("- command: sysctl -w vm.swappiness=10\n");
     let ended = Live::start(scene.ansible_on(&image).args(off).arg("--force")).end();
-    ended.assert_error(5, "sysctl -w vm.swappiness=10 (command, play.yml:4) needs a unit for the first boot, and there is to be none");
+    ended.assert_error(5, "`sysctl -w vm.swappiness=10 (command, play.yml:4)` needs a unit for the first boot, and there is to be none");
     scene.assert_left(&["base.img", "out.img"]);
 }
 

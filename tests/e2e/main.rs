@@ -36,6 +36,7 @@ mod netboot;
 mod packages;
 mod parallel;
 mod secrets;
+mod settings;
 mod shell;
 mod shortcuts;
 mod signals;

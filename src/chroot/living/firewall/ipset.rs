@@ -15,7 +15,8 @@ pub struct Set {
     kind: String,
     /// Its options, as `ipset save` writes them.
     options: String,
-    entries: Vec<String>,
+    /// What is added to each.
+    entries: BTreeMap<String, String>,
 }
 
 /// What ipset says of what cannot be, behind its name and version.
@@ -60,26 +61,14 @@ impl Sets {
         match (command, words) {
             ("create", [name, kind, options @ ..]) => self.create(name, kind, options, exist),
             ("add", [name, entry, more @ ..]) => self.add(name, entry, more, exist),
-            ("del", [name, entry, ..]) => {
-                let entry = plain(entry);
-                let entries = &mut self.get(name)?.entries;
-                match entries.iter().position(|other| key(other) == entry) {
-                    Some(at) => drop(entries.remove(at)),
-                    None if exist => {}
-                    None => {
-                        return Err("Element cannot be deleted from the set: it's not added".into());
-                    }
+            ("del", [name, entry, ..]) => match self.get(name)?.entries.remove(&plain(entry)) {
+                None if !exist => {
+                    Err("Element cannot be deleted from the set: it's not added".into())
                 }
-                Ok(())
-            }
+                _ => Ok(()),
+            },
             ("test", [name, entry, ..]) => {
-                let wanted = plain(entry);
-                match self
-                    .get(name)?
-                    .entries
-                    .iter()
-                    .any(|other| key(other) == wanted)
-                {
+                match self.get(name)?.entries.contains_key(&plain(entry)) {
                     true => Ok(()),
                     false => Err(format!("{entry} is NOT in set {name}.")),
                 }
@@ -140,7 +129,7 @@ impl Sets {
         let set = Set {
             kind: kind.to_owned(),
             options: written(kind, options),
-            entries: Vec::new(),
+            entries: BTreeMap::new(),
         };
         match self.0.get(name) {
             Some(there) if exist && (&there.kind, &there.options) == (&set.kind, &set.options) => {}
@@ -163,13 +152,13 @@ impl Sets {
             .copied()
             .filter(|word| *word != "-exist")
             .collect();
-        let new = [&[plain(entry).as_str()][..], &more].concat().join(" ");
-        match entries.iter_mut().find(|other| key(other) == key(&new)) {
-            Some(there) if exist => *there = new,
-            Some(_) => return Err("Element cannot be added to the set: it's already added".into()),
-            None => entries.push(new),
+        match entries.insert(plain(entry), more.join(" ")) {
+            Some(old) if !exist => {
+                entries.insert(plain(entry), old);
+                Err("Element cannot be added to the set: it's already added".into())
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Carries out the lines of a file that [`Sets::save`] wrote; all of it or, up to a wrong line, nothing.
@@ -206,7 +195,7 @@ impl Sets {
             .filter(|(name, _)| only.is_none_or(|only| only == *name))
         {
             out += &set.created(name);
-            for entry in &set.entries {
+            for entry in set.lines() {
                 out += &format!("add {name} {entry}\n");
             }
         }
@@ -227,7 +216,7 @@ impl Sets {
             );
             if !terse {
                 out += "Members:\n";
-                for entry in &set.entries {
+                for entry in set.lines() {
                     out += &format!("{entry}\n");
                 }
             }
@@ -246,7 +235,7 @@ impl Sets {
             }
             out += &set.created(name);
             out += &format!("flush {name}\n");
-            for entry in &set.entries {
+            for entry in set.lines() {
                 out += &format!("add {name} {entry}\n");
             }
         }
@@ -261,6 +250,12 @@ impl Sets {
 }
 
 impl Set {
+    /// Its entries with what is added to them.
+    fn lines(&self) -> impl Iterator<Item = String> {
+        let all = self.entries.iter();
+        all.map(|(entry, more)| format!("{entry} {more}").trim_end().to_owned())
+    }
+
     fn created(&self, name: &str) -> String {
         format!("create {name} {} {}\n", self.kind, self.options).replace(" \n", "\n")
     }
@@ -304,11 +299,6 @@ fn written(kind: &str, options: &[&str]) -> String {
     let given = given.iter().map(|(name, value)| format!("{name} {value}"));
     let set = set.into_iter().map(str::to_owned);
     given.chain(set).collect::<Vec<_>>().join(" ")
-}
-
-/// An entry without what is added to it.
-fn key(entry: &str) -> &str {
-    entry.split(' ').next().unwrap_or(entry)
 }
 
 /// An entry as ipset lists it: a single address has no mask.
@@ -360,7 +350,7 @@ mod tests {
         sets.run("add", &["bad", "1.2.3.4"], true).unwrap();
         let saved = sets.save(None);
         let expected = "create bad hash:net family inet hashsize 1024 maxelem 65536 timeout 60\n\
-                        add bad 10.0.0.0/8\nadd bad 1.2.3.4\n";
+                        add bad 1.2.3.4\nadd bad 10.0.0.0/8\n";
         assert_eq!(saved, expected);
         let mut other = Sets::default();
         other.restore(&saved, false).unwrap();

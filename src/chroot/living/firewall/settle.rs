@@ -7,7 +7,7 @@ use super::{
     iptables::{self, How, Tables, program_of},
     names::{Family, Names},
     nft::ruleset::{Ruleset, Style},
-    steps::{BEGIN_NFT, BEGIN_SETS, END, begin_restore},
+    steps::{self, BEGIN_NFT, BEGIN_SETS, END, begin_restore},
 };
 use crate::chroot::living::{machine::Machine, record::How as By};
 
@@ -78,13 +78,18 @@ fn tables(machine: &mut Machine, root: &Path, sets_kept: bool) -> Settled {
             Family::V4 => machine.firewall.v4.take(),
             Family::V6 => machine.firewall.v6.take(),
         };
-        let Some(rules) = rules.filter(|rules| rules.before != rules.now) else {
-            continue;
-        };
+        let Some(rules) = rules else { continue };
         let names = Names::new(family, root, None);
+        let file = boot::file(family, root);
+        if let Some(file) = file.filter(|_| adopt(&rules.now, &names, root)) {
+            settled.file = settled.file.or(Some(file));
+            continue;
+        }
+        if rules.before == rules.now {
+            continue;
+        }
         let mut at_boot = boot::tables(&names, root);
         let lines = differences::lines(&rules.before, &rules.now, &at_boot);
-        let file = boot::file(family, root);
         if lines.is_empty() {
             let ufw = boot::ufw_is_on(root).then_some("/etc/ufw/ufw.conf");
             settled.file = settled.file.or(ufw).or(file);
@@ -99,6 +104,25 @@ fn tables(machine: &mut Machine, root: &Path, sets_kept: bool) -> Settled {
         }
     }
     settled
+}
+
+/// Where an earlier run has put rules off to the unit, and there is a file for them by now, that gets all of them.
+fn adopt(now: &Tables, names: &Names, root: &Path) -> bool {
+    let begin = begin_restore(names.family);
+    if !steps::earlier(&begin, root, |_| {}) {
+        return false;
+    }
+    let Some(file) = boot::file(names.family, root).map(|file| root.join(&file[1..])) else {
+        return false;
+    };
+    let mut tables = Tables::default();
+    boot::load_file(&mut tables, names, root);
+    let lines = differences::lines(&Tables::default(), now, &tables);
+    let saved = lines.is_empty() || save(&mut tables, &lines, names, &file);
+    if saved {
+        steps::forget(&begin, root);
+    }
+    saved
 }
 
 /// Adds `lines` to what the file has; false where that cannot be.

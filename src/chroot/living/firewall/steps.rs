@@ -1,6 +1,9 @@
 //! Steps of the first boot that load rules, and finding those of an earlier run.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::{
     iptables::program_of,
@@ -21,20 +24,46 @@ pub fn begin_restore(family: Family) -> String {
     format!("{}-restore --noflush <<'{END}'\n", program_of(family))
 }
 
-/// Gives `load` what the first boot loads for an earlier run, by steps that begin so: it is part of what the machine will have.
-pub fn earlier(begin: &str, root: &Path, mut load: impl FnMut(&str)) {
-    let mut steps: Vec<_> = match fs::read_dir(root.join(STEPS)) {
-        Ok(steps) => steps
-            .take(10_000)
-            .flatten()
-            .map(|step| step.path())
-            .collect(),
-        Err(_) => return,
-    };
-    steps.sort();
-    for text in steps.iter().filter_map(|step| read(step)) {
+/// Gives `load` what the first boot loads for an earlier run, by steps that begin so: it is part of what the machine will
+/// have. Returns whether there was any.
+pub fn earlier(begin: &str, root: &Path, mut load: impl FnMut(&str)) -> bool {
+    let mut any = false;
+    for text in steps(root).iter().filter_map(|step| read(step)) {
         for rules in text.split(begin).skip(1) {
-            load(rules.split(END).next().unwrap_or_default());
+            any = true;
+            load(rules.split(&end()).next().unwrap_or_default());
         }
     }
+    any
+}
+
+/// Takes what begins so out of the steps: a file has it now.
+pub fn forget(begin: &str, root: &Path) {
+    for step in steps(root) {
+        let Some(text) = read(&step).filter(|text| text.contains(begin)) else {
+            continue;
+        };
+        let mut parts = text.split(begin);
+        let mut left = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            left += part.split_once(&end()).map_or("", |(_, rest)| rest);
+        }
+        // The same file, so that it is still only root's. What cannot be written is done twice.
+        let _ = fs::write(step, left);
+    }
+}
+
+fn end() -> String {
+    format!("\n{END}\n")
+}
+
+fn steps(root: &Path) -> Vec<PathBuf> {
+    let steps = fs::read_dir(root.join(STEPS)).into_iter().flatten();
+    let mut steps: Vec<_> = steps
+        .take(10_000)
+        .flatten()
+        .map(|step| step.path())
+        .collect();
+    steps.sort();
+    steps
 }

@@ -447,7 +447,8 @@ mod tests {
         assert!(
             say("hostnamectl")
                 .1
-                .starts_with("  Static hostname: my-pi\n")
+                .trim_start()
+                .starts_with("Static hostname: my-pi\n")
         );
         assert!(
             say("hostnamectl --json=short")

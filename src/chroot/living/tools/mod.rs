@@ -19,7 +19,7 @@ mod nmcli;
 mod openrc;
 mod options;
 pub mod power;
-mod security;
+pub mod security;
 mod swap;
 mod systemctl;
 mod systemd_run;

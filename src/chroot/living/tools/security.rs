@@ -1,7 +1,11 @@
 //! What keeps programs apart and notes what they do is in the kernel: AppArmor's profiles and the rules of the audit are
 //! files, which each boot loads.
 
-use std::path::{Component, Path, PathBuf};
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    path::{Component, Path, PathBuf},
+};
 
 use crate::{
     chroot::{
@@ -22,7 +26,11 @@ pub const TOOLS: Tools = &[
     ("aa-enabled", aa_enabled),
     ("apparmor_parser", apparmor_parser),
     ("auditctl", auditctl),
+    ("setcap", setcap),
 ];
+
+/// Where setcap's files are noted, for the stage.
+pub const GIVEN: &str = "/run/pichroot/rights";
 
 /// Where each boot loads profiles from, and where those are that it does not.
 const PROFILES: &str = "/etc/apparmor.d";
@@ -228,6 +236,28 @@ fn auditctl(call: &Call, machine: &mut Machine) -> Answer {
         None => return machine.put_off_to_unit(&call.line(), call.line()),
     }
     Answer::ok()
+}
+
+/// It works; but see what becomes of the files' rights in the end (`stage/outstanding.rs`).
+fn setcap(call: &Call, machine: &mut Machine) -> Answer {
+    let changes = !call
+        .args
+        .iter()
+        .any(|word| ["-v", "-h", "--license"].contains(&word.as_str()));
+    if call.is_root() && changes {
+        // Whatever is no file there is none of the stage's either.
+        let files = call.args.iter().filter(|word| !word.starts_with('-'));
+        let paths = files
+            .map(|word| absolute(call, word))
+            .map(|path| format!("{}\n", path.display()));
+        let note = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(machine.at(GIVEN));
+        // Without it, only the form is another one.
+        let _ = note.and_then(|mut note| note.write_all(paths.collect::<String>().as_bytes()));
+    }
+    Answer::Pass
 }
 
 fn rules(text: &str) -> impl Iterator<Item = &str> {

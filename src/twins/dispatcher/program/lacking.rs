@@ -1,9 +1,6 @@
 //! Files that the emulator shows, and that this host's kernel does not have: who looks at them has no twin.
 
-use crate::{
-    stack::Stack,
-    text::Bytes,
-};
+use crate::{stack::Stack, text::Bytes};
 
 /// Whether an argument names one.
 pub fn are_in_arguments(stack: Stack) -> bool {

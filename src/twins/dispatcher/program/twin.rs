@@ -5,8 +5,8 @@ use crate::{
     calls::Descriptor,
     dash,
     format::{
-        Entry, Header, PAGE, PERL_OPTIONS, RULE_ALWAYS, RULE_BASH, RULE_DASH, RULE_GAWK, RULE_NAMES_RELEASE,
-        RULE_OPENSSL, RULE_PERL, SEGMENTS, Segment,
+        Entry, Header, PAGE, PERL_OPTIONS, RULE_ALWAYS, RULE_BASH, RULE_DASH, RULE_GAWK,
+        RULE_NAMES_RELEASE, RULE_OPENSSL, RULE_PERL, SEGMENTS, Segment,
     },
     gawk,
     kernel::{

@@ -7,7 +7,7 @@ use super::{
 };
 
 /// The most rules that are kept, over all tables.
-const MAX_RULES: usize = 50_000;
+const MAX_RULES: usize = 20_000;
 
 /// The kernel's own chains of each table.
 const BUILTIN: [(&str, &[&str]); 5] = [

@@ -134,4 +134,23 @@ add rule inet filter more udp dport 53 \
         }
         assert!(after("table inet f { chain c {").is_err());
     }
+
+    #[test]
+    fn hostile_files_end_soon() {
+        let root = tempfile::tempdir().unwrap();
+        let load = |text: &str| {
+            std::fs::write(root.path().join("x.nft"), text).unwrap();
+            run(&mut Ruleset::default(), text, root.path(), Path::new("/"))
+        };
+        load(&"include \"/x.nft\"\n".repeat(100)).unwrap_err();
+        load(&format!("include \"/{}\"\n", "*x".repeat(100))).unwrap();
+        load("include \"/*.nft\"\n").unwrap_err();
+        let laughs: String = (1..60)
+            .map(|at| format!("define a{at} = {{ $a{0}, $a{0} }}\n", at - 1))
+            .collect();
+        load(&format!("define a0 = x\n{laughs}")).unwrap_err();
+        load(&"{".repeat(1 << 20)).unwrap_err();
+        let many = "table t { chain c { ".to_owned() + &"accept;".repeat(300_000) + "} }";
+        load(&many).unwrap_err();
+    }
 }

@@ -14,8 +14,12 @@ use crate::chroot::living::firewall::names::read;
 
 /// How deep files may include each other, as nft has it.
 const MAX_DEPTH: usize = 16;
-/// The most rules and objects that are kept.
-const MAX_PARTS: usize = 100_000;
+/// How many files may be included in all.
+const MAX_FILES: usize = 1000;
+/// The most words that one statement may have, with those of its variables.
+const MAX_WORDS: usize = 1 << 20;
+/// The most rules, objects and elements that are kept.
+const MAX_PARTS: usize = 200_000;
 
 /// A script with what it is read with.
 pub struct Script<'a> {
@@ -32,6 +36,8 @@ pub struct Script<'a> {
     pub variables: BTreeMap<String, Vec<Token>>,
     /// Chains that the script makes somewhere: rules may lead to them before.
     pub chains: BTreeSet<String>,
+    /// How many files may still be included.
+    files: usize,
 }
 
 /// What a script asks for besides changes, and what it took away.
@@ -58,6 +64,7 @@ impl<'a> Script<'a> {
             folder: folder.to_owned(),
             depth: 0,
             variables: BTreeMap::new(),
+            files: MAX_FILES,
         })
     }
 
@@ -152,6 +159,9 @@ impl<'a> Script<'a> {
             }
             let token = self.here();
             self.at += 1;
+            if rest.len() > MAX_WORDS {
+                return Err(token.wrong("syntax error, too many words"));
+            }
             match token.text.strip_prefix('$') {
                 Some(name) => {
                     let value = self.variables.get(name);
@@ -184,9 +194,10 @@ impl<'a> Script<'a> {
             true => matching(self.root, &pattern),
             false => vec![pattern],
         };
-        if self.depth >= MAX_DEPTH {
+        if self.depth >= MAX_DEPTH || files.len() > self.files {
             return Err(token.wrong("Include nested too deeply, max 16 levels"));
         }
+        self.files -= files.len();
         for file in files {
             let inside = self.root.join(file.strip_prefix("/").unwrap_or(&file));
             let text = read(&inside).ok_or_else(|| token.wrong("Could not open file"))?;
@@ -201,10 +212,12 @@ impl<'a> Script<'a> {
                 depth: self.depth + 1,
                 variables: std::mem::take(&mut self.variables),
                 chains: std::mem::take(&mut self.chains),
+                files: self.files,
             };
             let ran = read_all(&mut script);
             self.variables = script.variables;
             self.chains = script.chains;
+            self.files = script.files;
             ran.map_err(there)?;
         }
         Ok(())
@@ -242,16 +255,26 @@ fn matching(root: &Path, pattern: &Path) -> Vec<std::path::PathBuf> {
 
 /// Whether a name fits a pattern with `*` and `?`.
 fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    match (pattern.split_first(), name.split_first()) {
-        (None, None) => true,
-        (Some((b'*', rest)), _) => {
-            fits(rest, name)
-                || name
-                    .split_first()
-                    .is_some_and(|(_, name)| fits(pattern, name))
+    let (mut at, mut of) = (0, 0);
+    // The last star, and how much of the name it takes.
+    let mut star: Option<(usize, usize)> = None;
+    while at < name.len() {
+        match pattern.get(of) {
+            Some(b'*') => {
+                star = Some((of, at));
+                of += 1;
+            }
+            Some(letter) if *letter == b'?' || *letter == name[at] => {
+                (at, of) = (at + 1, of + 1);
+            }
+            _ => match &mut star {
+                Some((place, taken)) => {
+                    *taken += 1;
+                    (at, of) = (*taken, *place + 1);
+                }
+                None => return false,
+            },
         }
-        (Some((b'?', rest)), Some((_, name))) => fits(rest, name),
-        (Some((one, rest)), Some((other, name))) if one == other => fits(rest, name),
-        _ => false,
     }
+    pattern[of..].iter().all(|letter| *letter == b'*')
 }

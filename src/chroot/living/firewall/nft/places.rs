@@ -1,5 +1,7 @@
 //! Finding what a command names, and saying that it is not there.
 
+use std::collections::HashSet;
+
 use super::{
     lexer::{Token, Wrong},
     ruleset::{Chain, Object, Ruleset, Table},
@@ -46,13 +48,13 @@ pub fn key(element: &str) -> &str {
 
 /// Adds those that are not there.
 pub fn add_elements(object: &mut Object, elements: Vec<String>) {
-    for element in elements {
-        if !object
-            .elements
-            .iter()
-            .any(|other| key(other) == key(&element))
-        {
-            object.elements.push(element);
-        }
-    }
+    let mut there: HashSet<String> = object
+        .elements
+        .iter()
+        .map(|one| key(one).to_owned())
+        .collect();
+    let new = elements
+        .into_iter()
+        .filter(|element| there.insert(key(element).to_owned()));
+    object.elements.extend(new);
 }

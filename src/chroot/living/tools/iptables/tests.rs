@@ -389,8 +389,25 @@ fn rules_are_saved_where_a_package_loads_them() {
         settle(&mut machine);
         machine.record.all().to_vec()
     };
+    // What an earlier run has put off to the unit goes there, too.
+    let place = at("var/lib/pichroot/first-boot/steps");
+    fs::create_dir_all(&place).unwrap();
+    let earlier = "*filter\n:INPUT ACCEPT [0:0]\n:old - [0:0]\n-A INPUT -j old\nCOMMIT";
+    let step = format!(
+        "# x\niptables-restore --noflush <<'PICHROOT_RULES'\n{earlier}\nPICHROOT_RULES\necho more\n"
+    );
+    fs::write(place.join("00001"), step).unwrap();
     let noted = run("iptables -A INPUT -p tcp --dport 22 -j ACCEPT");
     assert_eq!(noted[0].how, How::Carried("/etc/iptables/rules.v4".into()));
+    assert_eq!(
+        fs::read_to_string(place.join("00001")).unwrap(),
+        "# x\necho more\n"
+    );
+    let saved = fs::read_to_string(at("etc/iptables/rules.v4")).unwrap();
+    assert!(
+        saved.contains("-A INPUT -j old\n-A INPUT -p tcp"),
+        "{saved}"
+    );
     let saved = fs::read_to_string(at("etc/iptables/rules.v4")).unwrap();
     assert!(
         saved.contains("-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n"),
@@ -399,6 +416,7 @@ fn rules_are_saved_where_a_package_loads_them() {
     assert!(!at("etc/iptables/rules.v6").exists());
     // Loaded by the next run as by the next boot.
     assert_eq!(run("iptables -C INPUT -p tcp --dport 22 -j ACCEPT"), []);
+    run("iptables -D INPUT -j old");
     let noted = run("iptables -D INPUT 1");
     assert_eq!(noted[0].how, How::Carried("/etc/iptables/rules.v4".into()));
     let saved = fs::read_to_string(at("etc/iptables/rules.v4")).unwrap();

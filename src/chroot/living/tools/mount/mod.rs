@@ -36,9 +36,7 @@ use crate::{
 pub const TOOLS: Tools = &[("mount", mount), ("umount", umount)];
 
 /// The chroot has them of memory, whatever the machine has.
-const MEMORY: [&str; 3] = ["/dev/shm", "/run", TMP];
-/// Not every machine has this of memory.
-pub const TMP: &str = "/tmp";
+const MEMORY: [&str; 3] = ["/dev/shm", "/run", umount::TMP];
 const FSTAB: &str = "/etc/fstab";
 /// With these it is the program's own. Every boot makes all mounts shared, and what keeps one to itself does so in the chroot.
 const OTHER: [&str; 15] = [
@@ -403,7 +401,7 @@ impl Task<'_> {
         if made == Some(Made::Real) {
             return Answer::Pass;
         }
-        if made.is_none() && at == TMP && !self.is_known(machine, wanted, &at) {
+        if made.is_none() && at == umount::TMP && !self.is_known(machine, wanted, &at) {
             return fails(&at, "mount point not mounted or bad option.");
         }
         let wants = |option: &&String| !matches!(option.as_str(), "remount" | "bind" | "defaults");

@@ -4,7 +4,6 @@ use std::{fs, io, process::Output};
 
 use nix::mount::{MntFlags, umount2};
 
-use super::TMP;
 use crate::{
     chroot::living::{
         call::{Answer, Call, quoted},
@@ -15,6 +14,9 @@ use crate::{
     },
     sys::mountinfo,
 };
+
+/// Not every machine has this of memory.
+pub const TMP: &str = "/tmp";
 
 const KNOWN: Known = Known {
     with_value: &[("namespace", "N"), ("test-opts", "O"), ("types", "t")],

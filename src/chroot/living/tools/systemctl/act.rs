@@ -1,6 +1,6 @@
 //! Verbs that start and stop units.
 
-use super::Asked;
+use super::asked::Asked;
 use crate::chroot::living::{
     accounts::Accounts,
     after_boot,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Asked;
+use super::asked::Asked;
 use crate::chroot::living::{
     call::Answer,
     machine::Machine,

@@ -1,6 +1,6 @@
 //! Verbs that only change and show files: systemctl itself does that in a chroot, once it knows that it is in one.
 
-use super::{Asked, act};
+use super::{act, asked::Asked};
 use crate::chroot::living::{
     call::Answer,
     machine::Machine,

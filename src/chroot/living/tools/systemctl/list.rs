@@ -4,7 +4,7 @@ use std::{cmp::Ordering, rc::Rc};
 
 use serde_json::{Map, Value};
 
-use super::Asked;
+use super::asked::Asked;
 use crate::chroot::living::{
     call::Answer,
     machine::Machine,

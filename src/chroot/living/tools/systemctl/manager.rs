@@ -1,6 +1,6 @@
 //! Verbs for the manager itself.
 
-use super::Asked;
+use super::asked::Asked;
 use crate::{
     chroot::living::{
         accounts::Accounts,

@@ -2,6 +2,7 @@
 //! what runs is answered by [`Units`](crate::chroot::living::units::Units).
 
 mod act;
+mod asked;
 mod dependencies;
 mod files;
 mod list;
@@ -14,6 +15,8 @@ mod state;
 mod status;
 mod write;
 
+use asked::Asked;
+
 use crate::{
     chroot::living::{
         accounts::Accounts,
@@ -22,67 +25,13 @@ use crate::{
         machine::Machine,
         tool::Tools,
         tools::{options::Options, power},
-        units::{name, scope::Scope, tree::Tree},
+        units::scope::Scope,
     },
     sys::inroot::Root,
 };
 
 /// What is answered here.
 pub const TOOLS: Tools = &[("runlevel", runlevel), ("systemctl", systemctl)];
-
-/// One start of it.
-#[derive(Debug)]
-struct Asked<'a> {
-    call: &'a Call,
-    options: &'a Options,
-    root: &'a Root,
-    scope: &'a Scope,
-}
-
-impl Asked<'_> {
-    /// The words after the verb.
-    fn words(&self) -> &[String] {
-        self.options.words.get(1..).unwrap_or_default()
-    }
-
-    /// The units that the words mean, and warnings. Patterns stand for those of `loaded`.
-    fn names(&self, suffix: &str, loaded: impl Fn() -> Vec<String>) -> (Vec<String>, String) {
-        let (mut names, mut warnings) = (Vec::new(), String::new());
-        for word in self.words() {
-            if name::is_pattern(word) {
-                names.extend(
-                    loaded()
-                        .into_iter()
-                        .filter(|name| name::matches(word, name)),
-                );
-            } else {
-                let (name, warning) = name::from_word(word, suffix);
-                names.push(name);
-                warnings.extend(warning);
-            }
-        }
-        (names, warnings)
-    }
-
-    /// What was asked for, as people type it.
-    fn line(&self, verb: &str, words: &str) -> String {
-        let user = if *self.scope == Scope::System {
-            ""
-        } else {
-            "--user "
-        };
-        let line = format!("systemctl {user}{verb} {words}");
-        line.trim_end().to_owned()
-    }
-
-    /// All units that the manager has in memory.
-    fn loaded(&self, machine: &Machine, tree: &Tree<'_>) -> Vec<String> {
-        let active = machine.units.active(self.root, tree, self.scope);
-        let mut loaded = tree.loaded_with(&active);
-        loaded.extend(machine.units.ids(self.scope));
-        loaded.into_iter().collect()
-    }
-}
 
 fn systemctl(call: &Call, machine: &mut Machine) -> Answer {
     let Ok(root) = Root::open(&machine.root) else {

@@ -1,6 +1,6 @@
 //! What `systemctl show` tells of a unit.
 
-use super::{Asked, act::can_reload, property};
+use super::{act::can_reload, asked::Asked, property};
 use crate::chroot::living::{
     machine::Machine,
     stamp::stamp,

@@ -1,6 +1,6 @@
 //! `systemctl show`.
 
-use super::{Asked, properties};
+use super::{asked::Asked, properties};
 use crate::chroot::living::{
     call::Answer,
     machine::Machine,

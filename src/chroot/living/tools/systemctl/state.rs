@@ -1,6 +1,6 @@
 //! Verbs that ask for one word.
 
-use super::Asked;
+use super::asked::Asked;
 use crate::chroot::living::{call::Answer, machine::Machine, units::tree::Tree};
 
 /// systemctl's exit code for a unit that does not run.

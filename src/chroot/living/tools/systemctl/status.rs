@@ -1,6 +1,6 @@
 //! `systemctl status`, for people; roles look at its exit code, and for a word or two.
 
-use super::{Asked, show};
+use super::{asked::Asked, show};
 use crate::chroot::living::{
     call::Answer,
     machine::Machine,

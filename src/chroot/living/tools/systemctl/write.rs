@@ -4,7 +4,7 @@ use std::io::Write;
 
 use nix::{fcntl::OFlag, sys::stat::Mode};
 
-use super::{Asked, show};
+use super::{asked::Asked, show};
 use crate::chroot::living::{
     call::Answer,
     machine::Machine,
