@@ -9,6 +9,7 @@ use std::{
         net::{UnixListener, UnixStream},
     },
     path::Path,
+    thread,
 };
 
 use super::{
@@ -104,10 +105,12 @@ fn run(orders: &UnixStream) -> Result<()> {
             tell(orders, &Report::Told(weakness))?;
         }
         if let Some(way) = way {
-            after_boot::prepare(Path::new("/"));
+            // A hundred files are read for it, and Ansible takes longer to begin.
+            let making = thread::spawn(|| after_boot::prepare(Path::new("/")));
             environment.extend(way.path());
             let socket = living::server::socket()?;
             let new = Living::new(living_plan, plan.kernel.as_deref(), way);
+            new.wait_for(making);
             if plan.target.board.is_some() {
                 new.has_device_tree();
             }

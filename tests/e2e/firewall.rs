@@ -257,10 +257,8 @@ fn connections_are_files_of_the_image() {
     let asked = "any boot does: udevadm trigger --attr-match=subsystem=net";
     assert!(first.err.contains(asked), "{first:?}");
     let folder = "/etc/NetworkManager/system-connections";
-    let mut names = made.list(folder);
-    names.sort();
     assert_eq!(
-        names,
+        made.list(folder),
         ["br0.nmconnection", "home.nmconnection", "lan.nmconnection"]
     );
     for name in made.list(folder) {

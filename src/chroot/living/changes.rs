@@ -2,6 +2,7 @@
 
 use super::{
     call::Answer,
+    first_boot::possible,
     kernel::subject::{Files, Subject},
     machine::Machine,
     record::How,
@@ -36,17 +37,17 @@ impl Machine {
     /// Notes a change, as `what` asked for it.
     ///
     /// # Errors
-    /// The answer that refuses it: it needs the unit of the first boot, and there is to be none.
+    /// The answer that refuses it: it needs the unit of the first boot, and there can be none.
     pub fn note_change(&mut self, what: &str, subject: Subject) -> Result<(), Answer> {
         self.note_written();
         let how = self
             .files_root()
             .and_then(|root| subject.how(&Files::read(&root), &self.kernel.lock().sysctl));
-        if !self.first_boot && matches!(how, Some(How::Unit(_))) {
-            return Err(Answer::refused(
-                &format!("`{what}` needs a unit for the first boot, and there is to be none"),
-                "have a file of the image say it before, or allow the unit with --first-boot on",
-            ));
+        if let Some(How::Unit(_)) = how
+            && let Some((why, hint)) = possible::why_not(self.first_boot, &self.root)
+        {
+            let what = format!("`{what}` needs a unit for the first boot, and {why}");
+            return Err(Answer::refused(&what, hint));
         }
         self.changes
             .note(&mut self.record, what.to_owned(), subject);

@@ -47,11 +47,16 @@ pub struct Machine {
 impl Machine {
     /// The machine of the image below `root`, after a boot.
     pub fn new(root: &Path, first_boot: bool) -> Self {
+        Self::with_kernel(root, first_boot, Shared::boot(root, None))
+    }
+
+    /// The same, with this kernel.
+    pub fn with_kernel(root: &Path, first_boot: bool, kernel: Shared) -> Self {
         Machine {
             root: root.to_owned(),
             first_boot,
             record: Record::default(),
-            kernel: Shared::boot(root, None),
+            kernel,
             changes: Changes::default(),
             banner: OnceLock::new(),
             firewall: Firewall::default(),

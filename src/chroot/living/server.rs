@@ -9,6 +9,7 @@ use std::{
     os::unix::{fs::PermissionsExt, net::UnixListener as StdListener},
     path::Path,
     sync::{Arc, Mutex, MutexGuard},
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -55,19 +56,28 @@ pub struct Living {
     /// Ansible's tasks, and what they run.
     tasks: Arc<Mutex<Tasks>>,
     way: Followed,
+    /// What the first task waits for.
+    making: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl Living {
     /// The machine that this image becomes, whose programs ask in this way. Its kernel has this release, if it is known.
     pub fn new(plan: LivingPlan, release: Option<&str>, way: Way) -> Self {
-        let mut machine = Machine::new(Path::new("/"), plan.first_boot);
-        machine.kernel = Shared::boot(&machine.root, release);
+        let root = Path::new("/");
+        let kernel = Shared::boot(root, release);
+        let machine = Machine::with_kernel(root, plan.first_boot, kernel.clone());
         Living {
-            kernel: machine.kernel.clone(),
+            kernel,
             machine: Arc::new(tokio::sync::Mutex::new(machine)),
             tasks: Arc::default(),
             way: Followed::new(way),
+            making: Arc::default(),
         }
+    }
+
+    /// Tasks find what this thread makes.
+    pub fn wait_for(&self, making: JoinHandle<()>) {
+        *self.making() = Some(making);
     }
 
     /// Shows programs the machine's kernel, with this open device, for as long as what is returned is kept.
@@ -90,6 +100,10 @@ impl Living {
 
     /// A task is about to have something run.
     pub fn task_begins(&self, name: Option<&str>) {
+        if let Some(making) = self.making().take() {
+            // What it has not made by then, a program misses and says so.
+            let _ = making.join();
+        }
         self.tasks().begin(name);
         self.way.update();
     }
@@ -102,6 +116,10 @@ impl Living {
     /// That has ended, and these sessions are there.
     pub fn task_ended(&self, session: i32, there: &[i32]) {
         self.tasks().ended(session, there);
+    }
+
+    fn making(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.making.lock().expect("no panic while locked")
     }
 
     fn tasks(&self) -> MutexGuard<'_, Tasks> {

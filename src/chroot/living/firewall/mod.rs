@@ -167,7 +167,8 @@ impl Firewall {
         if let Some(last) = self.asked.last_mut().filter(same)
             && (task.is_some() || last.what == what)
         {
-            last.more += usize::from(last.what != what);
+            // What ufw asks for is ufw's, all of it.
+            last.more += usize::from(last.what != what && last.what != "ufw");
             return;
         }
         self.forget_vain(before);

@@ -371,8 +371,7 @@ mod tests {
         );
         fs::write(&program, text).unwrap();
         fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
-        let mut machine = Machine::new(top, true);
-        machine.kernel = Shared::boot(top, Some(RELEASE));
+        let machine = Machine::with_kernel(top, true, Shared::boot(top, Some(RELEASE)));
         (machine, program.display().to_string())
     }
 

@@ -30,6 +30,9 @@ use crate::{
 /// The asker as build.rs compiled it; empty where there is none for this machine.
 const ASKER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/asker"));
 
+/// How often changes are read at once, each time a page full.
+const MOST_AT_ONCE: u32 = 1000;
+
 /// One of them.
 #[derive(Debug)]
 pub enum Way {
@@ -42,8 +45,8 @@ pub enum Way {
 }
 
 impl Way {
-    /// The best one, for an image with or without a dispatcher, where `table` is the kernel's. None for a machine
-    /// that there is none for. To be called in the chroot.
+    /// The best one, for an image with or without a dispatcher, where `table` is the kernel's. None where there is
+    /// no asker for this machine. To be called in the chroot.
     ///
     /// # Errors
     /// When it cannot be prepared.
@@ -110,9 +113,9 @@ impl Followed {
         let mut way = self.0.way.lock().expect("no panic while locked");
         let mut changed = self.0.changes.is_none();
         if let Some(changes) = &self.0.changes {
-            while changes.read_events().is_ok_and(|events| !events.is_empty()) {
-                changed = true;
-            }
+            let some = |_: &u32| changes.read_events().is_ok_and(|events| !events.is_empty());
+            // An image that changes without an end must not keep us here.
+            changed = (0..MOST_AT_ONCE).take_while(some).count() > 0;
             if changed {
                 // What is there by now may be other folders.
                 watch(changes);
