@@ -205,9 +205,16 @@ impl Reader<'_> {
                 .declare_var("local", Value::Object(later.clone()));
             self.now.declare_var("local", Value::Object(now.clone()));
             if open.len() == before {
-                return;
+                break;
             }
         }
+        // What is only put into a text says there why it cannot be.
+        for (name, expression) in open {
+            let why = self.value(&expression, true).err().unwrap_or_default();
+            let mark = Later::Unknown(format!("local.{name} {why}")).mark();
+            later.insert(name, mark.into());
+        }
+        self.later.declare_var("local", Value::Object(later));
     }
 
     /// A block at the top.

@@ -52,6 +52,24 @@ fn what_packer_alone_knows_is_told_wherever_it_stands() {
 }
 
 #[test]
+fn a_local_that_cannot_be_computed_says_why() {
+    let made = hcl(
+        "local \"year\" { expression = formatdate(\"YYYY\", timestamp()) }\nsource \"arm\" \"x\" {\n\
+         file_urls = [\"https://h/${local.year}.img\"]\n image_path = upper(local.year)\n}\n",
+    );
+    assert_left(
+        &made,
+        &[
+            (
+                3,
+                "local.year cannot be computed here: undefined function `formatdate`",
+            ),
+            (4, "image_path"),
+        ],
+    );
+}
+
+#[test]
 fn variables_made_of_others() {
     let template = "{\"variables\": {\"a\": \"1\", \"b\": \"{{user `a`}}2\", \"c\": \"{{user `b`}}3\",\n\
         \"round\": \"{{user `round`}}\", \"pw\": \"{{vault `secret/x` `pw`}}\", \"home\": \"{{env `HOME`}}\"},\n\
