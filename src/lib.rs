@@ -18,6 +18,7 @@ mod event;
 mod fat;
 mod hex;
 mod image;
+mod import;
 mod nearest;
 mod packages;
 mod run;
@@ -27,6 +28,9 @@ mod sys;
 mod twins;
 mod ui;
 
+#[cfg(test)]
+#[path = "../tests/support/fuzz.rs"]
+mod fuzz;
 #[cfg(test)]
 #[path = "../tests/support/skip.rs"]
 mod skip;

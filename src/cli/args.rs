@@ -2,11 +2,15 @@
 
 mod ansible;
 mod image;
+mod images;
+mod import;
 mod open;
 mod playbook;
 
 pub use ansible::AnsibleArgs;
 pub use image::{DoctorArgs, ExecArgs, ImageArgs, ShellArgs};
+pub use images::ImagesArgs;
+pub use import::ImportArgs;
 
 use clap::{Parser, Subcommand};
 
@@ -40,6 +44,10 @@ pub enum Command {
     Exec(ExecArgs),
     /// Open a shell in an image
     Shell(ShellArgs),
+    /// Search the lists of images whose names may be given as --image
+    Images(ImagesArgs),
+    /// Translate a Packer template
+    Import(ImportArgs),
     /// Tell whether this machine can do it, and what to run if not
     Doctor(DoctorArgs),
 }

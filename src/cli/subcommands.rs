@@ -1,10 +1,11 @@
 //! From the arguments of a subcommand to its plan, and over to the run.
 
-use super::args::{AnsibleArgs, ExecArgs, ImageArgs, ShellArgs};
+use super::args::{AnsibleArgs, ExecArgs, ImageArgs, ImagesArgs, ImportArgs, ShellArgs};
 use crate::{
-    config::{AnsiblePlan, CommandPlan, Surroundings},
+    config::{AnsiblePlan, CommandPlan, ImagesPlan, Surroundings},
     error::{Error, Result},
-    run::{command, playbook},
+    import::Wanted,
+    run::{command, images, import, playbook},
     ui::Ui,
 };
 
@@ -29,6 +30,40 @@ pub fn shell(args: ShellArgs, ui: &Ui) -> Result<u8> {
     // bash where the image has it; `sh` is found by the executor either way.
     let login = "if [ -x /bin/bash ]; then exec /bin/bash -l; else exec /bin/sh -l; fi";
     run(args.image, vec!["sh".into(), "-c".into(), login.into()], ui)
+}
+
+/// `pichroot images WORDS`.
+pub fn images(args: &ImagesArgs, ui: &Ui) -> Result<u8> {
+    let around = Surroundings::of_process()?;
+    let plan = ImagesPlan::new(&args.catalogues, args.config.as_deref(), &around)?;
+    images::run(&plan, &args.words.join(" "), args.json, ui).map(|()| 0)
+}
+
+/// `pichroot import TEMPLATE`.
+pub fn import(args: ImportArgs, ui: &Ui) -> Result<u8> {
+    let cwd = Surroundings::of_process()?.cwd;
+    let variables = args
+        .variables
+        .iter()
+        .map(|text| match text.split_once('=') {
+            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+            None => Err(Error::usage(format!("--var {text} is not NAME=VALUE"))
+                .hint("write --var NAME=VALUE")),
+        });
+    let wanted = Wanted {
+        template: cwd.join(args.template),
+        var_files: args
+            .var_files
+            .into_iter()
+            .map(|path| cwd.join(path))
+            .collect(),
+        variables: variables.collect::<Result<_>>()?,
+        folder: args
+            .output
+            .map_or_else(|| cwd.clone(), |folder| cwd.join(folder)),
+        cwd,
+    };
+    import::run(&wanted, args.force, ui).map(|()| 0)
 }
 
 fn run(args: ImageArgs, words: Vec<String>, ui: &Ui) -> Result<u8> {

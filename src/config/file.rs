@@ -59,10 +59,24 @@ pub struct Image {
     pub source: Option<String>,
     /// As `--checksum`; of `source`, so not used with another `--image`.
     pub checksum: Option<String>,
+    /// As `--keyring` and `--signature`; of `source`, too.
+    pub signature: Option<Signature>,
+    /// As `--catalogue`.
+    pub catalogues: Vec<String>,
     /// Path of the output, in which `{NAME}` stands for the value of a variable.
     pub output: Option<String>,
     /// Mount points by partition number, counted from 1, where detection would be wrong.
     pub layout: Option<BTreeMap<u32, layout::GivenEntry>>,
+}
+
+/// Who must have signed the image, or its checksum file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signature {
+    /// As `--keyring`.
+    pub keyring: String,
+    /// As `--signature`.
+    pub file: Option<String>,
 }
 
 /// The section `ansible`.

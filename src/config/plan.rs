@@ -9,18 +9,19 @@ use super::{
     choice::{Executor, OnError},
     extra_vars,
     given::Given,
-    image::{self, ImagePlan, Machine},
+    image::{ImagePlan, Machine},
     known::Known,
     locations, names, passthrough,
     playbook::Playbook,
     read::{read_config, unread},
+    source,
     surroundings::Surroundings,
 };
 use crate::{
     ansible::{ExtraVars, find, hosts, json::Vars, user_inventory},
     error::{Error, Result},
     event::Event,
-    image::{Source as ImageSource, check_output, kept},
+    image::{Asked, Source as ImageSource, check_output, kept},
     nearest,
     secrets::{Secret, Source},
 };
@@ -134,9 +135,9 @@ impl AnsiblePlan {
             let source = match given.resume {
                 true => {
                     arguments.extend(resume(&output, &playbook, &arguments)?);
-                    Ok(ImageSource::kept(&output))
+                    Ok(Asked::Source(ImageSource::kept(&output)))
                 }
-                false => image::source(given.source.as_deref(), &given.image, files, around),
+                false => source::source(given.source.as_deref(), &given.image, files, around),
             };
             let source = source.map_err(|error| match &unread {
                 Some(path) if given.source.is_none() => error.better_hint(format!(
@@ -146,7 +147,7 @@ impl AnsiblePlan {
                 )),
                 _ => error,
             })?;
-            check_output(&output, given.force || changes_nothing, &source)?;
+            check_output(&output, given.force || changes_nothing, source.path())?;
             let mut image = ImagePlan::new(source, becomes, &given.image, &file, around)?;
             image.notes.extend(unread.map(Event::ConfigNotRead));
             if changes_nothing {

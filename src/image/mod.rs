@@ -8,30 +8,38 @@
 //! makes its own [`WorkImage`] from the base image. Nothing appears under its final name before it
 //! is complete, and neither sources nor base images are ever written.
 
+mod asked;
 mod cache;
+pub mod catalogue;
 mod checksum;
 mod copy;
 mod decode;
 mod digest;
 mod download;
+mod expected;
 mod fit;
 mod http;
 pub mod kept;
+mod known;
 mod local;
 mod location;
 mod lock;
 mod pass;
 mod record;
 mod remote;
+mod signature;
+mod small_file;
 mod source;
 mod sparse;
 mod sums;
 mod wanted;
 mod work;
 
+pub use asked::{Asked, Named, is_name};
 pub use cache::{BaseImage, Cache};
 pub use checksum::Checksum;
 pub use location::Location;
+pub use signature::Signature;
 pub use source::Source;
 pub use work::{WorkImage, check_may_write, check_output};
 
@@ -60,7 +68,7 @@ pub fn fetch(cache: &Cache, source: &Source, report: &dyn Report) -> Result<Base
 pub fn at_hand(cache: &Cache, source: &Source) -> bool {
     match &source.location {
         Location::Path(path) => local::at_hand(cache, path),
-        Location::Url(url) => remote::at_hand(cache, url, &source.checksum),
+        Location::Url(url) => remote::at_hand(cache, url, source),
     }
 }
 
@@ -76,17 +84,10 @@ pub fn verify_in_place(source: &Source, report: &dyn Report) -> Result<()> {
                 .hint("download it first, or leave out --write"),
         );
     };
-    let wanted = match source.checksum {
-        // Nobody has to say what an image should be that changes with every run.
-        Checksum::None | Checksum::Unspecified => None,
-        Checksum::Digest(_) | Checksum::File(_) => {
-            let client = Client::new(Patience::default());
-            source
-                .checksum
-                .resolve(&source.location, &client, None, report)?
-        }
-    };
-    local::verify_in_place(path, wanted.as_ref(), report)
+    // Nobody has to say what an image should be that changes with every run.
+    let client = Client::new(Patience::default());
+    let expected = source.expected(&client, None, report)?;
+    local::verify_in_place(path, &expected, report)
 }
 
 fn fetch_with(
@@ -95,12 +96,13 @@ fn fetch_with(
     source: &Source,
     report: &dyn Report,
 ) -> Result<BaseImage> {
-    let wanted = source
-        .checksum
-        .resolve(&source.location, client, Some(cache), report)?;
+    let expected = source.expected(client, Some(cache), report)?;
+    if !expected.is_something() {
+        source.tell_unchecked(report);
+    }
     let base = match &source.location {
-        Location::Path(path) => local::fetch(cache, path, wanted.as_ref(), report),
-        Location::Url(url) => remote::fetch(cache, client, url, wanted.as_ref(), report),
+        Location::Path(path) => local::fetch(cache, path, &expected, report),
+        Location::Url(url) => remote::fetch(cache, client, url, &expected, report),
     }?;
     report.tell(Event::BaseImage(base.path().to_owned()));
     Ok(base)

@@ -10,7 +10,7 @@ use std::{
 
 use nix::unistd::{AccessFlags, access};
 
-use super::{cache::BaseImage, copy, kept, location::Location, source::Source};
+use super::{cache::BaseImage, copy, kept};
 use crate::{
     error::{Context, Error, Kind, Result},
     event::{Event, Report, Task},
@@ -30,7 +30,7 @@ const MODE: u32 = 0o600;
 /// # Errors
 /// [`Kind::Usage`] for a path that exists (without `force`), is the source, or is not a plain
 /// file in a folder that exists.
-pub fn check_output(output: &Path, force: bool, source: &Source) -> Result<()> {
+pub fn check_output(output: &Path, force: bool, source: Option<&Path>) -> Result<()> {
     let wrong = |what: &str, hint: &str| {
         Err(Error::usage(format!("the output {} {what}", output.display())).hint(hint))
     };
@@ -55,7 +55,7 @@ pub fn check_output(output: &Path, force: bool, source: &Source) -> Result<()> {
             &format!("mkdir -p {}", dir.display()),
         );
     }
-    if let (Ok(existing), Location::Path(path)) = (fs::metadata(output), &source.location)
+    if let (Ok(existing), Some(path)) = (fs::metadata(output), source)
         && let Ok(source) = fs::metadata(path)
         && (source.dev(), source.ino()) == (existing.dev(), existing.ino())
     {

@@ -1,15 +1,18 @@
 //! The life of a run, from a checked plan to its end: signals, the stage's session, and what is put off.
 //!
-//! [`playbook`] is `pichroot ansible`; [`command`] is `exec` and `shell`.
+//! [`playbook`] is `pichroot ansible`; [`command`] is `exec` and `shell`; [`images`] and [`import`] open none.
 
 pub mod command;
 mod deferred;
 mod early;
 mod first_boot;
+pub mod images;
+pub mod import;
 mod job;
 mod listing;
 mod opened;
 pub mod playbook;
+mod processor;
 mod reached;
 pub mod scratch;
 mod session;

@@ -5,23 +5,27 @@ use std::{io, path::PathBuf};
 use super::{
     deferred, early, first_boot,
     job::{self, AnsibleCommand},
-    listing, need_root, reached,
+    listing, need_root, opened, reached,
     session::Session,
     signals::{Signals, block_on},
 };
 use crate::{
     ansible::{guard, selection::Selection},
-    config::{AnsiblePlan, ImagePlan, OnError, Surroundings},
+    config::{AnsiblePlan, OnError, Surroundings},
     error::{Kind, Result},
     event::{Event, Report, Starts},
-    image::{self, Cache, WorkImage, check_may_write, kept},
+    image::{self, Cache, Source, WorkImage, check_may_write, kept},
+    stage::protocol::Settings,
     ui::{Ui, relay},
 };
 
 /// Everything that is decided before any work begins.
 struct Run {
     plan: AnsiblePlan,
-    image: ImagePlan,
+    /// What the image is made from.
+    source: Source,
+    /// How the stage opens it.
+    settings: Settings,
     /// Whom the output belongs to, by user and group.
     owner: Option<(u32, u32)>,
     command: AnsibleCommand,
@@ -44,9 +48,11 @@ pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
     }
     let cache = Cache::open(&image.cache)?;
     let _lock = cache.lock_output(&plan.output)?;
-    let long = !image::at_hand(&cache, &image.source);
+    let source = image.source.find(&cache, ui)?;
+    let settings = opened::settings(&image, &source);
+    let long = !image::at_hand(&cache, &source);
     if long {
-        early::host(&image.settings, ui)?;
+        early::host(&settings, ui)?;
     }
     let may_read = command.ask(&plan, true, ui)?;
     // Else the run itself tells nearly as soon, but for a selection of nothing, which Ansible takes.
@@ -61,7 +67,8 @@ pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
     }
     let run = Run {
         plan,
-        image,
+        source,
+        settings,
         owner,
         command,
     };
@@ -72,7 +79,7 @@ impl Run {
     async fn whole(&self, cache: Cache, ui: &Ui) -> Result<()> {
         let mut signals = Signals::listen()?;
         let plan = &self.plan;
-        let source = self.image.source.clone();
+        let source = self.source.clone();
         let (report, output, owner) = (ui.clone(), plan.output.clone(), self.owner);
         let force = plan.force || plan.changes_nothing;
         let work = signals
@@ -129,12 +136,12 @@ impl Run {
     ) -> Result<()> {
         let plan = &self.plan;
         // Without what may be secret in a URL.
-        let name = self.image.source.location.to_string();
+        let name = self.source.location.to_string();
         let (output, streams) = job::streams()?;
         let mut session = Session::start(work.file(), &name, signals, Some(&output), ui)?;
         // Only the stage's copies keep the pipes open now.
         drop(output);
-        let facts = session.open(&self.image.settings).await?;
+        let facts = session.open(&self.settings).await?;
         ui.tell(Event::Opened(facts.opened()));
         let job = self.command.job(plan, session.dir(), &facts, ui)?;
         let [stdout, stderr] = streams;

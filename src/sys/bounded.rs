@@ -1,5 +1,5 @@
 //! Programs that read a stranger's bytes: bounded in time, memory and output, and without any rights but to the
-//! one file that they are given, as an open descriptor.
+//! files that they are lent, as open descriptors.
 
 use std::{
     ffi::OsString,
@@ -54,37 +54,68 @@ pub struct Ended {
     pub said: String,
 }
 
+/// What a program is lent of ours.
+#[derive(Debug, Clone, Copy)]
+pub struct Lent<'a> {
+    /// Files that it finds by the path of a descriptor, which has the same number as ours.
+    pub files: &'a [&'a File],
+    /// Its standard input; `None` is empty.
+    pub stdin: Option<&'a File>,
+}
+
 /// Runs `program` within `bounds`; `args` makes its arguments of the path by which it finds `file`.
 ///
-/// The path is that of a descriptor, so it leads to `file` and nothing else; [`NOBODY`] must be able to open it.
-///
 /// # Errors
-/// [`Kind::Host`] when it cannot be started.
+/// As [`run_with`].
 pub fn run(
     program: &Path,
     args: impl FnOnce(OsString) -> Vec<OsString>,
     file: &File,
     bounds: Bounds,
 ) -> Result<Ended> {
+    let lent = Lent {
+        files: &[file],
+        stdin: None,
+    };
+    run_with(program, |mut paths| args(paths.remove(0)), lent, bounds)
+}
+
+/// Runs `program` within `bounds`; `args` makes its arguments of the paths by which it finds the files that it is lent.
+///
+/// Each path is that of a descriptor, so it leads to that file and nothing else; [`NOBODY`] must be able to open it.
+///
+/// # Errors
+/// [`Kind::Host`] when it cannot be started.
+pub fn run_with(
+    program: &Path,
+    args: impl FnOnce(Vec<OsString>) -> Vec<OsString>,
+    lent: Lent,
+    bounds: Bounds,
+) -> Result<Ended> {
     let failed = || format!("cannot run {}", program.display());
-    let fd = file.as_raw_fd();
-    let path = format!("/proc/self/fd/{fd}");
+    let fds: Vec<RawFd> = lent.files.iter().map(|file| file.as_raw_fd()).collect();
+    let path = |fd: &RawFd| OsString::from(format!("/proc/self/fd/{fd}"));
+    let paths = fds.iter().map(path).collect();
+    let stdin = match lent.stdin {
+        Some(file) => Stdio::from(file.try_clone().context(Kind::Host, failed)?),
+        None => Stdio::null(),
+    };
     let (output, writer) = io::pipe().context(Kind::Host, failed)?;
     let mut command = Command::new(program);
     command
-        .args(args(path.into()))
+        .args(args(paths))
         .env_clear()
         .env("PATH", search_path())
         .env("LC_ALL", "C")
         .current_dir("/")
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(writer.try_clone().context(Kind::Host, failed)?)
         .stderr(writer);
     let as_nobody = geteuid().is_root();
     #[allow(unsafe_code)]
     // SAFETY: between fork and exec, `confine` makes system calls and allocates nothing.
     unsafe {
-        command.pre_exec(move || confine(fd, bounds, as_nobody));
+        command.pre_exec(move || confine(&fds, bounds, as_nobody));
     }
     let child = command.spawn().context(Kind::Host, failed)?;
     // With it goes our copy of the pipe's other end.
@@ -92,15 +123,15 @@ pub fn run(
     attend(child, output, bounds).context(Kind::Host, failed)
 }
 
-/// In the child: its bounds, no rights, and the file.
-fn confine(fd: RawFd, bounds: Bounds, as_nobody: bool) -> io::Result<()> {
+/// In the child: its bounds, no rights, and the files.
+fn confine(fds: &[RawFd], bounds: Bounds, as_nobody: bool) -> io::Result<()> {
     let seconds = bounds.processor.as_secs();
     // SIGXCPU at the first, SIGKILL at the second.
     setrlimit(Resource::RLIMIT_CPU, seconds, seconds + 1)?;
     setrlimit(Resource::RLIMIT_AS, bounds.memory, bounds.memory)?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     #[allow(unsafe_code)]
-    // SAFETY: numbers and null pointers only; the descriptor is open in the parent.
+    // SAFETY: numbers and null pointers only; the descriptors are open in the parent.
     unsafe {
         // System calls, not libc's functions, which would ask other threads to do the same.
         if as_nobody {
@@ -111,8 +142,10 @@ fn confine(fd: RawFd, bounds: Bounds, as_nobody: bool) -> io::Result<()> {
         }
         check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0).into())?;
         check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL).into())?;
-        let file = std::os::fd::BorrowedFd::borrow_raw(fd);
-        fcntl(file, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        for fd in fds {
+            let file = std::os::fd::BorrowedFd::borrow_raw(*fd);
+            fcntl(file, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        }
     }
     Ok(())
 }

@@ -9,10 +9,6 @@ fn base(dir: &Path) -> BaseImage {
     BaseImage::new(File::open(&path).unwrap(), path).unwrap()
 }
 
-fn source(path: &Path) -> Source {
-    Source::parse(path.to_str().unwrap(), None).unwrap()
-}
-
 fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).unwrap();
     let mut names: Vec<_> = entries
@@ -103,9 +99,9 @@ fn outputs_that_cannot_be_are_refused_before_any_work() {
     fs::write(dir.path().join("there.img"), "").unwrap();
     symlink("nowhere", dir.path().join("dangling.img")).unwrap();
     symlink("source.img", dir.path().join("link.img")).unwrap();
-    let source = source(&image);
+    let source = Some(image.as_path());
     let refused = |path: &Path, force| {
-        let error = check_output(path, force, &source).unwrap_err();
+        let error = check_output(path, force, source).unwrap_err();
         assert_eq!(error.kind(), Kind::Usage, "{error}");
         assert!(error.hint_text().is_some(), "{error}");
         error.to_string()
@@ -121,7 +117,7 @@ fn outputs_that_cannot_be_are_refused_before_any_work() {
     assert!(refused(&dir.path().join("new/"), true).contains("is a folder"));
     assert!(refused(Path::new(""), true).contains("is a folder"));
 
-    check_output(&dir.path().join("there.img"), true, &source).unwrap();
-    check_output(&dir.path().join("new.img"), false, &source).unwrap();
-    check_output(Path::new("new-in-working-directory.img"), false, &source).unwrap();
+    check_output(&dir.path().join("there.img"), true, source).unwrap();
+    check_output(&dir.path().join("new.img"), false, source).unwrap();
+    check_output(Path::new("new-in-working-directory.img"), false, source).unwrap();
 }
