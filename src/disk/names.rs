@@ -156,7 +156,7 @@ fn is_disk(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::{FsKind, Partition, probe::FileSystem};
+    use crate::disk::{FsKind, partition::Partition, probe::FileSystem};
 
     #[test]
     fn names_of_partitions() {

@@ -13,6 +13,8 @@ use crate::{
 /// A class, as far as it is looked at here.
 #[derive(Deserialize)]
 struct Class {
+    what: String,
+    table: String,
     /// The error, where pichroot is not to take it.
     refused: Option<String>,
     partitions: Vec<Partition>,
@@ -154,10 +156,36 @@ struct Board {
     cpu: Option<String>,
 }
 
+fn boards() -> Vec<Board> {
+    let file = std::fs::read_to_string(checkout().join("tests/layouts/boards.yml")).unwrap();
+    serde_yaml::from_str(&file).unwrap()
+}
+
+/// `make layouts` writes it.
+#[test]
+fn the_page_has_all_classes_and_boards() {
+    let page = std::fs::read_to_string(checkout().join("docs/layouts.md")).unwrap();
+    let has = |row: &str| assert!(page.contains(row), "{row} is missing: run make layouts");
+    for (name, class) in all() {
+        has(&format!(
+            "\n| `{name}` | {} | {} | ",
+            class.table, class.what
+        ));
+    }
+    for Board { board, class, .. } in boards() {
+        let rows = page
+            .lines()
+            .filter(|line| line.starts_with(&format!("| {board} | ")));
+        let known = rows
+            .into_iter()
+            .any(|row| row.contains(&format!(" | `{class}` | ")));
+        assert!(known, "{board} is missing: run make layouts");
+    }
+}
+
 #[test]
 fn the_boards_are_of_these_classes_and_qemu_knows_their_processors() {
-    let file = std::fs::read_to_string(checkout().join("tests/layouts/boards.yml")).unwrap();
-    let boards: Vec<Board> = serde_yaml::from_str(&file).unwrap();
+    let boards = boards();
     assert!(boards.len() > 40, "{}", boards.len());
     let classes = all();
     let mut known: BTreeMap<String, String> = BTreeMap::new();
