@@ -24,6 +24,7 @@ config
 stage
 chroot
 twins
+shape
 image fat
 ansible secrets packages
 emulation

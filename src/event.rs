@@ -64,6 +64,13 @@ pub enum Event {
     MakingInitramfs(String),
     /// How programs of the image were started.
     Started(Starts),
+    /// A partition of the work image has grown.
+    Grown {
+        /// Its number.
+        partition: u32,
+        /// Its size now, in bytes.
+        size: u64,
+    },
     /// The output is there.
     Made(PathBuf),
     /// The image of a run that failed is kept under this name, to look into or to go on from.
@@ -126,8 +133,15 @@ pub enum Event {
         /// Why not.
         why: String,
     },
-    /// A file system of the image had little room while a job ran that failed.
-    LittleRoom(LittleRoom),
+    /// A file system of the image had little room while a job ran that failed, or has none at the end.
+    LittleRoom {
+        /// The number of its partition.
+        partition: u32,
+        /// Where it is mounted in the image.
+        at: PathBuf,
+        /// The least that was left.
+        left: Left,
+    },
     /// What the image boots without (`nofail`) cannot be mounted: what happened.
     MayFail(String),
     /// This partition looks like one to boot from and is not mounted, and why.
@@ -142,13 +156,6 @@ pub enum Event {
         partition: u32,
         /// What happened.
         why: String,
-    },
-    /// The file system of a partition has no room left.
-    Full {
-        /// The partition's number.
-        partition: u32,
-        /// Whether it is inodes that it has none of.
-        inodes: bool,
     },
     /// Names are not resolved in the image; why.
     NoNames(String),
@@ -233,19 +240,31 @@ pub struct Opened {
     pub partitions: Vec<(u32, PathBuf)>,
 }
 
-/// How little room a file system of the image had.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LittleRoom {
-    /// The number of its partition.
-    pub partition: u32,
-    /// Where it is mounted in the image.
-    pub at: PathBuf,
-    /// The least that was free, in bytes.
-    pub free: u64,
+/// What is left in a file system of the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
     /// Its size, in bytes.
     pub size: u64,
-    /// The fewest files that could still be made.
-    pub inodes: u64,
+    /// What it may still take, in bytes.
+    pub free: u64,
+    /// How many more files can be made; `None` where their number has no limit.
+    pub inodes: Option<u64>,
+}
+
+impl Left {
+    /// The less of both.
+    pub fn least(self, other: Left) -> Left {
+        Left {
+            size: other.size,
+            free: self.free.min(other.free),
+            inodes: self.inodes.min(other.inodes),
+        }
+    }
+
+    /// Whether nothing can be added.
+    pub fn is_nothing(&self) -> bool {
+        self.free == 0 || self.inodes == Some(0)
+    }
 }
 
 /// How often programs of the image were started, the most frequent first.
@@ -334,6 +353,7 @@ impl Event {
             | Event::Opened(_)
             | Event::MakingInitramfs(_)
             | Event::Started(_)
+            | Event::Grown { .. }
             | Event::Made(_)
             | Event::Kept(_)
             | Event::ImagesChecksum(_)
@@ -351,10 +371,9 @@ impl Event {
             | Event::NotMounted { .. }
             | Event::MayFail(_)
             | Event::NoPlace(..)
-            | Event::LittleRoom(_)
+            | Event::LittleRoom { .. }
             | Event::Repaired(_)
             | Event::NotTrimmed { .. }
-            | Event::Full { .. }
             | Event::NoNames(_)
             | Event::ServicesMayStart(_)
             | Event::Open(_)

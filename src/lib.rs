@@ -21,6 +21,7 @@ mod nearest;
 mod packages;
 mod run;
 mod secrets;
+mod shape;
 mod stage;
 mod sys;
 mod twins;

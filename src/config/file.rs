@@ -55,6 +55,9 @@ pub struct Image {
     pub source: Option<String>,
     /// As `--checksum`; of `source`, so not used with another `--image`.
     pub checksum: Option<String>,
+    /// As `--grow`.
+    #[serde(deserialize_with = "size")]
+    pub grow: Option<String>,
     /// Path of the output, in which `{NAME}` stands for the value of a variable.
     pub output: Option<String>,
     /// Mount points by partition number, counted from 1, where detection would be wrong.
@@ -235,6 +238,17 @@ impl<'de> Deserialize<'de> for SecretEntry {
             _ => return Err(D::Error::custom(forms)),
         };
         Ok(SecretEntry(source))
+    }
+}
+
+/// A size, which may be a plain number.
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    use serde_yaml::Value::{Null, Number, String};
+    match serde_yaml::Value::deserialize(deserializer)? {
+        Null => Ok(None),
+        String(text) => Ok(Some(text)),
+        Number(number) => Ok(Some(number.to_string())),
+        _ => Err(D::Error::custom("grow has to be a size, such as 8G or +1G")),
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Given {
     pub source: Option<String>,
     /// What is said of the image.
     pub image: GivenImage,
+    /// `--grow`.
+    pub grow: Option<String>,
     /// `--output`.
     pub output: Option<PathBuf>,
     /// Each `--extra-vars`.

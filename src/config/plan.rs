@@ -23,6 +23,7 @@ use crate::{
     image::{Source as ImageSource, check_output, kept},
     nearest,
     secrets::{Secret, Source},
+    shape::grow::Grow,
 };
 
 /// Everything `pichroot ansible` is going to do; all paths are absolute.
@@ -32,6 +33,10 @@ pub struct AnsiblePlan {
     pub playbook: Playbook,
     /// The image to start from, and how its programs are run; `None` where ansible-playbook only lists.
     pub image: Option<ImagePlan>,
+    /// How large the image is to be.
+    pub grow: Option<Grow>,
+    /// How large a kept image was before it was grown, in bytes.
+    pub original_size: Option<u64>,
     /// Where the result goes.
     pub output: PathBuf,
     /// Whether an output that exists is replaced.
@@ -126,13 +131,16 @@ impl AnsiblePlan {
         };
         let host_name = machine.unwrap_or_else(|| names::from_stem(&output));
 
+        let mut original_size = None;
         let image = if passthrough::only_lists(&arguments) {
             None
         } else {
             let files = (&file, folder.as_path());
             let source = match given.resume {
                 true => {
-                    arguments.extend(resume(&output, &playbook, &arguments)?);
+                    let record = kept(&output, &playbook)?;
+                    original_size = record.size;
+                    arguments.extend(resume(record, &arguments));
                     Ok(ImageSource::kept(&output))
                 }
                 false => image::source(given.source.as_deref(), &given.image, files, around),
@@ -154,6 +162,8 @@ impl AnsiblePlan {
             Some(image)
         };
 
+        let grow = given.grow.or(file.image.grow);
+        let grow = grow.map(|size| size.parse()).transpose()?;
         let secrets = file
             .secrets
             .0
@@ -175,6 +185,8 @@ impl AnsiblePlan {
             extra_vars: extra,
             playbook,
             image,
+            grow,
+            original_size,
             output,
             host_name,
             arguments,
@@ -231,8 +243,8 @@ fn inventories(given: &[String], base: &Path, home: Option<&Path>) -> Result<Vec
     absolute.collect()
 }
 
-/// The argument to go on with where the kept run has failed, unless the user names a task.
-fn resume(output: &Path, playbook: &Playbook, arguments: &[OsString]) -> Result<Option<OsString>> {
+/// What is known of the kept run, which has to be one of this playbook.
+fn kept(output: &Path, playbook: &Playbook) -> Result<kept::Record> {
     let record = kept::Record::read(output)?;
     if Path::new(&record.playbook) != playbook.name() {
         return Err(Error::usage(format!(
@@ -242,12 +254,17 @@ fn resume(output: &Path, playbook: &Playbook, arguments: &[OsString]) -> Result<
         ))
         .hint("give that playbook, or leave out --resume"));
     }
+    Ok(record)
+}
+
+/// The argument to go on with where the kept run has failed, unless the user names a task.
+fn resume(record: kept::Record, arguments: &[OsString]) -> Option<OsString> {
     let option = "--start-at-task";
     let named = arguments
         .iter()
         .any(|argument| argument.as_encoded_bytes().starts_with(option.as_bytes()));
     let task = record.start_at_task.filter(|_| !named);
-    Ok(task.map(|task| format!("{option}={task}").into()))
+    task.map(|task| format!("{option}={task}").into())
 }
 
 /// The one host of the inventories that are given, if there is one and no other.

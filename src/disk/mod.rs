@@ -17,8 +17,5 @@ pub mod volume;
 
 pub use layout::{Layout, Mount};
 pub use names::DiskName;
-pub use partition::Partition;
 pub use probe::{FsKind, probe};
-pub use slice::Slice;
-pub use table::read_table;
 pub use volume::Volume;

@@ -141,7 +141,7 @@ pub(super) fn split(path: &str) -> Option<(&str, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::{FsKind, Partition, probe::FileSystem};
+    use crate::disk::{FsKind, partition::Partition, probe::FileSystem};
 
     #[test]
     fn names_of_partitions() {

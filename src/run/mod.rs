@@ -5,6 +5,7 @@
 pub mod command;
 mod deferred;
 mod early;
+mod growing;
 mod job;
 mod listing;
 mod opened;
@@ -13,6 +14,7 @@ mod reached;
 pub mod scratch;
 mod session;
 mod signals;
+mod work;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 

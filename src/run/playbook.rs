@@ -4,6 +4,7 @@ use std::{io, path::PathBuf};
 
 use super::{
     deferred, early,
+    growing::Growth,
     job::{self, AnsibleCommand},
     listing, need_root, reached,
     session::Session,
@@ -15,6 +16,7 @@ use crate::{
     error::{Kind, Result},
     event::{Event, Report, Starts},
     image::{self, Cache, WorkImage, check_may_write, kept},
+    sys::room,
     ui::{Ui, relay},
 };
 
@@ -75,14 +77,29 @@ impl Run {
         let source = self.image.source.clone();
         let (report, output, owner) = (ui.clone(), plan.output.clone(), self.owner);
         let force = plan.force || plan.changes_nothing;
-        let work = signals
+        // Without what may be secret in a URL.
+        let name = source.location.to_string();
+        let (shown, wanted, original) = (name.clone(), plan.grow, plan.original_size);
+        let (work, growth, size) = signals
             .during(move || {
                 let base = image::fetch(&cache, &source, &report)?;
-                WorkImage::create(&base, &output, force, owner, &report)
+                let growth = wanted.map(|grow| Growth::of(base.file(), grow, original, &shown));
+                let growth = growth.transpose()?.flatten();
+                let work = WorkImage::create(&base, &output, force, owner, &report)?;
+                if let Some(growth) = &growth {
+                    growth.make_room(work.file(), &shown)?;
+                }
+                Ok((work, growth, original.unwrap_or(base.size())))
             })
             .await?;
+        if let Some(growth) = growth {
+            growth.fill(work.file(), &name, &mut signals, ui).await?;
+        }
         let mut start_at_task = None;
-        match self.provision(&work, signals, ui, &mut start_at_task).await {
+        match self
+            .provision(&work, &name, signals, ui, &mut start_at_task)
+            .await
+        {
             Ok(()) if plan.changes_nothing => Ok(()),
             Ok(()) => {
                 work.publish()?;
@@ -94,7 +111,7 @@ impl Run {
             }
             Err(error) if plan.on_error == OnError::Keep => {
                 // What the run failed with is the error to report.
-                match self.keep(work, start_at_task) {
+                match self.keep(work, start_at_task, size) {
                     Ok(kept) => ui.tell(Event::Kept(kept)),
                     Err(lost) => ui.tell(Event::AlsoFailed((&lost).into())),
                 }
@@ -105,11 +122,12 @@ impl Run {
     }
 
     /// Keeps the work image, with what `--resume` has to know.
-    fn keep(&self, work: WorkImage, start_at_task: Option<String>) -> Result<PathBuf> {
+    fn keep(&self, work: WorkImage, start_at_task: Option<String>, size: u64) -> Result<PathBuf> {
         let output = &self.plan.output;
         let record = kept::Record {
             playbook: self.plan.playbook.name().display().to_string(),
             start_at_task,
+            size: Some(size),
         };
         // First, so that a record never belongs to an older image.
         kept::Record::remove(output);
@@ -123,15 +141,14 @@ impl Run {
     async fn provision(
         &self,
         work: &WorkImage,
+        name: &str,
         signals: Signals,
         ui: &Ui,
         start_at_task: &mut Option<String>,
     ) -> Result<()> {
         let plan = &self.plan;
-        // Without what may be secret in a URL.
-        let name = self.image.source.location.to_string();
         let (output, streams) = job::streams()?;
-        let mut session = Session::start(work.file(), &name, signals, Some(&output), ui)?;
+        let mut session = Session::start(work.file(), name, signals, Some(&output), ui)?;
         // Only the stage's copies keep the pipes open now.
         drop(output);
         let facts = session.open(&self.image.settings).await?;
@@ -148,6 +165,15 @@ impl Run {
             *start_at_task = note.failed.take();
             job::verdict(ending)
         });
+        if let Some((at, left)) = session.little() {
+            let (at, had) = (at.display(), room::words(&left));
+            ended = ended.map_err(|error| {
+                error.better_hint(format!(
+                    "the image's file system on {at} had {had}: if that is why, --grow +1G, or image.grow in pichroot.yml, makes it larger; \
+                     what failed is above"
+                ))
+            });
+        }
         let kept = plan.on_error == OnError::Keep;
         if ended.is_ok() {
             ended = deferred::finish(&mut session, &facts, kept, ui).await;

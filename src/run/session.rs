@@ -1,14 +1,16 @@
 //! One image, from opened to closed: what `ansible`, `exec` and `shell` have in common.
 
-use std::{fs::File, path::Path};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use super::signals::{Signals, interrupted};
 use crate::{
     chroot::{client, shortcuts::initramfs::Outstanding},
-    disk::{self, Slice, Volume},
+    disk::{Volume, volume},
     error::{Context, Error, Kind, Result},
-    event::Report,
-    event::Starts,
+    event::{self, Left, Report, Starts},
     stage::{
         directory,
         facts::Facts,
@@ -26,6 +28,8 @@ pub struct Session<'a> {
     report: &'a dyn Report,
     /// What the user calls the image.
     name: String,
+    /// A file system of it that had little room, by its mount point.
+    little: Option<(PathBuf, Left)>,
     /// What is on the image, until that is opened.
     volumes: Vec<Volume>,
 }
@@ -39,13 +43,18 @@ impl<'a> Session<'a> {
         output: Option<&Output>,
         report: &'a dyn Report,
     ) -> Result<Self> {
-        let volumes = volumes(image, name)?;
+        let meta = image.metadata();
+        let size = meta
+            .context(Kind::Image, || format!("cannot read {name}"))?
+            .len();
+        let (_, volumes) = volume::read(image, size, name)?;
         older::sweep(Path::new(older::PLACE));
         Ok(Session {
             handle: Handle::start(image, output)?,
             signals,
             report,
             name: name.to_owned(),
+            little: None,
             volumes,
         })
     }
@@ -99,6 +108,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// A file system of the image that had little room, by its mount point.
+    pub fn little(&self) -> Option<(&Path, Left)> {
+        self.little.as_ref().map(|(at, left)| (at.as_path(), *left))
+    }
+
     /// What programs of the image have put off until now.
     pub async fn outstanding(&mut self) -> Result<Vec<Outstanding>> {
         self.handle.order(&Order::Outstanding)?;
@@ -142,9 +156,12 @@ impl<'a> Session<'a> {
     }
 
     /// Shows what is only to be shown.
-    fn pass_on(&self, event: Event) -> Option<Event> {
+    fn pass_on(&mut self, event: Event) -> Option<Event> {
         match event {
             Event::Told(event) => {
+                if let event::Event::LittleRoom { at, left, .. } = &event {
+                    self.little = Some((at.clone(), *left));
+                }
                 self.report.tell(event);
                 None
             }
@@ -170,23 +187,6 @@ pub fn command(
         files: PrivateFiles::default(),
         library: None,
     }
-}
-
-/// The partitions of `image` and what is on them.
-fn volumes(image: &File, name: &str) -> Result<Vec<Volume>> {
-    let size = image
-        .metadata()
-        .context(Kind::Image, || format!("cannot read {name}"))?
-        .len();
-    let table = disk::read_table(&mut &*image, size, name)?;
-    let probed = |partition: disk::Partition| {
-        let mut slice = Slice::new(image, partition.start, partition.size);
-        Volume {
-            fs: disk::probe(&mut slice),
-            partition,
-        }
-    };
-    Ok(table.partitions.into_iter().map(probed).collect())
 }
 
 fn out_of_step(event: &Event) -> Error {

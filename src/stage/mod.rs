@@ -7,7 +7,6 @@
 //! is, and [`executor`] starts the process inside the chroot.
 
 mod boot;
-pub mod check;
 pub mod directory;
 pub mod disk;
 pub mod executor;
@@ -26,3 +25,4 @@ mod serve;
 mod subvolumes;
 mod supervisor;
 pub mod warm;
+mod work;

@@ -20,7 +20,7 @@ use nix::{
 };
 
 use super::{
-    boot, check, directory,
+    boot, directory,
     executor::{self, Executor},
     facts::{self, Facts},
     fullness::Watch,
@@ -29,6 +29,7 @@ use super::{
     protocol::{Event, Order, StagePlan},
     serve,
     supervisor::Supervisor,
+    work,
 };
 use crate::{
     chroot::{
@@ -42,6 +43,7 @@ use crate::{
     emulation::{self, Mode, arch::Arch},
     error::{Context, Error, Kind, Result},
     event, packages,
+    shape::check,
     sys::{frame, inroot::Root, mount, process},
     twins::place::{self, Twinning, starts},
 };
@@ -79,9 +81,15 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
     mount::fresh_proc()?;
     directory::mount()?;
     let first = frame::receive(&supervisor.0).context(Kind::Other, || "no orders".into())?;
-    let Some((Order::Open(plan), _)) = first else {
-        return Err(Error::other("no orders"));
-    };
+    match first.map(|(order, _)| order) {
+        Some(Order::Open(plan)) => open(supervisor, image, &plan),
+        Some(Order::Work(work)) => work::run(supervisor, image, work),
+        _ => Err(Error::other("no orders")),
+    }
+}
+
+/// From the first mount to the last check.
+fn open(supervisor: &Supervisor, image: &File, plan: &StagePlan) -> Result<()> {
     let started = SystemTime::now();
     let (mut mounts, by_fstab) = Mounts::open(image, &plan.volumes, plan.settings.layout.as_ref())?;
     if let Some(layout) = by_fstab {
@@ -94,7 +102,7 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         .into_iter()
         .map(|(number, _)| number)
         .collect::<Vec<_>>();
-    let used = use_image(supervisor, &plan, &mut mounts);
+    let used = use_image(supervisor, plan, &mut mounts);
     // Nothing runs in it any more. An output with such a name in it would be worse than none.
     let clean = match used {
         // Without `?`: whatever is found, the image is unmounted below.
@@ -112,7 +120,7 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
             used
         }
     };
-    check::at_end(image, &plan.volumes, &numbers)?;
+    check::at_end(image, &plan.volumes, &numbers, &directory::nodes())?;
     clean?;
     let starts = starts::read(&directory::path().join(place::FOLDER));
     supervisor.tell(&Event::Closed { used, starts })

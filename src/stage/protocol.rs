@@ -85,6 +85,16 @@ pub enum Order {
     Stop(i32),
     /// Unmount everything and check the file systems.
     Close,
+    /// In place of [`Order::Open`]: do this, and end.
+    Work(Work),
+}
+
+/// What is done to an image that is not opened.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Make this file system fill its partition.
+    Fill(Volume),
 }
 
 /// What the stage tells the supervisor.
@@ -109,6 +119,8 @@ pub enum Event {
         /// How programs of the image were started; nothing without twins.
         starts: Starts,
     },
+    /// The work is done.
+    Done,
     /// Something happened.
     Told(event::Event),
     /// It cannot go on.

@@ -82,7 +82,7 @@ pub(super) fn until_close(
                             }
                             return Ok(());
                         }
-                        Some(Order::Open(_)) | None => {
+                        Some(Order::Open(_) | Order::Work(_)) | None => {
                             return Err(Error::other("the stage lost its orders"));
                         }
                     }

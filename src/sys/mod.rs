@@ -17,6 +17,7 @@ pub mod newfile;
 pub mod packets;
 pub mod private_files;
 pub mod process;
+pub mod programs;
 pub mod room;
 pub mod seccomp;
 pub mod terminal;

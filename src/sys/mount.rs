@@ -94,19 +94,27 @@ pub fn device(
     virtual_fs("tmpfs", DEV.as_ref(), harmless, "mode=0700,size=64k")?;
     let path = Path::new(DEV).join(source.name);
     let made = mknod(&path, SFlag::S_IFBLK, Mode::S_IRUSR | Mode::S_IWUSR, number);
-    let mounted = made.context(Kind::Host, failed).and_then(|()| {
-        let mounted = Mount::builder()
-            .fstype(kind)
-            .flags(flags)
-            .data(data)
-            .mount(&path, at);
-        // Mount is no guard: dropping it does nothing. The stage's teardown stack unmounts.
-        mounted.map(drop).context(Kind::Image, || {
-            format!("cannot mount {} as {kind}", path.display())
-        })
-    });
+    let mounted = made
+        .context(Kind::Host, failed)
+        .and_then(|()| node(&path, kind, at, flags, data));
     umount2(DEV, MntFlags::MNT_DETACH).context(Kind::Host, || format!("cannot uncover {DEV}"))?;
     mounted
+}
+
+/// As [`device`], by the path of the device's own node.
+///
+/// # Errors
+/// As [`device`].
+pub fn node(node: &Path, kind: &str, at: &Path, flags: MountFlags, data: &str) -> Result<()> {
+    let mounted = Mount::builder()
+        .fstype(kind)
+        .flags(flags)
+        .data(data)
+        .mount(node, at);
+    // Mount is no guard: dropping it does nothing. The stage's teardown stack unmounts.
+    mounted.map(drop).context(Kind::Image, || {
+        format!("cannot mount {} as {kind}", node.display())
+    })
 }
 
 /// Mounts a kernel file system, such as proc or tmpfs, on `at`.

@@ -4,10 +4,8 @@ use std::fmt::Display;
 
 use crate::{
     error::{Error, Failure},
-    event::{
-        Copied, Event, LittleRoom, NoTwins, Opened, Opening, Starts, Stranger, Task, TwinMissing,
-    },
-    sys::room::Size,
+    event::{Copied, Event, NoTwins, Opened, Opening, Starts, Stranger, Task, TwinMissing},
+    sys::room::{self, Size},
 };
 
 /// How many programs are named where that was not asked for.
@@ -21,6 +19,9 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
         Event::MakingInitramfs(kernel) => format!("making the initramfs of {kernel}"),
         Event::Started(starts) => {
             return started(starts, if verbose { usize::MAX } else { NAMED });
+        }
+        Event::Grown { partition, size } => {
+            format!("partition {partition} has grown to {}", Size(*size))
         }
         Event::Made(output) => format!("made {}", output.display()),
         Event::Kept(image) => format!(
@@ -80,7 +81,16 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
             at,
             why,
         } => format!("the image's fstab line {line}, {source} on {at}, is not mounted: {why}"),
-        Event::LittleRoom(room) => little_room(room),
+        Event::LittleRoom {
+            partition,
+            at,
+            left,
+        } => format!(
+            "the image's file system on {} (partition {partition}) had {}; if that is too little, make the image \
+             larger with --grow or image.grow, or have the playbook remove what it can",
+            at.display(),
+            room::words(left)
+        ),
         Event::MayFail(why) => format!("not mounted, and the image boots without (nofail): {why}"),
         Event::NoPlace(partition, why) => format!(
             "partition {partition}, which the image boots from, is not mounted, and what is written to /boot stays in \
@@ -92,10 +102,6 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
         }
         Event::NotTrimmed { partition, why } => {
             format!("the free blocks of partition {partition} may still hold deleted data: {why}")
-        }
-        Event::Full { partition, inodes } => {
-            let what = if *inodes { "inode" } else { "block" };
-            format!("the file system of partition {partition} has no free {what} left")
         }
         Event::NoNames(why) => format!("names are not resolved in the image: {why}"),
         Event::ServicesMayStart(why) => {
@@ -155,19 +161,6 @@ pub fn of_task(task: &Task) -> String {
         Task::Decompressing(source) => format!("decompressing {source}"),
         Task::Copying(path) => format!("copying {}", path.display()),
     }
-}
-
-fn little_room(room: &LittleRoom) -> String {
-    let had = match room.inodes {
-        0 => "no inode left for another file".to_owned(),
-        _ => format!("only {} of {} left", Size(room.free), Size(room.size)),
-    };
-    format!(
-        "the image's file system on {} (partition {}) had {had}; if what failed needs more, make that partition \
-         larger on a copy of the image, or have the playbook remove what it can",
-        room.at.display(),
-        room.partition
-    )
 }
 
 fn opened(image: &Opened) -> String {

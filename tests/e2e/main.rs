@@ -31,6 +31,7 @@ mod netboot;
 mod packages;
 mod parallel;
 mod secrets;
+mod shapes;
 mod shell;
 mod shortcuts;
 mod signals;

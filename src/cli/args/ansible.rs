@@ -38,6 +38,11 @@ pub struct AnsibleArgs {
     #[allow(missing_docs)]
     pub open: OpenArgs,
 
+    /// Make the image this large before the playbook runs, as in 8G, or larger by as much as in +1G; the last
+    /// partition grows, or N with :N behind
+    #[arg(long, value_name = "SIZE")]
+    pub grow: Option<String>,
+
     /// Where the result goes [default: image.output, else the machine's name, else the playbook's
     /// name with .img]
     #[arg(short, long, value_name = "PATH")]
@@ -108,6 +113,7 @@ impl From<AnsibleArgs> for Given {
             playbook: args.playbook,
             source: args.image,
             image: args.open.into(),
+            grow: args.grow,
             output: args.output,
             extra_vars: args.extra_vars,
             var_files: args.var_files,

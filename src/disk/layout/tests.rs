@@ -1,5 +1,5 @@
 use super::*;
-use crate::disk::{Partition, probe::FileSystem};
+use crate::disk::{partition::Partition, probe::FileSystem};
 
 /// Number, MiB, gpt type (empty: dos 0x83), kind, label.
 fn volume(number: u32, mib: u64, type_: &str, kind: Option<FsKind>, label: &str) -> Volume {

@@ -1,0 +1,45 @@
+//! Work on an image that is not opened, in a stage of its own.
+
+use std::fs::File;
+
+use super::signals::{Signals, interrupted};
+use crate::{
+    error::{Error, Kind, Result},
+    event::Report,
+    stage::{
+        handle::Handle,
+        protocol::{Event, Order, Work},
+    },
+};
+
+/// Has a stage do `work` on `image`, which the user calls `name`.
+///
+/// # Errors
+/// As the work has them; also for a signal, which ends it.
+pub async fn run(
+    image: &File,
+    name: &str,
+    work: Work,
+    signals: &mut Signals,
+    report: &dyn Report,
+) -> Result<()> {
+    let mut handle = Handle::start(image, None)?;
+    handle.order(&Order::Work(work))?;
+    loop {
+        tokio::select! {
+            event = handle.event() => match event.map_err(|error| named(error, name))? {
+                Event::Told(event) => report.tell(event),
+                Event::Done => return Ok(()),
+                other => return Err(Error::other(format!("the stage is out of step: {other:?}"))),
+            },
+            number = signals.next() => return Err(interrupted(number)),
+        }
+    }
+}
+
+fn named(error: Error, name: &str) -> Error {
+    match error.kind() {
+        Kind::Image => error.of(name),
+        _ => error,
+    }
+}

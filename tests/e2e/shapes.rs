@@ -1,0 +1,42 @@
+//! A real image that becomes larger.
+
+use std::process::Command;
+
+use crate::{
+    image::{BOOT, Image, ROOT},
+    live::Live,
+    scene::Scene,
+    support::{raw_image, run},
+};
+
+/// More than the base image has room for, by a program of the image.
+#[test]
+fn a_grown_image_takes_more() {
+    let scene = Scene::with_tasks(
+        "- command: fallocate -l 2g /var/big\n- command: df --output=target,size -B1M /\n  register: df\n- debug: var=df.stdout\n",
+    );
+    let had = raw_image().metadata().unwrap().len();
+    let ended = Live::start(&mut scene.ansible()).end();
+    assert_eq!(ended.code, Some(5), "{ended:?}");
+    assert!(ended.err.contains("image.grow"), "{ended:?}");
+    scene.assert_left(&[]);
+
+    let ended = Live::start(scene.ansible().args(["--grow", "+2G"])).end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    scene.assert_left(&["out.img"]);
+    let out = scene.output();
+    assert_eq!(out.metadata().unwrap().len(), had + (2 << 30));
+    let dump = run(Command::new("sfdisk").arg("-d").arg(&out));
+    let sectors = (had + (2 << 30) - ROOT) / 512;
+    assert!(
+        dump.contains(&format!("size={sectors:>12}, type=83")),
+        "{dump}"
+    );
+    assert!(
+        dump.contains(&format!("start={:>12}", BOOT / 512)),
+        "{dump}"
+    );
+    let image = Image::new(&out);
+    image.assert_clean(scene.dir());
+    assert!(image.exists("/var/big"));
+}
