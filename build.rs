@@ -1,5 +1,5 @@
-//! Makes what the program includes: the dispatcher (src/twins/dispatcher/mod.rs), and the bundle
-//! (src/ansible/bundle.rs).
+//! Makes what the program includes: the dispatcher (src/twins/dispatcher/mod.rs), the client (src/chroot/living), and the
+//! bundle (src/ansible/bundle.rs).
 
 use std::{
     env,
@@ -20,6 +20,7 @@ const BUNDLE: [&str; 3] = [
 
 fn main() {
     dispatcher();
+    client();
     bundle();
 }
 
@@ -32,38 +33,62 @@ fn output(name: &str) -> PathBuf {
 }
 
 /// Compiles the dispatcher, the program in front of qemu, to a flat piece of code.
-///
-/// It has nothing of the standard library and another kind of output than cargo makes, so rustc is called directly.
 fn dispatcher() {
     println!("cargo::rerun-if-changed=src/twins/dispatcher");
-    let output = output("dispatcher");
+    let layout = format!("{}/{DISPATCHER}/layout.ld", variable("CARGO_MANIFEST_DIR"));
+    let layout = format!("-Clink-arg=-Wl,-T,{layout}");
     // It is written for x86_64; elsewhere there are no twins.
-    if variable("CARGO_CFG_TARGET_ARCH") != "x86_64" {
-        fs::write(&output, []).expect("cannot write the empty dispatcher");
+    let main = format!("{DISPATCHER}/main.rs");
+    bare(
+        "dispatcher",
+        &main,
+        &["x86_64"],
+        &["-Crelocation-model=pic", &layout],
+    );
+}
+
+/// Compiles the client, which programs of the image ask through where there is no dispatcher.
+fn client() {
+    let static_program = ["-Crelocation-model=static", "-Cstrip=symbols"];
+    bare(
+        "client",
+        "src/bare/program/main.rs",
+        &["x86_64", "aarch64"],
+        &static_program,
+    );
+}
+
+/// Compiles a program that has nothing of the standard library, and another kind of output than cargo makes: so
+/// rustc is called directly. It is empty where it is not written for this processor.
+fn bare(name: &str, main: &str, processors: &[&str], options: &[&str]) {
+    for part in ["src/bare", "src/chroot/living/tools/names.txt"] {
+        println!("cargo::rerun-if-changed={part}");
+    }
+    let output = output(name);
+    if !processors.contains(&variable("CARGO_CFG_TARGET_ARCH").as_str()) {
+        fs::write(&output, []).expect("cannot write an empty program");
         return;
     }
-    let layout = format!("{}/{DISPATCHER}/layout.ld", variable("CARGO_MANIFEST_DIR"));
     let mut rustc = Command::new(variable("RUSTC"));
     rustc
-        .args(["--edition", "2024", "--crate-name", "dispatcher"])
+        .args(["--edition", "2024", "--crate-name", name])
         .args(["--crate-type", "bin", "--target", &variable("TARGET")])
         .args(["-D", "warnings", "-C", "panic=abort", "-C", "opt-level=s"])
         // What small functions return is not moved by a call to memcpy, which there is not.
         .args(["-C", "codegen-units=1"])
         // No call to a panic, whose place in the source would be a pointer.
         .args(["-C", "debug-assertions=off", "-C", "overflow-checks=off"])
-        .args(["-C", "relocation-model=pic"])
         .args(["-C", "link-args=-nostartfiles -nostdlib -static -no-pie"])
-        .args(["-C", "link-args=-Wl,--build-id=none"])
-        .arg(format!("-Clink-arg=-Wl,-T,{layout}"))
+        .args(["-C", "link-args=-Wl,--build-id=none -Wl,-z,noexecstack"])
+        .args(options)
         .arg("-o")
         .arg(&output)
-        .arg(format!("{DISPATCHER}/main.rs"));
+        .arg(main);
     if let Ok(linker) = env::var("RUSTC_LINKER") {
         rustc.arg(format!("-Clinker={linker}"));
     }
     let status = rustc.status().expect("cannot start rustc");
-    assert!(status.success(), "the dispatcher does not compile");
+    assert!(status.success(), "the {name} does not compile");
 }
 
 /// Writes the table of the bundle: each file's path, and its text to be included.

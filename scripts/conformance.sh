@@ -15,4 +15,5 @@ run tests/conformance/run.py negative
 run tests/conformance/run.py connection --way fast --way plain --way hand
 run tests/conformance/differential.py --a "--executor fast" --b "--executor plain"
 run tests/conformance/run.py targets --way fast --control hand
+run tests/conformance/collection_tests.py
 exit "$failed"

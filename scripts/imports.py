@@ -30,12 +30,12 @@ ansible secrets packages
 emulation
 disk elf
 sys
-event address bytes hex nearest
+event address bytes hex nearest bare
 error
 """
 
-# What is compiled apart, below src/: the library, and the program that build.rs makes.
-ROOTS = ["lib.rs", "twins/dispatcher/program/main.rs"]
+# What is compiled apart, below src/: the library, and the programs that build.rs makes.
+ROOTS = ["lib.rs", "twins/dispatcher/program/main.rs", "bare/program/main.rs"]
 
 # Comments, texts and characters: where one of them begins, the others do not.
 LITERAL = re.compile(

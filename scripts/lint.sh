@@ -12,15 +12,17 @@ run() {
 run cargo fmt --check
 run cargo clippy --locked --all-targets --quiet -- --deny warnings
 run scripts/imports.py --check
-# build.rs compiles this one; it is no part of the crate. It is for x86_64 only.
-dispatcher=src/twins/dispatcher/program/main.rs
-run rustfmt --edition 2024 --check "$dispatcher"
-if [ "$(uname -m)" = x86_64 ]; then
+# build.rs compiles these; they are no part of the crate, and not for every processor.
+lint_program() {
+    run rustfmt --edition 2024 --check "$2"
+    case " $3 " in *" $(uname -m) "*) ;; *) return 0 ;; esac
     scratch=$(mktemp -d)
-    run clippy-driver --edition 2024 --crate-type bin --crate-name dispatcher --deny warnings \
-        -C panic=abort --emit metadata --out-dir "$scratch" "$dispatcher"
+    run clippy-driver --edition 2024 --crate-type bin --crate-name "$1" --deny warnings \
+        -C panic=abort --emit metadata --out-dir "$scratch" "$2"
     rm -r "$scratch"
-fi
+}
+lint_program dispatcher src/twins/dispatcher/program/main.rs x86_64
+lint_program client src/bare/program/main.rs 'x86_64 aarch64'
 
 # Shell scripts are known by their first line, not by their name: hooks and .ci/run have no suffix.
 # Templates are no shell until they are filled in.

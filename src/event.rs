@@ -177,6 +177,10 @@ pub enum Event {
     NotInInventory(Stranger),
     /// Something failed beside what the run fails with.
     AlsoFailed(Failure),
+    /// What was put off to the machine's first boot.
+    FirstBoot(FirstBoot),
+    /// A task failed in the image for what that is.
+    NoMachine(NoMachine),
 
     /// A file is read from this address.
     Reading(String),
@@ -345,6 +349,71 @@ pub struct Stranger {
     pub more: usize,
 }
 
+/// What was put off to the first boot of the machine that an image becomes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstBoot {
+    /// In the order in which tasks asked for it.
+    pub put_off: Vec<PutOff>,
+    /// How much more there is that any boot does, or that is in the image.
+    pub more: usize,
+    /// How many steps the unit has from earlier runs.
+    pub earlier: usize,
+}
+
+/// Something that only a running machine can have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutOff {
+    /// What was asked for, as people type it.
+    pub what: String,
+    /// The task that asked for it.
+    pub task: Option<String>,
+    /// How the machine gets it.
+    pub by: By,
+}
+
+/// How a machine gets what was put off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// Any boot does it.
+    Boot,
+    /// This file of the image brings it about.
+    File(String),
+    /// The unit of the first boot does it.
+    Unit,
+}
+
+/// A task that failed for what an image is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoMachine {
+    /// Its name, and where it is.
+    pub task: String,
+    /// What it met.
+    pub met: Met,
+    /// Whether the playbook goes on all the same.
+    pub ignored: bool,
+}
+
+/// What a task meets in an image, and not on a running machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Met {
+    /// /proc or /sys cannot be written.
+    KernelFiles,
+    /// The kernel takes no modules.
+    Modules,
+    /// Nothing can be mounted, or used for swapping.
+    Mounts,
+    /// The network and the firewall are not the image's.
+    Network,
+    /// No systemd runs, nor a bus.
+    Systemd,
+    /// Something is mounted there that is of the build.
+    Busy,
+    /// Some other right over the kernel.
+    Rights,
+}
+
 impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
@@ -357,8 +426,10 @@ impl Event {
             | Event::Made(_)
             | Event::Kept(_)
             | Event::ImagesChecksum(_)
+            | Event::FirstBoot(_)
             | Event::NoAnswerYet(_) => Level::Step,
             Event::Unchecked { meant: true, .. } => Level::Detail,
+            Event::NoMachine(met) if met.ignored => Level::Detail,
             Event::Unchecked { .. }
             | Event::ConfigNotRead(_)
             | Event::Lacking(_)
@@ -383,6 +454,7 @@ impl Event {
             | Event::LeftUndone(_)
             | Event::NothingRun(_)
             | Event::NotInInventory(_)
+            | Event::NoMachine(_)
             | Event::AlsoFailed(_) => Level::Warning,
             _ => Level::Detail,
         }

@@ -5,6 +5,7 @@
 
 mod address;
 mod ansible;
+mod bare;
 mod bytes;
 mod chroot;
 mod cli;

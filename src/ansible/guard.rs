@@ -9,8 +9,11 @@ use std::{borrow::Cow, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::json::{Vars, to_ascii};
-use crate::sys::private_files::PrivateFiles;
+use super::{
+    json::{Vars, to_ascii},
+    signs::Sign,
+};
+use crate::{event::NoMachine, sys::private_files::PrivateFiles};
 
 /// The plugin. Other licences than this program's: see `ansible_plugins/`.
 const PLUGIN: &str = include_str!("../../ansible_plugins/plugins/callback/pichroot.py");
@@ -35,6 +38,8 @@ pub struct Rules<'a> {
     pub limit: Option<&'a str>,
     /// Whether the user has inventories.
     pub inventories: bool,
+    /// By what it sees that a task failed for what an image is.
+    pub signs: &'static [Sign],
     /// The file for its note.
     pub note: Cow<'a, str>,
 }
@@ -59,6 +64,8 @@ pub struct Note {
     pub others: Option<Others>,
     /// The task that a run can go on from after one has failed.
     pub failed: Option<String>,
+    /// Tasks that failed for what an image is.
+    pub no_machine: Vec<NoMachine>,
 }
 
 /// Hosts of an inventory.
@@ -77,6 +84,7 @@ enum Line {
     Ran,
     Others(Others),
     Failed(Option<String>),
+    NoMachine(NoMachine),
 }
 
 impl Note {
@@ -89,6 +97,7 @@ impl Note {
                 Line::Ran => note.ran = true,
                 Line::Others(others) => note.others = Some(others),
                 Line::Failed(task) => note.failed = task,
+                Line::NoMachine(task) => note.no_machine.push(task),
             }
         }
         note
@@ -98,12 +107,14 @@ impl Note {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Met;
 
     #[test]
     fn a_note_is_read_line_by_line() {
         assert_eq!(Note::read(""), Note::default());
         let text = "\"loaded\"\n{\"others\": {\"names\": [\"pi1\"], \"more\": 2}}\n\"ran\"\n\
-                    {\"failed\": \"a task\"}\n";
+                    {\"failed\": \"a task\"}\n\
+                    {\"no_machine\": {\"task\": \"t\", \"met\": \"busy\", \"ignored\": true}}\n";
         let others = Others {
             names: vec!["pi1".into()],
             more: 2,
@@ -113,6 +124,11 @@ mod tests {
             ran: true,
             others: Some(others),
             failed: Some("a task".into()),
+            no_machine: vec![NoMachine {
+                task: "t".into(),
+                met: Met::Busy,
+                ignored: true,
+            }],
         };
         assert_eq!(Note::read(text), note);
     }

@@ -19,6 +19,7 @@ pub mod library;
 pub mod passwords;
 pub mod play;
 pub mod selection;
+pub mod signs;
 pub mod user_inventory;
 pub mod version;
 

@@ -7,7 +7,10 @@ use std::{
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{connection::Connection, extra_vars::ExtraVars, guard::Rules, inventory, json::Vars};
+use super::{
+    connection::Connection, extra_vars::ExtraVars, guard::Rules, inventory, json::Vars,
+    signs::SIGNS,
+};
 use crate::sys::private_files::PrivateFiles;
 
 /// What ansible-playbook is to do, all checked and resolved.
@@ -52,6 +55,7 @@ impl Play<'_> {
             plugin: self.plugin.map(Path::to_string_lossy),
             limit: self.limit,
             inventories: !self.inventories.is_empty(),
+            signs: SIGNS,
             note: self.note.to_string_lossy(),
         };
         rules.add_to(&mut files);

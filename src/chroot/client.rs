@@ -89,6 +89,7 @@ fn in_terminal(server: &UnixStream, argv: Vec<String>) -> io::Result<i32> {
         &Ask::Exec(Exec {
             argv,
             terminal: Some(size),
+            task: None,
         })
         .request(),
         &[],
@@ -127,6 +128,7 @@ fn with_streams(server: &UnixStream, argv: Vec<String>) -> io::Result<i32> {
         &Ask::Exec(Exec {
             argv,
             terminal: None,
+            task: None,
         })
         .request(),
         &[&stdin, &stdout, &stderr].map(AsRawFd::as_raw_fd),
@@ -174,6 +176,8 @@ fn ended(reply: Reply) -> io::Result<i32> {
             writeln!(io::stderr(), "chroot: {why}")?;
             Ok(code)
         }
-        Reply::Terminal {} | Reply::Done {} => Err(io::ErrorKind::InvalidData.into()),
+        Reply::Terminal {} | Reply::Done {} | Reply::FirstBoot(_) => {
+            Err(io::ErrorKind::InvalidData.into())
+        }
     }
 }

@@ -2,26 +2,20 @@
 
 use std::{
     fs::File,
-    io::Write,
     path::{Path, PathBuf},
 };
 
-use nix::{fcntl::OFlag, mount::MsFlags, sys::stat::Mode};
-
+use super::table::{PLACE, Table};
 use crate::{
     emulation::{Emulator, arch::Arch, binfmt},
     error::{Context, Error, Kind, Result},
     event::{Event, NoTwins},
     sys::{
-        inroot::{Root, path_of},
-        mount,
+        inroot::path_of,
         process::{open, sealed_copy_with},
     },
     twins::dispatcher::{format::Settings, front},
 };
-
-/// Where Linux has binfmt_misc.
-const TABLE: &str = "proc/sys/fs/binfmt_misc";
 
 /// The emulator in memory, ready to be registered.
 #[derive(Debug)]
@@ -57,40 +51,24 @@ impl Loaded {
         })
     }
 
-    /// Registers it in this user namespace's own binfmt_misc, mounted below `root`.
+    /// Registers it in `table`, this user namespace's own binfmt_misc.
     ///
     /// On a kernel that has no private one (before 6.7) the host's entry is relied on: returns a
     /// warning of what that costs.
     ///
     /// # Errors
     /// When there is no such entry either, or it would not work in a chroot.
-    pub fn register(&self, root: &Path) -> Result<Option<Event>> {
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-        // The image's /proc may be a link.
-        let root = Root::open(root)?;
-        let mounted = root.locate(TABLE.as_ref()).is_ok_and(|table| {
-            mount::virtual_fs("binfmt_misc", &path_of(&table), flags, "").is_ok()
-        });
-        if !mounted {
+    pub fn register(&self, table: Option<&Table>) -> Result<Option<Event>> {
+        let Some(table) = table else {
             return self.rely_on_host().map(Some);
-        }
-        let refused = || {
+        };
+        let line = binfmt::registration(self.arch, &path_of(&self.copy));
+        table.register(&line).context(Kind::Host, || {
             format!(
                 "the kernel refuses {} for the image's programs",
                 self.program.display()
             )
-        };
-        let line = binfmt::registration(self.arch, &path_of(&self.copy));
-        let register = root
-            .open_at(
-                &Path::new(TABLE).join("register"),
-                OFlag::O_WRONLY,
-                Mode::empty(),
-            )
-            .context(Kind::Host, refused)?;
-        File::from(register)
-            .write_all(&line)
-            .context(Kind::Host, refused)?;
+        })?;
         Ok(None)
     }
 
@@ -99,7 +77,7 @@ impl Loaded {
         let arch = self.arch;
         let unable = || format!("{WHY} cannot run {arch} programs in a chroot");
         let hint = "use Linux 6.7 or newer, or install qemu-user-static with its binfmt entries (flag F, and C for sudo)";
-        match binfmt::host_entry(&Path::new("/").join(TABLE), arch) {
+        match binfmt::host_entry(&Path::new("/").join(PLACE), arch) {
             Some(entry) if entry.fixed => Ok(Event::NoTwins(NoTwins::HostEntry {
                 interpreter: entry.interpreter,
                 credentials: entry.credentials,

@@ -1,7 +1,7 @@
 //! Running one command: by a zygote, or without a process, where that is the same, else by starting it.
 
 use std::{
-    fs, io,
+    io,
     os::fd::{AsRawFd, OwnedFd},
     process::{Command, Stdio},
     sync::{
@@ -18,7 +18,9 @@ use nix::{
 use tokio::net::UnixStream;
 
 use super::{
+    living::server::Living,
     plan::Report,
+    processes,
     protocol::{Ask, Exec, Reply, Request},
     shell_lines,
     zygote::{Running, Zygotes},
@@ -57,21 +59,42 @@ pub struct Chroot {
     children: Children,
     used: AtomicBool,
     tell: Tell,
+    /// The machine that this image becomes, if its programs are answered.
+    pub living: Option<Living>,
     /// For the modules of Ansible's.
     pub zygotes: Arc<Zygotes>,
 }
 
 impl Chroot {
     /// With these for every command.
-    pub fn new(environment: Vec<(String, String)>, children: Children, tell: Tell) -> Self {
+    pub fn new(
+        environment: Vec<(String, String)>,
+        children: Children,
+        living: Option<Living>,
+        tell: Tell,
+    ) -> Self {
         let zygotes = Zygotes::new(environment.clone(), children.clone());
         Chroot {
             environment,
             children,
             used: AtomicBool::new(false),
             tell,
+            living,
             zygotes: Arc::new(zygotes),
         }
+    }
+
+    /// What is still running of a command that has ended, by name. What it has put into the background stays its task's.
+    fn left_of(&self, session: Pid) -> Vec<String> {
+        let all = processes::all();
+        if let Some(living) = &self.living {
+            let there: Vec<_> = all.iter().map(|one| one.session).collect();
+            living.task_ended(session.as_raw(), &there);
+        }
+        let left = all
+            .into_iter()
+            .filter(|one| one.session == session.as_raw());
+        left.map(|one| one.name).take(MAX_LEFT).collect()
     }
 
     /// Tells the stage. If it is gone, so are we.
@@ -91,6 +114,9 @@ pub async fn run(
     if !chroot.used.swap(true, Ordering::Relaxed) {
         chroot.tell(&Report::Used);
     }
+    if let Some(living) = &chroot.living {
+        living.task_begins(exec.task.as_deref());
+    }
     let program = exec.argv.first().cloned().unwrap_or_default();
     let started = match begin(chroot, exec, streams, client).await {
         Ok(Begun::Done(code)) => return Ok(Some(ended(Ending::Code(code), Vec::new()))),
@@ -105,10 +131,13 @@ pub async fn run(
         }
     };
     let (pid, mut ending) = started;
+    if let Some(living) = &chroot.living {
+        living.task_runs(pid.as_raw());
+    }
     let connected = tokio::select! {
         ended_by_itself = &mut ending => {
             let how = ended_by_itself.map_err(io::Error::other)?;
-            let left = left_of(pid);
+            let left = chroot.left_of(pid);
             if !left.is_empty() {
                 chroot.tell(&Report::Left(left.clone()));
             }
@@ -126,7 +155,7 @@ pub async fn run(
         }
     };
     let how = how.map_err(io::Error::other)?;
-    Ok(connected.then(|| ended(how, left_of(pid))))
+    Ok(connected.then(|| ended(how, chroot.left_of(pid))))
 }
 
 fn ended(how: Ending, left: Vec<String>) -> Reply {
@@ -204,23 +233,4 @@ async fn cancelled(client: &UnixStream, incoming: &mut Incoming) -> bool {
             Ok(None) | Err(_) => return false,
         }
     }
-}
-
-/// Names of the processes in the session of one that has ended.
-fn left_of(session: Pid) -> Vec<String> {
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let named = |entry: io::Result<fs::DirEntry>| {
-        let entry = entry.ok()?;
-        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // PID (NAME) STATE PPID PGRP SESSION ..., proc_pid_stat(5); the name may contain anything.
-        let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
-        let mut fields = rest.split_ascii_whitespace();
-        let (state, its) = (fields.next()?, fields.nth(2)?);
-        let left = state != "Z" && its == session.to_string();
-        left.then(|| name.to_owned())
-    };
-    processes.filter_map(named).take(MAX_LEFT).collect()
 }

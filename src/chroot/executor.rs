@@ -12,12 +12,15 @@ use super::{
     confine,
     emulator::Loaded,
     filesystems,
+    living::{self, server::Living, way::Way},
     plan::{ChrootPlan, Order, Report, environment},
     server, services,
+    table::Table,
 };
 use crate::{
     error::{Context, Error, Kind, Result},
     sys::{frame, inroot::Root, mount, process, seccomp},
+    twins::dispatcher::front,
 };
 
 /// The name the process is started by.
@@ -73,8 +76,10 @@ fn run(orders: &UnixStream) -> Result<()> {
     let Order::Mapped = next(orders)? else {
         return Err(out_of_step());
     };
+    let needed = emulator.is_some() || plan.living.is_some();
+    let table = needed.then(|| Table::mount(&plan.root)).flatten();
     let warning = emulator
-        .map(|e| e.register(&plan.root))
+        .map(|e| e.register(table.as_ref()))
         .transpose()?
         .flatten();
     let others = confine::enter_image(&plan)?;
@@ -82,12 +87,22 @@ fn run(orders: &UnixStream) -> Result<()> {
     for event in told.chain(warning).chain(others) {
         tell(orders, &Report::Told(event))?;
     }
+    let mut environment = environment(&plan);
+    let mut living = None;
+    if let Some(living_plan) = plan.living {
+        let dispatcher = plan.emulator.is_some() && front::exists();
+        if let Some(way) = Way::choose(dispatcher, table)? {
+            environment.extend(way.path());
+            let socket = living::server::socket()?;
+            living = Some((Living::new(living_plan, way), socket));
+        }
+    }
     // What programs take PID 1 for: by this Ansible looks for the image's real init, /sbin/init.
     let _ = nix::sys::prctl::set_name(c"init");
     let orders = orders
         .try_clone()
         .context(Kind::Other, || "cannot keep the stage's socket".into())?;
-    server::serve(listener, environment(&plan), move |report| {
+    server::serve(listener, environment, living, move |report| {
         tell(&orders, report)
     })
 }

@@ -17,11 +17,12 @@ pub mod executor;
 pub mod files;
 pub mod filesystems;
 pub mod initramfs_modules;
-#[allow(dead_code, reason = "the server of these comes next")]
+#[allow(dead_code, reason = "more of its tools come")]
 pub mod living;
 mod nodes;
 pub mod placeholders;
 pub mod plan;
+mod processes;
 pub mod protocol;
 pub mod room;
 pub mod server;
@@ -29,6 +30,7 @@ pub mod services;
 pub mod shell_lines;
 pub mod shortcuts;
 pub mod streams;
+mod table;
 mod times;
 pub mod trial;
 pub mod zygote;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     covers::cover::Covering,
     disk::{self, Disk},
+    living::plan::LivingPlan,
     shortcuts::{Shortcuts, apt_hooks},
 };
 use crate::{emulation::Emulator, error::Failure, event::Event};
@@ -37,6 +38,8 @@ pub struct ChrootPlan {
     pub shortcuts: Shortcuts,
     /// Files of the image that ours are in place of.
     pub covering: Covering,
+    /// Whether programs that act on a running machine are answered; `None` leaves them to themselves.
+    pub living: Option<LivingPlan>,
     /// Configuration for apt, as long as the image is in use.
     pub apt: Option<String>,
 }
@@ -87,16 +90,16 @@ impl ChrootPlan {
     }
 }
 
+/// Where commands in the chroot are looked for.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// The home directory that commands in the chroot have.
 pub const HOME: &str = "/root";
 
 /// The environment of every command in the chroot: nothing of the caller's but `TERM`.
 pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
     let mut environment = vec![
-        (
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        ),
+        ("PATH", PATH),
         ("HOME", HOME),
         ("LANG", "C.UTF-8"),
         ("TERM", &plan.term),

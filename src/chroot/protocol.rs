@@ -4,7 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sys::{children::Ending, terminal::Size};
+use crate::{
+    error::Failure,
+    event::FirstBoot,
+    sys::{children::Ending, terminal::Size},
+};
 
 /// Raised when a message changes its meaning.
 pub const VERSION: u32 = 2;
@@ -33,6 +37,8 @@ pub enum Ask {
     Cancel {},
     /// The zygotes to be ended.
     Reset {},
+    /// What the first boot is to do to be put into the image, and all that was put off until now to be told.
+    FirstBoot {},
     /// A zygote to be started, with a library in memory, before the first module comes.
     Warm(Warm),
 }
@@ -55,6 +61,9 @@ pub struct Exec {
     /// The size of the terminal to run it in, if it is to have one.
     #[serde(default)]
     pub terminal: Option<Size>,
+    /// The name of Ansible's task that it belongs to.
+    #[serde(default)]
+    pub task: Option<String>,
 }
 
 /// A file to be written whole or not at all.
@@ -123,6 +132,8 @@ pub enum Reply {
     },
     /// The file is there, or all of it is in the pipe, or the zygotes are gone.
     Done {},
+    /// All that was put off, in order; or the image lacks something of it.
+    FirstBoot(Result<FirstBoot, Failure>),
     /// It could not be done.
     Refused {
         /// For a command the shell's code, 127: not found, or 126: cannot be run; else 1.

@@ -12,19 +12,22 @@ use tokio::net::{UnixListener, UnixStream};
 use super::{
     exec::{self, Chroot},
     files,
+    living::server::Living,
     plan::Report,
     protocol::{Ask, Reply, Request, VERSION},
 };
 use crate::{
     error::{Context, Kind, Result},
+    event::FirstBoot,
     sys::{children::Children, frame},
 };
 
-/// Serves `listener` for ever; commands get `environment` and nothing else. Tells `tell` when clients
+/// Serves `listener` for ever, and programs of the image as `living`; commands get `environment` and nothing else. Tells `tell` when clients
 /// can come, when the first one has, and what commands left running.
 pub fn serve(
     listener: StdListener,
     environment: Vec<(String, String)>,
+    living: Option<(Living, StdListener)>,
     tell: impl Fn(&Report) -> Result<()> + Send + Sync + 'static,
 ) -> Result<()> {
     let failed = || "cannot serve the executor's socket".to_owned();
@@ -35,7 +38,16 @@ pub fn serve(
     runtime.block_on(async {
         listener.set_nonblocking(true).context(Kind::Host, failed)?;
         let listener = UnixListener::from_std(listener).context(Kind::Host, failed)?;
-        let chroot = Arc::new(Chroot::new(environment, Children::reap()?, Box::new(tell)));
+        let children = Children::reap()?;
+        let living = match living {
+            Some((living, socket)) => {
+                living.serve(socket, children.clone())?;
+                Some(living)
+            }
+            None => None,
+        };
+        let chroot = Chroot::new(environment, children, living, Box::new(tell));
+        let chroot = Arc::new(chroot);
         chroot.tell(&Report::Ready);
         loop {
             let (client, _) = listener.accept().await.context(Kind::Host, failed)?;
@@ -76,6 +88,10 @@ async fn attend(client: &UnixStream, chroot: &Arc<Chroot>) -> io::Result<()> {
                 chroot.zygotes.reset().await;
                 Reply::Done {}
             }
+            Ok(Ask::FirstBoot {}) => Reply::FirstBoot(match &chroot.living {
+                Some(living) => living.finish().await.map_err(|error| (&error).into()),
+                None => Ok(FirstBoot::default()),
+            }),
             // The command has ended meanwhile.
             Ok(Ask::Cancel {}) => continue,
         };

@@ -14,7 +14,9 @@ use nix::{fcntl::OFlag, sys::stat::Mode};
 
 use super::{
     covers::cover::{Cover, Covering},
-    initramfs_modules, nodes,
+    initramfs_modules,
+    living::boot,
+    nodes,
     plan::ChrootPlan,
     shortcuts::{Shortcuts, apt_hooks, initramfs},
 };
@@ -85,6 +87,9 @@ pub fn cover(root: &Root, plan: &ChrootPlan) -> Result<Vec<Event>> {
     if plan.shortcuts.apt_hooks {
         in_run(apt_hooks::TARGET, apt_hooks::TEXT, 0o644)?;
     }
+    if plan.living.is_some() {
+        boot_id(root)?;
+    }
     if let Some(text) = &plan.apt {
         in_run(APT_TARGET, text, 0o644)?;
     }
@@ -94,6 +99,16 @@ pub fn cover(root: &Root, plan: &ChrootPlan) -> Result<Vec<Event>> {
         in_run(initramfs::RECORD, "", 0o644)?;
     }
     names(root, &plan.covering)
+}
+
+/// Shows a number of this boot that can become another.
+fn boot_id(root: &Root) -> Result<()> {
+    let failed = || format!("cannot show another {}", boot::ID);
+    let id = boot::new_id().context(Kind::Host, failed)?;
+    let path = |text: &'static str| Path::new(text.trim_start_matches('/'));
+    let ours = memory_file(root, path(boot::AT), id.as_bytes(), 0o444)?;
+    let at = root.locate(path(boot::ID)).context(Kind::Host, failed)?;
+    mount::bind(&path_of(&ours), &path_of(&at), false)
 }
 
 /// Makes every resolv.conf that is not in the image.

@@ -27,6 +27,7 @@ use super::{
     emulator::Loaded,
     executor::ORDERS,
     plan::{Network, Order, Report},
+    table::Table,
 };
 use crate::{
     emulation::{Emulator, arch::Arch},
@@ -144,7 +145,7 @@ fn try_it(parent: &UnixStream) -> Result<()> {
         return Err(Error::other(gone()));
     };
     let registered = loaded
-        .map(|loaded| loaded.register(Path::new("/")))
+        .map(|loaded| loaded.register(Table::mount(Path::new("/")).as_ref()))
         .transpose()?;
     for event in unconfined.into_iter().chain(registered.flatten()) {
         frame::send(parent, &Report::Told(event), &[]).context(Kind::Other, gone)?;

@@ -8,7 +8,7 @@ use serde::{
 };
 
 use super::{
-    choice::{Emulation, Executor, Network, OnError, Shortcuts},
+    choice::{Emulation, Executor, FirstBoot, Live, Network, OnError, Shortcuts},
     yaml,
 };
 use crate::{
@@ -43,6 +43,10 @@ pub struct File {
     pub executor: Option<Executor>,
     /// As `--on-error`.
     pub on_error: Option<OnError>,
+    /// As `--live`.
+    pub live: Option<Live>,
+    /// As `--first-boot`.
+    pub first_boot: Option<FirstBoot>,
     /// Those that `--no-shortcut` names are `false`.
     pub shortcuts: Shortcuts,
 }

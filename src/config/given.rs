@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use super::choice::{Emulation, Executor, Network, OnError, Shortcut};
+use super::choice::{Emulation, Executor, FirstBoot, Live, Network, OnError, Shortcut};
 
 /// What it says of an image and how its programs are run, for every subcommand that opens one.
 #[derive(Debug, Default)]
@@ -15,6 +15,10 @@ pub struct GivenImage {
     pub emulation: Option<Emulation>,
     /// `--network`.
     pub network: Option<Network>,
+    /// `--live`.
+    pub live: Option<Live>,
+    /// `--first-boot`.
+    pub first_boot: Option<FirstBoot>,
     /// Each `--no-shortcut`.
     pub no_shortcuts: Vec<Shortcut>,
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    choice::{Emulation, Network, Shortcut, Shortcuts},
+    choice::{Emulation, FirstBoot, Live, Network, Shortcut, Shortcuts},
     file::File,
     given::GivenImage,
     locations,
@@ -11,6 +11,7 @@ use super::{
     surroundings::Surroundings,
 };
 use crate::{
+    chroot::living::plan::LivingPlan,
     disk::layout,
     error::{Error, Result},
     event::Event,
@@ -119,6 +120,7 @@ impl ImagePlan {
                 twins: twins(emulation, network, &cache, around),
                 network,
                 term: "dumb".into(),
+                living: living(given, file),
                 packages: shortcuts.packages.then(|| cache.join("packages")),
                 shortcuts,
             },
@@ -126,6 +128,17 @@ impl ImagePlan {
             cache,
             notes,
         })
+    }
+}
+
+/// How programs that act on a running machine are answered, if they are.
+fn living(given: &GivenImage, file: &File) -> Option<LivingPlan> {
+    let first_boot = given.first_boot.or(file.first_boot).unwrap_or_default();
+    match given.live.or(file.live).unwrap_or_default() {
+        Live::FirstBoot => Some(LivingPlan {
+            first_boot: first_boot == FirstBoot::On,
+        }),
+        Live::Fail => None,
     }
 }
 

@@ -24,7 +24,7 @@ mod sudo;
 mod surroundings;
 pub mod yaml;
 
-pub use choice::{Emulation, Executor, Network, OnError, Shortcut};
+pub use choice::{Emulation, Executor, FirstBoot, Live, Network, OnError, Shortcut};
 pub use file::File;
 pub use given::{Given, GivenImage};
 pub use image::{CommandPlan, ImagePlan};

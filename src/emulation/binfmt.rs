@@ -35,20 +35,21 @@ fn magic_and_mask(arch: Arch) -> (Vec<u8>, Vec<u8>) {
 /// the program (without it sudo fails), F opens the interpreter now, so that the chroot need not
 /// contain it.
 pub fn registration(arch: Arch, interpreter: &Path) -> Vec<u8> {
+    let (magic, mask) = magic_and_mask(arch);
+    entry(&format!("qemu-{arch}"), &magic, Some(&mask), interpreter)
+}
+
+/// The same for any files that begin with `magic`, as far as `mask` says.
+pub fn entry(name: &str, magic: &[u8], mask: Option<&[u8]>, interpreter: &Path) -> Vec<u8> {
     let escape = |bytes: &[u8]| {
         bytes
             .iter()
             .map(|b| format!("\\x{b:02x}"))
             .collect::<String>()
     };
-    let (magic, mask) = magic_and_mask(arch);
+    let (magic, mask) = (escape(magic), mask.map(escape).unwrap_or_default());
     let interpreter = interpreter.display();
-    format!(
-        ":qemu-{arch}:M::{}:{}:{interpreter}:POCF",
-        escape(&magic),
-        escape(&mask)
-    )
-    .into_bytes()
+    format!(":{name}:M::{magic}:{mask}:{interpreter}:POCF").into_bytes()
 }
 
 /// An enabled entry of the host's table that runs programs for some architecture.

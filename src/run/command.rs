@@ -1,7 +1,7 @@
 //! `pichroot exec` and `pichroot shell`: one command in an image.
 
 use super::{
-    need_root,
+    first_boot, need_root,
     opened::Opened,
     session::{self, Session},
     signals::{Signals, block_on},
@@ -40,7 +40,12 @@ pub fn run(plan: &CommandPlan, command: Vec<String>, verbose: bool, ui: &Ui) -> 
         };
         let environment = plan.environment.clone();
         let job = session::command(session.dir(), &facts, command, environment);
-        let ended = session.run(job).await;
+        let mut ended = session.run(job).await;
+        if plan.write {
+            let put = first_boot::finish(&mut session, ui).await;
+            // The first failure is the one to report.
+            ended = ended.and_then(|ended| put.map(|()| ended));
+        }
         // What is changed in place is left unmounted and checked, whatever happened; a copy that is
         // thrown away need not be taken apart, but for who wants to know what was run.
         let closed = match image {

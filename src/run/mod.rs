@@ -5,6 +5,7 @@
 pub mod command;
 mod deferred;
 mod early;
+mod first_boot;
 mod growing;
 mod job;
 mod listing;

@@ -1,9 +1,12 @@
 //! `pichroot ansible`: from the plan to the finished image.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use super::{
-    deferred, early,
+    deferred, early, first_boot,
     growing::Growth,
     job::{self, AnsibleCommand},
     listing, need_root, reached,
@@ -14,7 +17,7 @@ use crate::{
     ansible::{guard, selection::Selection},
     config::{AnsiblePlan, ImagePlan, OnError, Surroundings},
     error::{Kind, Result},
-    event::{Event, Report, Starts},
+    event::{Event, Left, Report, Starts},
     image::{self, Cache, WorkImage, check_may_write, kept},
     sys::room,
     ui::{Ui, relay},
@@ -166,19 +169,23 @@ impl Run {
             job::verdict(ending)
         });
         if let Some((at, left)) = session.little() {
-            let (at, had) = (at.display(), room::words(&left));
-            ended = ended.map_err(|error| {
-                error.better_hint(format!(
-                    "the image's file system on {at} had {had}: if that is why, --grow +1G, or image.grow in pichroot.yml, makes it larger; \
-                     what failed is above"
-                ))
-            });
+            ended = ended.map_err(|error| error.better_hint(little_room(at, &left)));
         }
         let kept = plan.on_error == OnError::Keep;
+        first_boot::tell_failed(&mut note, ended.is_ok(), ui);
         if ended.is_ok() {
             ended = deferred::finish(&mut session, &facts, kept, ui).await;
         } else if kept {
             deferred::warn(&mut session, ui).await;
+        }
+        if !plan.changes_nothing && (ended.is_ok() || kept) {
+            let put = first_boot::finish(&mut session, ui).await;
+            match (&ended, put) {
+                (Ok(()), put) => ended = put,
+                // The first failure is the one to report.
+                (Err(_), Err(error)) => ui.tell(Event::AlsoFailed((&error).into())),
+                (Err(_), Ok(())) => {}
+            }
         }
         // Who stopped the run waits for its end, and the image is thrown away: then the kernel takes
         // everything apart.
@@ -200,4 +207,14 @@ impl Run {
         ui.tell(Event::Started(starts));
         reached::check(plan, note, used, ui)
     }
+}
+
+/// What to do where a playbook failed in an image that was nearly full.
+fn little_room(at: &Path, left: &Left) -> String {
+    format!(
+        "the image's file system on {} had {}: if that is why, --grow +1G, or image.grow in pichroot.yml, makes it \
+         larger; what failed is above",
+        at.display(),
+        room::words(left)
+    )
 }

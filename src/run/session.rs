@@ -10,7 +10,7 @@ use crate::{
     chroot::{client, shortcuts::initramfs::Outstanding},
     disk::{Volume, volume},
     error::{Context, Error, Kind, Result},
-    event::{self, Left, Report, Starts},
+    event::{self, FirstBoot, Left, Report, Starts},
     stage::{
         directory,
         facts::Facts,
@@ -118,6 +118,15 @@ impl<'a> Session<'a> {
         self.handle.order(&Order::Outstanding)?;
         match self.event().await? {
             Event::Outstanding(outstanding) => outstanding.map_err(|e| self.named(e.into())),
+            other => Err(out_of_step(&other)),
+        }
+    }
+
+    /// Puts into the image what its first boot is to do; all that was put off.
+    pub async fn first_boot(&mut self) -> Result<FirstBoot> {
+        self.handle.order(&Order::FirstBoot)?;
+        match self.event().await? {
+            Event::FirstBoot(put_off) => put_off.map_err(|e| self.named(e.into())),
             other => Err(out_of_step(&other)),
         }
     }

@@ -15,6 +15,7 @@ use crate::{
         shortcuts::initramfs::{self, MAX_RECORD, Outstanding, RECORD},
     },
     error::{Context, Kind, Result},
+    event::FirstBoot,
     sys::frame,
 };
 
@@ -37,6 +38,23 @@ pub fn ask(dir: &Path) -> Result<Vec<Outstanding>> {
 pub fn replaced_modules(dir: &Path) -> bool {
     // The file is not there otherwise.
     fetch(dir, initramfs_modules::RECORD).is_ok()
+}
+
+/// Has the executor put into the image what the first boot is to do, and returns what was put off.
+///
+/// # Errors
+/// When the image lacks something of it then.
+pub fn first_boot(dir: &Path) -> Result<FirstBoot> {
+    let asked = || {
+        let executor = UnixStream::connect(ChrootPlan::socket(dir))?;
+        frame::send(&executor, &Ask::FirstBoot {}.request(), &[])?;
+        match frame::receive(&executor)?.map(|(reply, _)| reply) {
+            Some(Reply::FirstBoot(put_off)) => Ok(put_off),
+            _ => Err(io::Error::from(io::ErrorKind::InvalidData)),
+        }
+    };
+    let put_off = asked().context(Kind::Other, || "the executor of this image is gone".into())?;
+    Ok(put_off?)
 }
 
 fn fetch(dir: &Path, path: &str) -> io::Result<String> {

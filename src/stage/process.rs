@@ -238,6 +238,7 @@ fn start(
         disk: mounts.show_disk()?,
         shortcuts,
         covering,
+        living: plan.settings.living,
         apt: packages.as_ref().map(packages::Proxy::apt_lines),
     })?;
     supervisor.report(warnings)?;

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::{facts::Facts, warm::Library};
 use crate::{
     chroot::{
+        living::plan::LivingPlan,
         plan::Network,
         shortcuts::{Shortcuts, initramfs::Outstanding},
     },
     disk::{Volume, layout},
     emulation::Mode,
     error::Failure,
-    event::{self, Starts},
+    event::{self, FirstBoot, Starts},
     sys::{children::Ending, private_files::PrivateFiles},
     twins::place::TwinSettings,
 };
@@ -46,6 +47,8 @@ pub struct Settings {
     pub term: String,
     /// What is left out or put off, where it can be.
     pub shortcuts: Shortcuts,
+    /// How programs that act on a running machine are answered, if they are.
+    pub living: Option<LivingPlan>,
     /// Where packages are kept for several runs, if they are.
     pub packages: Option<PathBuf>,
 }
@@ -81,6 +84,8 @@ pub enum Order {
     Run(Job),
     /// Tell what was put off to the end.
     Outstanding,
+    /// Put into the image what its first boot is to do, and tell what was put off.
+    FirstBoot,
     /// End what is running with this signal.
     Stop(i32),
     /// Unmount everything and check the file systems.
@@ -112,6 +117,8 @@ pub enum Event {
     },
     /// What was put off to the end, where that is known.
     Outstanding(Result<Vec<Outstanding>, Failure>),
+    /// What was put off to the first boot.
+    FirstBoot(Result<FirstBoot, Failure>),
     /// Everything is unmounted and clean.
     Closed {
         /// Whether any program was run in the image.

@@ -76,6 +76,10 @@ pub(super) fn until_close(
                             };
                             supervisor.tell(&Event::Outstanding(outstanding))?;
                         }
+                        Some(Order::FirstBoot) => {
+                            let put_off = outstanding::first_boot(dir).map_err(|error| (&error).into());
+                            supervisor.tell(&Event::FirstBoot(put_off))?;
+                        }
                         Some(Order::Close) => {
                             if outstanding::replaced_modules(dir) {
                                 supervisor.report([event::Event::InitramfsModules])?;

@@ -3,6 +3,7 @@
 //! Readable without colour; `NO_COLOR` and pipes are respected. Data for other programs is the one
 //! thing that goes to standard output ([`document`], [`table()`]).
 
+mod first_boot;
 mod progress;
 mod relay;
 mod table;
@@ -121,9 +122,11 @@ impl Report for Ui {
             Level::Detail if self.verbose => DETAIL,
             Level::Detail => return,
         };
-        if let Some(text) = words::of(&event, self.verbose) {
-            self.line(prefix, &text);
+        let mut lines = words::of(&event, self.verbose).into_iter();
+        if let Some(first) = lines.next() {
+            self.line(prefix, &first);
         }
+        lines.for_each(|line| self.line(DETAIL, &line));
     }
 
     fn begin(&self, task: Task, total: Option<u64>) -> Box<dyn Progress> {

@@ -2,17 +2,28 @@
 
 use std::fmt::Display;
 
+use super::first_boot;
 use crate::{
     error::{Error, Failure},
-    event::{Copied, Event, NoTwins, Opened, Opening, Starts, Stranger, Task, TwinMissing},
+    event::{
+        Copied, Event, Met, NoMachine, NoTwins, Opened, Opening, Starts, Stranger, Task,
+        TwinMissing,
+    },
     sys::room::{self, Size},
 };
 
 /// How many programs are named where that was not asked for.
 const NAMED: usize = 5;
 
-/// The event in one line; `None` where there is nothing to tell. With `verbose` lists are complete.
-pub fn of(event: &Event, verbose: bool) -> Option<String> {
+/// The event in lines, mostly one; none where there is nothing to tell. With `verbose` lists are complete.
+pub fn of(event: &Event, verbose: bool) -> Vec<String> {
+    match event {
+        Event::FirstBoot(all) => first_boot::lines(all, verbose),
+        event => Vec::from_iter(in_one(event, verbose)),
+    }
+}
+
+fn in_one(event: &Event, verbose: bool) -> Option<String> {
     Some(match event {
         Event::WaitingFor(source) => format!("waiting for another run that fetches {source}"),
         Event::Opened(image) => opened(image),
@@ -126,6 +137,8 @@ pub fn of(event: &Event, verbose: bool) -> Option<String> {
             format!("the playbook ran nothing in the image; does a play of it match {host_name}?")
         }
         Event::NotInInventory(stranger) => not_in_inventory(stranger),
+        Event::NoMachine(failed) => no_machine(failed),
+        Event::FirstBoot(_) => return None,
 
         Event::Reading(address) => format!("reading {address}"),
         Event::BaseImage(path) => format!("the base image is {}", path.display()),
@@ -272,6 +285,22 @@ fn not_in_inventory(stranger: &Stranger) -> String {
         stranger.inventories.join(", "),
         stranger.others.join(", ")
     )
+}
+
+fn no_machine(failed: &NoMachine) -> String {
+    let what = match failed.met {
+        Met::KernelFiles => "the settings of this machine's kernel cannot be changed",
+        Met::Modules => "this machine's kernel takes no modules",
+        Met::Mounts => {
+            "nothing of this machine's can be mounted or unmounted, or used for swapping"
+        }
+        Met::Network => "the network and the firewall are this machine's",
+        Met::Systemd => "no systemd runs in an image, and no D-Bus",
+        Met::Busy => "pichroot has something mounted there while the image is in use",
+        Met::Rights => "the right is one over this machine's kernel",
+    };
+    let task = failed.task.replace('\n', "\\n");
+    format!("{task} failed for what an image is: {what}; docs/living-machines.md tells what to do")
 }
 
 fn joined(parts: impl Iterator<Item = String>) -> String {

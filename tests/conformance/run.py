@@ -100,30 +100,33 @@ def with_packages(pichroot, base, place, packages=PACKAGES, further="true"):
     return image
 
 
+def targets_of_core():
+    """The test targets of the ansible-core that is on PATH."""
+    line = "from ansible.release import __version__ as v; print(v)"
+    version = subprocess.run(
+        ["python3", "-c", line], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    upstream = PLACE / f"ansible-core-{version}"
+    run([HERE / "fetch-ansible-core.sh", version, upstream])
+    return upstream / "targets"
+
+
 class Suite:
     """What all runs have in common."""
 
-    def __init__(self, pichroot, logs):
+    def __init__(self, pichroot, logs, targets=None):
         self.pichroot = pichroot
         self.logs = logs
-        version = subprocess.run(
-            [
-                "python3",
-                "-c",
-                "from ansible.release import __version__ as v; print(v)",
-            ],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-        upstream = PLACE / f"ansible-core-{version}"
-        run([HERE / "fetch-ansible-core.sh", version, upstream])
-        self.targets = upstream / "targets"
+        self.targets = targets or targets_of_core()
 
-    def run(self, target, way, image, variables=None):
-        """Runs a target: whether it passed, why not, and the seconds it took."""
+    def log(self, target, way):
+        """Where what a target says is kept."""
+        return self.logs / way / f"{target}.log"
+
+    def run(self, target, way, image, variables=None, further=None):
+        """Runs a target: whether it passed, why not, and the seconds it took. The environment gets what is further."""
         start = time.monotonic()
-        log = self.logs / way / f"{target}.log"
+        log = self.log(target, way)
         log.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=PLACE, prefix="run-") as name:
             scratch = pathlib.Path(name)
@@ -138,6 +141,7 @@ class Suite:
                 CONFORMANCE_SCRATCH=str(scratch / "run"),
                 CONFORMANCE_VARS=json.dumps(variables or {}),
                 ANSIBLE_HOME=str(scratch / "home"),
+                **(further or {}),
             )
             if WAYS[way] is None:
                 command = by_hand(scratch, image)

@@ -13,7 +13,8 @@ description:
   - No variable and no keyword can lead the image's own tasks to another place. What could fails.
   - All other hosts are reached as they are without pichroot. Plays get none of the inventory's but the image, and
     V(localhost) where a play names it.
-  - Tells pichroot whether any task ran in the image, and which task failed.
+  - Tells pichroot whether any task ran in the image, which task failed, and whether that was for what an image is. Tells
+    the connection plugin which task runs.
 author: pichroot contributors (@pichroot)
 version_added: "0.1.0"
 """
@@ -40,6 +41,12 @@ from ansible.vars.manager import VariableManager
 RULES = "PICHROOT_GUARD"
 # How many names of hosts pichroot is told at most.
 MOST = 20
+# How many tasks that failed for what an image is.
+MOST_FAILED = 10
+# How many characters of a task's name.
+LONGEST = 100
+# How much of what a task said is looked at.
+MOST_SAID = 1 << 20
 
 
 def wrap(owner, name, around):
@@ -74,7 +81,7 @@ def is_implicit(task):
 class Guard:
     """The rules of one run. Ansible's workers are forks, so what is put in its functions here holds in them."""
 
-    def __init__(self, folder, note, image, variables, plugin, limit, inventories):
+    def __init__(self, folder, note, image, variables, plugin, limit, inventories, signs):
         self.folder = folder  # the run's own
         self.note = note  # the file for what pichroot is to know
         self.image = image  # its name in the inventory
@@ -82,6 +89,8 @@ class Guard:
         self.plugin = plugin  # the file of its connection plugin, unless that is another's
         self.limit = limit  # --limit, if the user gave one
         self.inventories = inventories  # whether the user has any
+        self.signs = signs  # what is met by a task that needs a machine, and by which words that is seen
+        self.met = set()  # of those tasks, which were told
 
     def install(self):
         # `--connection` is for the image, which has it as a variable, too.
@@ -134,6 +143,8 @@ class Guard:
             raise AnsibleError(f"this would lead the task away from the image: {', '.join(wrong)}")
         if not is_implicit(task):
             self.tell("ran")
+        # Ours passes it on.
+        connection.task = named(task, executor._loader.get_basedir())
         return connection
 
     def do_var_prompt(self, inner, display, varname, *args, **kwargs):
@@ -159,6 +170,50 @@ class Guard:
             note.seek(0)
             note.writelines([*lines, json.dumps({"failed": start_of(task)}) + "\n"])
             note.truncate()
+
+    def tell_no_machine(self, result, ignored):
+        """Tells it where a task failed for what an image is."""
+        task = getattr(result, "task", None) or result._task
+        host = getattr(result, "host", None) or result._host
+        if (task.delegate_to or host.name) != self.image or len(self.met) >= MOST_FAILED:
+            return
+        text = said(getattr(result, "result", None) or result._result)
+        lines = text[:MOST_SAID].lower().splitlines()
+        what = next((met for met, words in self.signs if any(all(w in line for w in words) for line in lines)), None)
+        if what and (task._uuid, what) not in self.met:
+            self.met.add((task._uuid, what))
+            ignored = ignored or is_rescued(task)
+            name = named(task, task.get_loader().get_basedir())
+            self.tell({"no_machine": {"task": name, "met": what, "ignored": ignored}})
+
+
+def named(task, folder):
+    """A task's name, and where it is: as seen from the playbook, and else by the last parts of its path."""
+    name = task.get_name().strip()[:LONGEST]
+    path = task.get_path()
+    if not path:
+        return name
+    place = os.path.relpath(path, folder)
+    if place.startswith(".."):
+        place = os.sep.join(path.split(os.sep)[-3:])
+    return f"{name}, {place}"
+
+
+def said(result):
+    """What a failed task said, its items included."""
+    keys = ("msg", "stderr", "stdout", "module_stderr", "module_stdout", "exception")
+    results = [result, *(item for item in result.get("results") or [] if isinstance(item, dict) and item.get("failed"))]
+    return "\n".join(str(one[key]) for one in results for key in keys if one.get(key))
+
+
+def is_rescued(task):
+    """Whether a block that the task is in has a rescue."""
+    child, parent = task, task._parent
+    while parent:
+        if isinstance(parent, Block) and parent.rescue and child._uuid in {one._uuid for one in parent.block}:
+            return True
+        child, parent = parent, parent._parent
+    return False
 
 
 def start_of(task):
@@ -213,8 +268,10 @@ class CallbackModule(CallbackBase):
                 self._inventory = inventory
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
-        if self._guard and not ignore_errors:
-            self._guard.tell_failed(result)
+        if self._guard:
+            if not ignore_errors:
+                self._guard.tell_failed(result)
+            self._guard.tell_no_machine(result, ignore_errors)
 
     def v2_runner_on_unreachable(self, result):
         if self._guard:

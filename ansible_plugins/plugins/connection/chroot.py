@@ -303,6 +303,7 @@ class Connection(ConnectionBase):
     default_user = "root"
 
     _chroot = ()  # the program that enters, and the root
+    task = None  # what Ansible's task is called, where pichroot's callback plugin says so
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -402,7 +403,8 @@ class Connection(ConnectionBase):
         shell = self._shell.executable
         if shell in (None, C.DEFAULT_EXECUTABLE):
             shell = self.get_option("executable")
-        return {"exec": {"argv": [*shell.split(), "-c", to_text(cmd), *args]}}
+        request = {"argv": [*shell.split(), "-c", to_text(cmd), *args]}
+        return {"exec": {**request, "task": self.task} if self.task else request}
 
     def _perform(self, request, stdin=None, *sinks):
         """

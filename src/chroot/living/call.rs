@@ -1,9 +1,14 @@
 //! One start of a program that acts on a running machine.
 
-use std::{ffi::OsString, io, path::PathBuf, process::Output};
+use std::{
+    ffi::OsString,
+    io,
+    path::PathBuf,
+    process::{Command, Output},
+};
 
-/// Set in the environment of what the executor runs itself, so that it gets the program and no answer.
-pub const REAL: &str = "PICHROOT_REAL";
+use super::real::Real;
+use crate::bare::message::REAL;
 
 /// A program that was started in the chroot, and waits for an answer.
 ///
@@ -20,8 +25,12 @@ pub struct Call {
     pub environment: Vec<(OsString, OsString)>,
     /// The user that it runs as.
     pub user: u32,
-    /// Its standard input, if it can be read.
-    pub stdin: Option<std::fs::File>,
+    /// The group that it runs as.
+    pub group: u32,
+    /// All of its standard input, once a tool has asked for it: [`Answer::NeedsInput`].
+    pub stdin: Option<Vec<u8>>,
+    /// What runs programs for it.
+    pub real: Real,
 }
 
 /// What it is answered.
@@ -29,6 +38,9 @@ pub struct Call {
 pub enum Answer {
     /// The program itself is to run.
     Pass,
+    /// The tool cannot say before it has seen the standard input: it is called again with that. Until then nothing may be
+    /// changed, and others are answered in between, as one of them may be what writes it.
+    NeedsInput,
     /// It does not run, and this is what it would have said.
     Said {
         /// Its exit code.
@@ -88,15 +100,17 @@ impl Call {
         words.map(quoted).collect::<Vec<_>>().join(" ")
     }
 
-    /// Runs the program itself, or another one of the image, with its environment, in its folder, and without input.
-    /// Bounded in time and output.
+    /// Runs the program itself, or another one of the image, as the same user, with its environment, in its folder,
+    /// and without input. Bounded in time and output.
+    ///
+    /// # Errors
+    /// When it cannot be started, takes too long or says too much.
     pub fn real(&self, program: &str, args: &[&str]) -> io::Result<Output> {
-        // The server replaces this.
-        let mut command = std::process::Command::new(program);
+        let mut command = Command::new(program);
         command.args(args).current_dir(&self.cwd);
-        command.stdin(std::process::Stdio::null());
         command.env_clear().envs(self.environment.iter().cloned());
-        command.env(REAL, "1").output()
+        command.env(REAL, "1");
+        self.real.run(command, self.user, self.group)
     }
 }
 
@@ -123,7 +137,9 @@ pub mod tests {
             cwd: "/".into(),
             environment: Vec::new(),
             user: 0,
+            group: 0,
             stdin: None,
+            real: Real::default(),
         }
     }
 

@@ -1,12 +1,13 @@
 //! What was put off to the first boot, in the order in which tasks asked for it.
 
-use serde::{Deserialize, Serialize};
-
-/// The most that are kept; a play that asks for more is told so.
-pub const MAX_RECORDS: usize = 2000;
+/// The most that are kept. Of what a file or any boot does, the rest is only counted; a step of the unit more is an
+/// error at the end.
+const MAX_RECORDS: usize = 2000;
+/// The longest steps of a unit, all together, in bytes.
+const MAX_LINES: usize = 4 << 20;
 
 /// Something that only a running machine can have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutOff {
     /// What was asked for, as people type it.
     pub what: String,
@@ -17,8 +18,7 @@ pub struct PutOff {
 }
 
 /// How the machine gets what was put off.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum How {
     /// Every boot does it anyway, such as starting a service that is enabled.
     ByBoot,
@@ -34,21 +34,74 @@ pub struct Record {
     /// The task that runs now.
     pub task: Option<String>,
     put_off: Vec<PutOff>,
+    /// The length of all lines of [`How::Unit`].
+    length: usize,
+    more: usize,
+    lost: usize,
 }
 
 impl Record {
-    /// Notes that `what` was put off, by the task that runs now. The same thing by the same task is noted once.
+    /// Notes that `what` was put off, by the task that runs now. The same thing by the same task is noted once, unless
+    /// the unit does it: two equal steps may be meant, and what is between them counts.
     pub fn put_off(&mut self, what: impl Into<String>, how: How) {
-        let task = self.task.clone();
         let what = what.into();
+        let task = self.task.clone();
+        let length = match &how {
+            How::Unit(lines) => Some(what.len() + lines.len()),
+            _ => None,
+        };
         let new = PutOff { what, task, how };
-        if self.put_off.len() < MAX_RECORDS && !self.put_off.contains(&new) {
-            self.put_off.push(new);
+        if length.is_none() && self.put_off.contains(&new) {
+            return;
+        }
+        let full = self.put_off.len() >= MAX_RECORDS;
+        match length {
+            Some(length) if full || self.length + length > MAX_LINES => self.lost += 1,
+            None if full => self.more += 1,
+            length => {
+                self.length += length.unwrap_or_default();
+                self.put_off.push(new);
+            }
         }
     }
 
     /// All of it, in order.
     pub fn all(&self) -> &[PutOff] {
         &self.put_off
+    }
+
+    /// How much more was put off that needs no step of the unit.
+    pub fn more(&self) -> usize {
+        self.more
+    }
+
+    /// How many steps the unit was to have beside these.
+    pub fn lost(&self) -> usize {
+        self.lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_steps_are_noted_again_and_none_is_lost_unseen() {
+        let mut record = Record::default();
+        for _ in 0..2 {
+            record.put_off("reboot", How::ByBoot);
+            record.put_off("iptables -A x", How::Unit("iptables -A x".into()));
+        }
+        record.task = Some("another".into());
+        record.put_off("reboot", How::ByBoot);
+        assert_eq!(record.all().len(), 4);
+        record.put_off("long", How::Unit("x".repeat(MAX_LINES)));
+        assert_eq!((record.all().len(), record.lost()), (4, 1));
+        for number in 0..MAX_RECORDS {
+            record.put_off(format!("start {number}"), How::ByBoot);
+        }
+        record.put_off("one more", How::Unit(String::new()));
+        assert_eq!(record.all().len(), MAX_RECORDS);
+        assert_eq!((record.more(), record.lost()), (4, 2));
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{Emulation, GivenImage, Network, Shortcut};
+use crate::config::{Emulation, FirstBoot, GivenImage, Live, Network, Shortcut};
 
 /// How an image is opened.
 #[derive(Debug, Args)]
@@ -26,6 +26,14 @@ pub struct OpenArgs {
     #[arg(long, value_name = "NETWORK")]
     pub network: Option<Network>,
 
+    /// What becomes of what only a running machine can do [default: first-boot]
+    #[arg(long, value_name = "WHAT")]
+    pub live: Option<Live>,
+
+    /// Whether the image may get a unit for its first boot [default: on]
+    #[arg(long, value_name = "WHETHER")]
+    pub first_boot: Option<FirstBoot>,
+
     /// A shortcut not to take; repeatable
     #[arg(long = "no-shortcut", value_name = "NAME")]
     pub no_shortcuts: Vec<Shortcut>,
@@ -38,6 +46,8 @@ impl From<OpenArgs> for GivenImage {
             checksum: args.checksum,
             emulation: args.emulation,
             network: args.network,
+            live: args.live,
+            first_boot: args.first_boot,
             no_shortcuts: args.no_shortcuts,
         }
     }

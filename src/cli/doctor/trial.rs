@@ -25,7 +25,7 @@ pub fn all_together(is_root: bool, host: Option<Arch>) -> Check {
     };
     match trial::run(emulator.as_ref()) {
         Ok(told) => {
-            let told = told.iter().filter_map(|event| words::of(event, true));
+            let told = told.iter().flat_map(|event| words::of(event, true));
             let told = told.collect::<Vec<_>>().join("; ");
             match told.is_empty() {
                 true => Check::ok(ID, tried),

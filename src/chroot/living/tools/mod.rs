@@ -1,26 +1,18 @@
 //! The programs that are answered, a file for each kind.
 
-use super::{
-    call::{Answer, Call},
-    machine::Machine,
-};
+pub mod power;
 
-/// Answers a call. What it changes of the machine is seen by all later ones.
-pub type Tool = fn(&Call, &mut Machine) -> Answer;
-
-/// Names of programs, each with what answers it.
-pub type Tools = &'static [(&'static str, Tool)];
+use super::tool::{self, Tool, Tools};
 
 /// All of them, a list for each file.
-const ALL: &[Tools] = &[];
+const ALL: &[Tools] = &[power::TOOLS];
 
-/// The names, one a line, sorted: the [dispatcher](crate::twins::dispatcher) knows them, too.
+/// The names, one a line, sorted: those who [ask](crate::bare) know them, too.
 pub const NAMES: &str = include_str!("names.txt");
 
 /// What answers the program of this name.
 pub fn find(name: &str) -> Option<Tool> {
-    let mut all = ALL.iter().flat_map(|tools| tools.iter());
-    all.find(|(known, _)| *known == name).map(|(_, tool)| *tool)
+    ALL.iter().find_map(|tools| tool::find(tools, name))
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::{
-    calls::{Descriptor, MAP_SHARED, O_RDWR, PROT_READ, PROT_WRITE, map, unmap},
+    calls::Descriptor,
     format::{SLOTS, Slot},
+    kernel::{MAP_SHARED, O_RDWR, PROT_READ, PROT_WRITE, map, unmap},
     text::Text,
 };
 

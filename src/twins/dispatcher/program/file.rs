@@ -1,7 +1,8 @@
 //! Files that tell what a program is going to do: scripts and settings.
 
 use crate::{
-    calls::{Descriptor, O_RDONLY, Stat, stat},
+    calls::Descriptor,
+    kernel::{O_RDONLY, Stat, stat},
     text::{Bytes, Text},
 };
 
@@ -27,7 +28,7 @@ pub fn passes(path: Text, test: impl FnOnce(Bytes) -> bool) -> bool {
         if size <= LONGEST {
             let mut buffer = core::mem::MaybeUninit::<[u8; LONGEST]>::uninit();
             let start = buffer.as_mut_ptr().cast::<u8>();
-            let length = file.read(start, size);
+            let length = file.read_start(start, size);
             passed = length == size && test(Bytes { start, length });
         }
         file.close();

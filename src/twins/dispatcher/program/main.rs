@@ -14,7 +14,6 @@
 #![no_builtins]
 
 mod bash;
-mod calls;
 mod count;
 mod file;
 // Parts of it are for pichroot alone.
@@ -22,12 +21,27 @@ mod file;
 #[path = "../format.rs"]
 mod format;
 mod gawk;
+mod kernel;
 mod openssl;
 mod perl;
-mod stack;
 mod table;
-mod text;
 mod twin;
+
+// Parts of these are for the client.
+#[path = "../../../bare/program/ask.rs"]
+mod ask;
+#[allow(dead_code)]
+#[path = "../../../bare/program/calls.rs"]
+mod calls;
+#[allow(dead_code)]
+#[path = "../../../bare/message.rs"]
+mod message;
+#[allow(dead_code)]
+#[path = "../../../bare/program/stack.rs"]
+mod stack;
+#[allow(dead_code)]
+#[path = "../../../bare/program/text.rs"]
+mod text;
 
 use core::arch::global_asm;
 
@@ -72,6 +86,9 @@ unsafe extern "C" fn decide(stack: Stack) -> Next {
         };
     }
     let path = stack.argument(1);
+    if ask::is_wanted(path) && !stack.is_secure() {
+        unsafe { ask::ask(path, stack, 2) };
+    }
     let next = unsafe { twin::find(stack, settings.device) };
     unsafe { count::count(path, next.is_some(), settings.device) };
     next.unwrap_or_else(|| Next {

@@ -1,8 +1,9 @@
 //! The table of twins that pichroot has written.
 
 use crate::{
-    calls::{Descriptor, MAP_PRIVATE, O_RDONLY, PROT_READ, Stat, map, stat, unmap},
+    calls::Descriptor,
     format::{Entry, Guard, Header, MAGIC},
+    kernel::{MAP_PRIVATE, O_RDONLY, PROT_READ, Stat, map, stat, unmap},
 };
 
 /// It, mapped.

@@ -2,15 +2,16 @@
 
 use crate::{
     bash,
-    calls::{
-        Descriptor, MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, O_RDONLY, PROT_NONE, PROT_WRITE, exists,
-        map, unmap,
-    },
+    calls::Descriptor,
     format::{
         Entry, Header, PAGE, PERL_OPTIONS, RULE_ALWAYS, RULE_BASH, RULE_GAWK, RULE_NAMES_RELEASE,
         RULE_OPENSSL, RULE_PERL, SEGMENTS, Segment,
     },
-    gawk, openssl, perl,
+    gawk,
+    kernel::{
+        MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, O_RDONLY, PROT_NONE, PROT_WRITE, exists, map, unmap,
+    },
+    openssl, perl,
     stack::{Next, Program, Stack},
     table::Table,
     text::Text,

@@ -12,6 +12,7 @@ const AT_PHNUM: usize = 5;
 const AT_FLAGS: usize = 8;
 const AT_ENTRY: usize = 9;
 const AT_SECURE: usize = 23;
+const AT_EXECFN: usize = 31;
 
 /// In AT_FLAGS: argv[2] is the program's own argv[0] (the P of binfmt_misc).
 const PRESERVE_ARGV0: usize = 1;
@@ -52,18 +53,24 @@ impl Stack {
         Text(unsafe { self.word(1 + index) } as *const u8)
     }
 
+    /// The arguments from this one on, as the kernel takes them.
+    pub fn argument_list(self, index: usize) -> *const *const u8 {
+        unsafe { self.0.add(1 + index).cast() }
+    }
+
     /// The arguments of a program that the kernel starts by this one, without its argv[0].
     pub fn arguments(self) -> impl Iterator<Item = Text> {
         (3..self.argument_count()).map(move |index| self.argument(index))
     }
 
-    fn environment(self) -> *const *const u8 {
+    /// The environment, as the kernel takes it.
+    pub fn variable_list(self) -> *const *const u8 {
         unsafe { self.0.add(2 + self.argument_count()).cast() }
     }
 
     /// The environment: `NAME=value` each.
     pub fn variables(self) -> impl Iterator<Item = Text> {
-        let first = self.environment();
+        let first = self.variable_list();
         (0..)
             .map(move |index| unsafe { *first.add(index) })
             .take_while(|variable| !variable.is_null())
@@ -76,7 +83,11 @@ impl Stack {
     }
 
     fn auxiliary(self) -> *const [usize; 2] {
-        unsafe { self.environment().add(self.variables().count() + 1).cast() }
+        unsafe {
+            self.variable_list()
+                .add(self.variables().count() + 1)
+                .cast()
+        }
     }
 
     fn auxiliary_value(self, key: usize) -> Option<usize> {
@@ -101,6 +112,12 @@ impl Stack {
     /// Whether the program has more rights than who started it.
     pub fn is_secure(self) -> bool {
         self.auxiliary_value(AT_SECURE) != Some(0)
+    }
+
+    /// The path that was started.
+    pub fn executed(self) -> Option<Text> {
+        self.auxiliary_value(AT_EXECFN)
+            .map(|at| Text(at as *const u8))
     }
 
     /// The program's file, which the kernel has opened.

@@ -1,9 +1,8 @@
-//! The system calls that are needed, of x86_64.
+//! The system calls that only the dispatcher needs, of x86_64.
 
-use core::arch::asm;
+use crate::calls::{Descriptor, call};
 
 const OPEN: usize = 2;
-const CLOSE: usize = 3;
 const STAT: usize = 4;
 const FSTAT: usize = 5;
 const MMAP: usize = 9;
@@ -43,33 +42,11 @@ pub struct Stat {
     unused: [i64; 3],
 }
 
-unsafe fn call(number: usize, a: [usize; 6]) -> isize {
-    let result: isize;
-    unsafe {
-        asm!(
-            "syscall",
-            inlateout("rax") number as isize => result,
-            in("rdi") a[0], in("rsi") a[1], in("rdx") a[2], in("r10") a[3], in("r8") a[4], in("r9") a[5],
-            lateout("rcx") _, lateout("r11") _,
-            options(nostack)
-        );
-    }
-    result
-}
-
-/// An open file; negative is none.
-#[derive(Clone, Copy)]
-pub struct Descriptor(pub isize);
-
 impl Descriptor {
     /// Opens the file at `path`, which ends with NUL.
     pub unsafe fn open(path: *const u8, flags: usize) -> Option<Self> {
         let file = unsafe { call(OPEN, [path as usize, flags | O_CLOEXEC, 0, 0, 0, 0]) };
         (file >= 0).then_some(Descriptor(file))
-    }
-
-    pub fn close(self) {
-        unsafe { call(CLOSE, [self.0 as usize, 0, 0, 0, 0, 0]) };
     }
 
     pub fn stat(self) -> Option<Stat> {
@@ -80,7 +57,7 @@ impl Descriptor {
     }
 
     /// Reads up to `length` bytes from the start of the file; how many.
-    pub unsafe fn read(self, into: *mut u8, length: usize) -> usize {
+    pub unsafe fn read_start(self, into: *mut u8, length: usize) -> usize {
         let got = unsafe { call(PREAD, [self.0 as usize, into as usize, length, 0, 0, 0]) };
         if got < 0 { 0 } else { got as usize }
     }

@@ -29,6 +29,20 @@ impl Text {
         Some(Text(unsafe { self.0.add(index) }))
     }
 
+    /// How much of it comes before `byte`, or all.
+    pub fn until(self, byte: u8) -> usize {
+        let mut length = 0;
+        while self.at(length) != 0 && self.at(length) != byte {
+            length += 1;
+        }
+        length
+    }
+
+    /// Whether it begins as `other` does, for so many bytes.
+    pub fn starts_with(self, other: Text, length: usize) -> bool {
+        (0..length).all(|at| self.at(at) == other.at(at))
+    }
+
     pub fn is(self, other: &[u8]) -> bool {
         self.after(other).is_some_and(|rest| rest.at(0) == 0)
     }
