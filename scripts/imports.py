@@ -21,6 +21,7 @@ cli
 run
 ui
 config
+finish
 stage
 chroot
 twins

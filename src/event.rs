@@ -39,6 +39,8 @@ pub enum Task {
     Decompressing(String),
     /// A base image becomes a work image.
     Copying(PathBuf),
+    /// An output is made of the work image.
+    Packing(PathBuf),
 }
 
 /// How much an event matters to people.

@@ -16,6 +16,7 @@ mod emulation;
 mod error;
 mod event;
 mod fat;
+mod finish;
 mod hex;
 mod image;
 mod nearest;
@@ -41,7 +42,7 @@ pub fn main() -> u8 {
     match name.unwrap_or_default() {
         stage::process::NAME => stage::process::main(),
         twins::place::process::NAME => twins::place::process::main(),
-        run::scratch::SWEEPER => run::scratch::sweeper(),
+        sys::scratch::SWEEPER => sys::scratch::sweeper(),
         chroot::executor::NAME => chroot::executor::main(),
         chroot::client::NAME => chroot::client::main(),
         chroot::trial::NAME => chroot::trial::main(),

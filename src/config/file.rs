@@ -62,10 +62,34 @@ pub struct Image {
     /// As `--grow`.
     #[serde(deserialize_with = "size")]
     pub grow: Option<String>,
-    /// Path of the output, in which `{NAME}` stands for the value of a variable.
-    pub output: Option<String>,
+    /// Paths of the outputs, in which `{NAME}` stands for the value of a variable.
+    pub output: OneOrMore,
     /// Mount points by partition number, counted from 1, where detection would be wrong.
     pub layout: Option<BTreeMap<u32, layout::GivenEntry>>,
+}
+
+/// A text, or a list of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged, expecting = "output has to be a path, or a list of paths")]
+pub enum OneOrMore {
+    /// One.
+    One(String),
+    /// Several, or none.
+    More(Vec<String>),
+    /// Nothing.
+    #[default]
+    None,
+}
+
+impl OneOrMore {
+    /// All of them.
+    pub fn all(&self) -> &[String] {
+        match self {
+            OneOrMore::One(text) => std::slice::from_ref(text),
+            OneOrMore::More(all) => all,
+            OneOrMore::None => &[],
+        }
+    }
 }
 
 /// The section `ansible`.

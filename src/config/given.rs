@@ -34,8 +34,8 @@ pub struct Given {
     pub image: GivenImage,
     /// `--grow`.
     pub grow: Option<String>,
-    /// `--output`.
-    pub output: Option<PathBuf>,
+    /// Each `--output`.
+    pub outputs: Vec<PathBuf>,
     /// Each `--extra-vars`.
     pub extra_vars: Vec<String>,
     /// Each `--var-file`.

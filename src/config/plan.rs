@@ -20,7 +20,8 @@ use crate::{
     ansible::{ExtraVars, find, hosts, json::Vars, user_inventory},
     error::{Error, Result},
     event::Event,
-    image::{Source as ImageSource, check_output, kept},
+    finish::output::{self, Format, Output},
+    image::{Source as ImageSource, kept},
     nearest,
     secrets::{Secret, Source},
     shape::grow::Grow,
@@ -37,8 +38,10 @@ pub struct AnsiblePlan {
     pub grow: Option<Grow>,
     /// How large a kept image was before it was grown, in bytes.
     pub original_size: Option<u64>,
-    /// Where the result goes.
+    /// The plain image, which is one of the outputs or stands for the first of them.
     pub output: PathBuf,
+    /// What is made of it.
+    pub outputs: Vec<Output>,
     /// Whether an output that exists is replaced.
     pub force: bool,
     /// The image's name in the inventory, and its host name while the playbook runs.
@@ -121,14 +124,20 @@ impl AnsiblePlan {
                 around,
             )
         })?;
-        let output = match (given.output, &file.image.output) {
-            (Some(path), _) => cwd.join(path),
-            (None, Some(template)) => {
-                let path = names::expand("image.output", template, &known, machine.as_deref())?;
-                locations::absolute(&path, &folder, home)
-            }
-            (None, None) => cwd.join(names::default_output(machine.as_deref(), playbook.name())),
+        let expand = |template: &String| {
+            let path = names::expand("image.output", template, &known, machine.as_deref())?;
+            Ok::<_, Error>(locations::absolute(&path, &folder, home))
         };
+        let paths: Vec<PathBuf> = match (given.outputs.as_slice(), file.image.output.all()) {
+            ([], []) => {
+                vec![cwd.join(names::default_output(machine.as_deref(), playbook.name()))]
+            }
+            ([], templates) => templates.iter().map(expand).collect::<Result<_>>()?,
+            (paths, _) => paths.iter().map(|path| cwd.join(path)).collect(),
+        };
+        let outputs = paths.iter().map(|path| Output::new(path));
+        let outputs = outputs.collect::<Result<Vec<_>>>()?;
+        let output = work_image(&outputs);
         let host_name = machine.unwrap_or_else(|| names::from_stem(&output));
 
         let mut original_size = None;
@@ -153,7 +162,7 @@ impl AnsiblePlan {
                 )),
                 _ => error,
             })?;
-            check_output(&output, given.force || changes_nothing, &source)?;
+            output::check(&outputs, given.force || changes_nothing, &source)?;
             let mut image = ImagePlan::new(source, &host_name, &given.image, &file, around)?;
             image.notes.extend(unread.map(Event::ConfigNotRead));
             if changes_nothing {
@@ -188,6 +197,7 @@ impl AnsiblePlan {
             grow,
             original_size,
             output,
+            outputs,
             host_name,
             arguments,
             changes_nothing,
@@ -241,6 +251,15 @@ fn inventories(given: &[String], base: &Path, home: Option<&Path>) -> Result<Vec
             .hint(nearest::hint(Path::new(&place), other)))
     });
     absolute.collect()
+}
+
+/// What the plain image is called: as the output that is one, else after the first output.
+fn work_image(outputs: &[Output]) -> PathBuf {
+    let plain = outputs
+        .iter()
+        .find(|output| output.format == Format::Image(None));
+    let one = plain.or(outputs.first());
+    one.map_or_else(PathBuf::new, Output::image)
 }
 
 /// What is known of the kept run, which has to be one of this playbook.

@@ -10,7 +10,7 @@
 
 mod cache;
 mod checksum;
-mod copy;
+pub mod copy;
 mod decode;
 mod digest;
 mod download;
@@ -20,6 +20,7 @@ pub mod kept;
 mod local;
 mod location;
 mod lock;
+mod output;
 mod pass;
 mod record;
 mod remote;
@@ -29,11 +30,12 @@ mod sums;
 mod wanted;
 mod work;
 
-pub use cache::{BaseImage, Cache};
+pub use cache::{BaseImage, Cache, OutputLock};
 pub use checksum::Checksum;
 pub use location::Location;
+pub use output::{OutputFile, directory};
 pub use source::Source;
-pub use work::{WorkImage, check_may_write, check_output};
+pub use work::WorkImage;
 
 use http::{Client, Patience};
 

@@ -5,6 +5,7 @@
 pub mod command;
 mod deferred;
 mod early;
+mod finishing;
 mod first_boot;
 mod growing;
 mod job;
@@ -12,7 +13,6 @@ mod listing;
 mod opened;
 pub mod playbook;
 mod reached;
-pub mod scratch;
 mod session;
 mod signals;
 mod work;

@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::{
-    deferred, early, first_boot,
+    deferred, early,
+    finishing::Finishing,
+    first_boot,
     growing::Growth,
     job::{self, AnsibleCommand},
     listing, need_root, reached,
@@ -18,8 +20,12 @@ use crate::{
     config::{AnsiblePlan, ImagePlan, OnError, Surroundings},
     error::{Kind, Result},
     event::{Event, Left, Report, Starts},
-    image::{self, Cache, WorkImage, check_may_write, kept},
-    sys::room,
+    finish::{
+        output::{Output, check_may_write},
+        ready::Ready,
+    },
+    image::{self, Cache, OutputLock, WorkImage, kept},
+    sys::{programs, room},
     ui::{Ui, relay},
 };
 
@@ -45,10 +51,12 @@ pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
     need_root()?;
     let mut command = AnsibleCommand::find(&plan, around)?;
     if !plan.changes_nothing {
-        check_may_write(&plan.output)?;
+        plan.outputs.iter().try_for_each(check_may_write)?;
+        let mut needed = plan.outputs.iter().filter_map(Output::program);
+        needed.try_for_each(|program| programs::find(program).map(drop))?;
     }
     let cache = Cache::open(&image.cache)?;
-    let _lock = cache.lock_output(&plan.output)?;
+    let _locks = lock_all(&cache, &plan)?;
     let long = !image::at_hand(&cache, &image.source);
     if long {
         early::host(&image.settings, ui)?;
@@ -76,6 +84,8 @@ pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
 impl Run {
     async fn whole(&self, cache: Cache, ui: &Ui) -> Result<()> {
         let mut signals = Signals::listen()?;
+        // For what comes after the session, which takes the others with it.
+        let mut finishing = Signals::listen()?;
         let plan = &self.plan;
         let source = self.image.source.clone();
         let (report, output, owner) = (ui.clone(), plan.output.clone(), self.owner);
@@ -99,17 +109,22 @@ impl Run {
             growth.fill(work.file(), &name, &mut signals, ui).await?;
         }
         let mut start_at_task = None;
-        match self
-            .provision(&work, &name, signals, ui, &mut start_at_task)
-            .await
-        {
-            Ok(()) if plan.changes_nothing => Ok(()),
-            Ok(()) => {
-                work.publish()?;
+        let provisioned = self.provision(&work, &name, signals, ui, &mut start_at_task);
+        let made = match provisioned.await {
+            Ok(_) if plan.changes_nothing => return Ok(()),
+            Ok(trees) => {
+                self.finishing()
+                    .make(&work, trees, &mut finishing, ui)
+                    .await
+            }
+            Err(error) => Err(error),
+        };
+        match made {
+            Ok(ready) => {
+                self.finishing().publish(work, ready, ui)?;
                 if plan.resume {
                     kept::remove(&plan.output);
                 }
-                ui.tell(Event::Made(plan.output.clone()));
                 Ok(())
             }
             Err(error) if plan.on_error == OnError::Keep => {
@@ -148,7 +163,7 @@ impl Run {
         signals: Signals,
         ui: &Ui,
         start_at_task: &mut Option<String>,
-    ) -> Result<()> {
+    ) -> Result<Vec<Ready>> {
         let plan = &self.plan;
         let (output, streams) = job::streams()?;
         let mut session = Session::start(work.file(), name, signals, Some(&output), ui)?;
@@ -192,9 +207,11 @@ impl Run {
         let stopped = matches!(&ended, Err(error) if matches!(error.kind(), Kind::Signal(_)));
         let closed = if stopped && plan.on_error == OnError::Cleanup {
             drop(session);
-            Ok((true, Starts::default()))
+            Ok(((true, Starts::default()), Vec::new()))
+        } else if ended.is_ok() && !plan.changes_nothing {
+            self.finishing().close(session, ui).await
         } else {
-            session.close().await
+            session.close().await.map(|closed| (closed, Vec::new()))
         };
         // The stage is gone, and with it the other end of the pipes.
         let _ = tokio::join!(shown.0, shown.1);
@@ -203,10 +220,30 @@ impl Run {
             ui.tell(Event::AlsoFailed(error.into()));
         }
         ended?;
-        let (used, starts) = closed?;
+        let ((used, starts), trees) = closed?;
         ui.tell(Event::Started(starts));
-        reached::check(plan, note, used, ui)
+        reached::check(plan, note, used, ui)?;
+        Ok(trees)
     }
+
+    fn finishing(&self) -> Finishing<'_> {
+        Finishing {
+            plan: &self.plan,
+            owner: self.owner,
+        }
+    }
+}
+
+/// Reserves everything that the run is going to make.
+fn lock_all(cache: &Cache, plan: &AnsiblePlan) -> Result<Vec<OutputLock>> {
+    let made = plan.outputs.iter().map(|output| &output.path);
+    let mut paths: Vec<_> = made.chain([&plan.output]).collect();
+    paths.sort();
+    paths.dedup();
+    paths
+        .into_iter()
+        .map(|path| cache.lock_output(path))
+        .collect()
 }
 
 /// What to do where a playbook failed in an image that was nearly full.

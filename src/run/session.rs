@@ -2,6 +2,8 @@
 
 use std::{
     fs::File,
+    io::PipeWriter,
+    os::fd::AsRawFd,
     path::{Path, PathBuf},
 };
 
@@ -16,7 +18,7 @@ use crate::{
         facts::Facts,
         handle::{Handle, Output},
         older,
-        protocol::{Event, Job, Order, Settings, StagePlan},
+        protocol::{Archive, Event, Job, Order, Settings, StagePlan},
     },
     sys::{children::Ending, private_files::PrivateFiles},
 };
@@ -81,7 +83,7 @@ impl<'a> Session<'a> {
     /// signal ends the wait.
     pub async fn give_up(mut self) {
         // Where the stage is gone it has done that.
-        if self.handle.order(&Order::Close).is_ok() {
+        if self.handle.order(&Order::Close { archive: None }).is_ok() {
             while !matches!(self.event().await, Ok(Event::Closed { .. }) | Err(_)) {}
         }
     }
@@ -132,8 +134,20 @@ impl<'a> Session<'a> {
     }
 
     /// Unmounts, and checks the file systems; whether any program was run in the image, and how.
-    pub async fn close(mut self) -> Result<(bool, Starts)> {
-        self.handle.order(&Order::Close)?;
+    pub async fn close(self) -> Result<(bool, Starts)> {
+        self.close_with(None).await
+    }
+
+    /// As [`close`](Self::close), with an archive of all files that is written to a pipe.
+    pub async fn close_with(
+        mut self,
+        archive: Option<(Archive, PipeWriter)>,
+    ) -> Result<(bool, Starts)> {
+        let (archive, pipe) = archive.unzip();
+        let fds: Vec<_> = pipe.iter().map(AsRawFd::as_raw_fd).collect();
+        self.handle.order_with(&Order::Close { archive }, &fds)?;
+        // The stage's is the only one now, and its end is that of the archive.
+        drop(pipe);
         match self.event().await? {
             Event::Closed { used, starts } => Ok((used, starts)),
             other => Err(out_of_step(&other)),

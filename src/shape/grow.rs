@@ -13,7 +13,10 @@ use super::table::{self, Editor};
 use crate::{
     disk::{FsKind, Volume, partition::Table},
     error::{Context, Error, Kind, Result},
-    sys::room::{self, Size},
+    sys::{
+        programs,
+        room::{self, Size},
+    },
 };
 
 /// How the user writes it.
@@ -148,21 +151,27 @@ fn chosen<'a>(volumes: &'a [Volume], number: Option<u32>, name: &str) -> Result<
     })
 }
 
-/// Whether there is a way to make the file system of `volume` larger.
+/// Whether there is a way to make the file system of `volume` larger, and this machine has the program for it.
 fn can_grow(volume: &Volume, name: &str) -> Result<()> {
     use FsKind::{Btrfs, Ext2, Ext3, Ext4, F2fs, Xfs};
-    match volume.fs.as_ref().map(|fs| fs.kind) {
-        Some(Ext2 | Ext3 | Ext4 | Btrfs | Xfs | F2fs) => Ok(()),
-        _ => Err(Error::usage(format!(
-            "partition {} of {name} cannot grow: it holds {}",
-            volume.partition.number,
-            volume.content()
-        ))
-        .hint(
-            "what is added is behind the last partition; if an ext4, btrfs, xfs or f2fs has room behind it, name that \
-             one, as in --grow +1G:2",
-        )),
-    }
+    let program = match volume.fs.as_ref().map(|fs| fs.kind) {
+        Some(Ext2 | Ext3 | Ext4) => "resize2fs",
+        Some(Btrfs) => "btrfs",
+        Some(Xfs) => "xfs_growfs",
+        Some(F2fs) => "resize.f2fs",
+        _ => {
+            return Err(Error::usage(format!(
+                "partition {} of {name} cannot grow: it holds {}",
+                volume.partition.number,
+                volume.content()
+            ))
+            .hint(
+                "what is added is behind the last partition; if an ext4, btrfs, xfs or f2fs has room behind it, name \
+                 that one, as in --grow +1G:2",
+            ));
+        }
+    };
+    programs::find(program).map(drop)
 }
 
 /// What Linux wants a btrfs to have at least whose size is changed, in bytes (fs/btrfs/ioctl.c).

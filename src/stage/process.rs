@@ -5,7 +5,10 @@
 
 use std::{
     fs::File,
-    os::unix::{fs::symlink, net::UnixStream},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::symlink, net::UnixStream},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -26,7 +29,7 @@ use super::{
     fullness::Watch,
     leaks,
     mounts::Mounts,
-    protocol::{Event, Order, StagePlan},
+    protocol::{Archive, Event, Order, StagePlan},
     serve,
     supervisor::Supervisor,
     work,
@@ -44,7 +47,7 @@ use crate::{
     error::{Context, Error, Kind, Result},
     event, packages,
     shape::check,
-    sys::{frame, inroot::Root, mount, process},
+    sys::{frame, inroot::Root, mount, process, tar},
     twins::place::{self, Twinning, starts},
 };
 
@@ -104,15 +107,21 @@ fn open(supervisor: &Supervisor, image: &File, plan: &StagePlan) -> Result<()> {
         .collect::<Vec<_>>();
     let used = use_image(supervisor, plan, &mut mounts);
     // Nothing runs in it any more. An output with such a name in it would be worse than none.
-    let clean = match used {
+    let clean = match &used {
         // Without `?`: whatever is found, the image is unmounted below.
-        Ok(true) => Root::open(mounts.root())
+        Ok((true, _)) => Root::open(mounts.root())
             .and_then(|root| leaks::search(&root, &[mounts.root(), &directory::nodes()], started)),
         _ => Ok(()),
     };
+    let used = used.map(|(used, archive)| {
+        let wanted = archive.filter(|_| clean.is_ok());
+        let packed =
+            wanted.map(|(archive, to)| tar::pack(mounts.root(), to, archive.latest)?.end());
+        (used, packed)
+    });
     // Whatever happened: unmounted is unmounted. The first failure is the one to report, except that
     // writes which did not get into the image, or damage in it, explain what failed before.
-    let used = match (used, mounts.close()) {
+    let (used, packed) = match (used, mounts.close()) {
         (Err(_), Err(lost)) if matches!(lost.kind(), Kind::Host | Kind::Image) => return Err(lost),
         (used, closed) => {
             let used = used?;
@@ -122,12 +131,17 @@ fn open(supervisor: &Supervisor, image: &File, plan: &StagePlan) -> Result<()> {
     };
     check::at_end(image, &plan.volumes, &numbers, &directory::nodes())?;
     clean?;
+    packed.transpose()?;
     let starts = starts::read(&directory::path().join(place::FOLDER));
     supervisor.tell(&Event::Closed { used, starts })
 }
 
-/// From mounted to ready to be unmounted; whether any program was run in the image.
-fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &mut Mounts) -> Result<bool> {
+/// From mounted to ready to be unmounted; whether any program was run in the image, and which archive of it is wanted.
+fn use_image(
+    supervisor: &Supervisor,
+    plan: &StagePlan,
+    mounts: &mut Mounts,
+) -> Result<(bool, Option<(Archive, OwnedFd)>)> {
     let root = Root::open(mounts.root())?;
     let (possible, mut told) = plan.settings.shortcuts.possible_in(&root);
     let mut keeps = plan.settings.packages.is_some();
@@ -160,13 +174,13 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &mut Mounts) -> 
     let served = started.and_then(|(executor, twinning)| {
         let place = (directory::path(), &root);
         let watch = Watch::of(&root, &mounts.places());
-        serve::until_close(supervisor, place, watch, shortcuts, &executor, twinning)?;
+        let archive = serve::until_close(supervisor, place, watch, shortcuts, &executor, twinning)?;
         let until_now = executor.use_until_now();
         if !until_now.left.is_empty() {
             let names = Vec::from_iter(until_now.left);
             supervisor.report([event::Event::LeftRunning(names)])?;
         }
-        Ok(until_now.used)
+        Ok((until_now.used, archive))
     });
     // Nothing may run in the chroot when these go.
     end_everything()?;

@@ -88,10 +88,21 @@ pub enum Order {
     FirstBoot,
     /// End what is running with this signal.
     Stop(i32),
-    /// Unmount everything and check the file systems.
-    Close,
+    /// Unmount everything and check the file systems. Before that, an archive of all files goes to the descriptor that
+    /// comes with it, if one is wanted.
+    Close {
+        /// Whether one is.
+        archive: Option<Archive>,
+    },
     /// In place of [`Order::Open`]: do this, and end.
     Work(Work),
+}
+
+/// An archive of all files of the image.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Archive {
+    /// The latest time in it, in seconds since 1970.
+    pub latest: Option<u64>,
 }
 
 /// What is done to an image that is not opened.

@@ -1,5 +1,5 @@
 //! Programs that read a stranger's bytes: bounded in time, memory and output, and without any rights but to the
-//! one file that they are given, as an open descriptor.
+//! files that they are given, as open descriptors.
 
 use std::{
     ffi::OsString,
@@ -54,25 +54,30 @@ pub struct Ended {
     pub said: String,
 }
 
-/// Runs `program` within `bounds`; `args` makes its arguments of the path by which it finds `file`.
+/// Runs `program` within `bounds`; `args` makes its arguments of the paths by which it finds the `files`. `heard` gets
+/// what it prints.
 ///
-/// The path is that of a descriptor, so it leads to `file` and nothing else; [`NOBODY`] must be able to open it.
+/// A path is that of a descriptor, so it leads to that file and nothing else; [`NOBODY`] must be able to open it.
 ///
 /// # Errors
 /// [`Kind::Host`] when it cannot be started.
 pub fn run(
     program: &Path,
-    args: impl FnOnce(OsString) -> Vec<OsString>,
-    file: &File,
+    args: impl FnOnce(&[OsString]) -> Vec<OsString>,
+    files: &[&File],
     bounds: Bounds,
+    heard: &mut dyn FnMut(&[u8]),
 ) -> Result<Ended> {
     let failed = || format!("cannot run {}", program.display());
-    let fd = file.as_raw_fd();
-    let path = format!("/proc/self/fd/{fd}");
+    let fds: Vec<RawFd> = files.iter().map(|file| file.as_raw_fd()).collect();
+    let paths: Vec<OsString> = fds
+        .iter()
+        .map(|fd| format!("/proc/self/fd/{fd}").into())
+        .collect();
     let (output, writer) = io::pipe().context(Kind::Host, failed)?;
     let mut command = Command::new(program);
     command
-        .args(args(path.into()))
+        .args(args(&paths))
         .env_clear()
         .env("PATH", search_path())
         .env("LC_ALL", "C")
@@ -84,23 +89,23 @@ pub fn run(
     #[allow(unsafe_code)]
     // SAFETY: between fork and exec, `confine` makes system calls and allocates nothing.
     unsafe {
-        command.pre_exec(move || confine(fd, bounds, as_nobody));
+        command.pre_exec(move || confine(&fds, bounds, as_nobody));
     }
     let child = command.spawn().context(Kind::Host, failed)?;
     // With it goes our copy of the pipe's other end.
     drop(command);
-    attend(child, output, bounds).context(Kind::Host, failed)
+    attend(child, output, bounds, heard).context(Kind::Host, failed)
 }
 
-/// In the child: its bounds, no rights, and the file.
-fn confine(fd: RawFd, bounds: Bounds, as_nobody: bool) -> io::Result<()> {
+/// In the child: its bounds, no rights, and the files.
+fn confine(fds: &[RawFd], bounds: Bounds, as_nobody: bool) -> io::Result<()> {
     let seconds = bounds.processor.as_secs();
     // SIGXCPU at the first, SIGKILL at the second.
     setrlimit(Resource::RLIMIT_CPU, seconds, seconds + 1)?;
     setrlimit(Resource::RLIMIT_AS, bounds.memory, bounds.memory)?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     #[allow(unsafe_code)]
-    // SAFETY: numbers and null pointers only; the descriptor is open in the parent.
+    // SAFETY: numbers and null pointers only; the descriptors are open in the parent.
     unsafe {
         // System calls, not libc's functions, which would ask other threads to do the same.
         if as_nobody {
@@ -111,8 +116,10 @@ fn confine(fd: RawFd, bounds: Bounds, as_nobody: bool) -> io::Result<()> {
         }
         check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0).into())?;
         check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL).into())?;
-        let file = std::os::fd::BorrowedFd::borrow_raw(fd);
-        fcntl(file, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        for fd in fds {
+            let file = std::os::fd::BorrowedFd::borrow_raw(*fd);
+            fcntl(file, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        }
     }
     Ok(())
 }
@@ -122,7 +129,12 @@ fn check(result: libc::c_long) -> io::Result<()> {
 }
 
 /// Reads what `child` prints until it ends, or ends it when it goes over a bound.
-fn attend(mut child: Child, mut output: PipeReader, bounds: Bounds) -> io::Result<Ended> {
+fn attend(
+    mut child: Child,
+    mut output: PipeReader,
+    bounds: Bounds,
+    heard: &mut dyn FnMut(&[u8]),
+) -> io::Result<Ended> {
     let deadline = Instant::now() + bounds.time;
     let (mut said, mut printed) = (Vec::new(), 0);
     let over = loop {
@@ -142,6 +154,7 @@ fn attend(mut child: Child, mut output: PipeReader, bounds: Bounds) -> io::Resul
             break None;
         }
         printed += count;
+        heard(&chunk[..count]);
         said.extend_from_slice(&chunk[..count]);
         said.drain(..said.len().saturating_sub(TAIL));
         if printed > bounds.output {
@@ -191,8 +204,12 @@ mod tests {
         file.write_all(b"content\n").unwrap();
         let open = fs::Permissions::from_mode(0o666);
         file.as_file().set_permissions(open).unwrap();
-        let args = |path| vec!["-c".into(), script.into(), "sh".into(), path];
-        run(Path::new("/bin/sh"), args, file.as_file(), bounds).unwrap()
+        let args = |paths: &[OsString]| {
+            let path = paths[0].clone();
+            vec!["-c".into(), script.into(), "sh".into(), path]
+        };
+        let files = [file.as_file()];
+        run(Path::new("/bin/sh"), args, &files, bounds, &mut |_| {}).unwrap()
     }
 
     #[test]

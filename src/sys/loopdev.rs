@@ -117,7 +117,8 @@ impl LoopDevice {
         bounds: Bounds,
     ) -> Result<Ended> {
         self.give_to(NOBODY)?;
-        let ended = bounded::run(program, args, &self.device, bounds);
+        let of_path = |paths: &[OsString]| args(paths[0].clone());
+        let ended = bounded::run(program, of_path, &[&self.device], bounds, &mut |_| {});
         self.give_to(0)?;
         ended
     }

@@ -204,6 +204,18 @@ impl Mounted {
     }
 }
 
+/// Whether anything is mounted at `path` or below it.
+pub fn is_below(path: &Path) -> std::io::Result<bool> {
+    let Ok(path) = path.canonicalize() else {
+        return Ok(false);
+    };
+    let list = std::fs::read("/proc/thread-self/mountinfo")?;
+    let lines = list.split(|&byte| byte == b'\n');
+    let places = lines.filter_map(|line| line.split(|&byte| byte == b' ').nth(4));
+    let mut places = places.map(|place| PathBuf::from(OsString::from_vec(unescape(place))));
+    Ok(places.any(|place| place.starts_with(&path)))
+}
+
 /// Replaces a backslash and three octal digits by their byte.
 fn unescape(text: &[u8]) -> Vec<u8> {
     let mut rest = text;
@@ -246,6 +258,14 @@ mod tests {
         let proc = Mounted::at("/proc".as_ref()).unwrap();
         assert_eq!(proc.place().unwrap(), Some("/proc".into()));
         assert_eq!(Mounted("none".into()).place().unwrap(), None);
+    }
+
+    #[test]
+    fn mounts_below_are_seen() {
+        assert!(is_below("/proc".as_ref()).unwrap());
+        assert!(is_below("/".as_ref()).unwrap());
+        assert!(!is_below("/proc/self".as_ref()).unwrap());
+        assert!(!is_below("/none".as_ref()).unwrap());
     }
 
     #[test]

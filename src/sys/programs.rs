@@ -10,8 +10,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("btrfs", "btrfs-progs"),
     ("e2fsck", "e2fsprogs and dosfstools"),
     ("fsck.vfat", "e2fsprogs and dosfstools"),
+    ("qemu-img", "qemu-utils"),
     ("resize.f2fs", "f2fs-tools"),
     ("resize2fs", "e2fsprogs"),
+    ("tar", "tar"),
     ("xfs_growfs", "xfsprogs"),
 ];
 

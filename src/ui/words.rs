@@ -172,6 +172,7 @@ pub fn of_task(task: &Task) -> String {
         Task::Downloading(source) => format!("downloading {source}"),
         Task::Verifying(source) => format!("verifying {source}"),
         Task::Decompressing(source) => format!("decompressing {source}"),
+        Task::Packing(path) => format!("making {}", path.display()),
         Task::Copying(path) => format!("copying {}", path.display()),
     }
 }

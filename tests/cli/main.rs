@@ -15,6 +15,7 @@ mod checksum;
 mod config;
 mod disk_full;
 mod early;
+mod formats;
 mod fsck;
 mod grow;
 mod help;

@@ -1,4 +1,4 @@
-//! A real image that becomes larger.
+//! A real image that becomes larger, and its files in another form.
 
 use std::process::Command;
 
@@ -39,4 +39,33 @@ fn a_grown_image_takes_more() {
     let image = Image::new(&out);
     image.assert_clean(scene.dir());
     assert!(image.exists("/var/big"));
+}
+
+/// All files of the image are in the archive, and a system runs from the folder.
+#[test]
+fn an_archive_and_a_folder_of_the_files() {
+    let scene = Scene::with_tasks("- copy: {dest: /etc/motd, content: hello}\n");
+    let outputs = ["-o", "out.tar.zst", "-o", "tree/"];
+    let ended = Live::start(scene.ansible().args(outputs)).end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    scene.assert_left(&["out.img", "out.tar.zst", "tree"]);
+    let listed = run(Command::new("tar")
+        .args(["--zstd", "-tvf", "out.tar.zst", "--numeric-owner"])
+        .current_dir(scene.dir()));
+    let has = |start: &str, end: &str| {
+        let mut lines = listed.lines();
+        lines.any(|line| line.starts_with(start) && line.ends_with(end))
+    };
+    assert!(has("-rwsr-xr-x 0/0 ", "./usr/bin/sudo"), "{listed}");
+    assert!(has("-rw-r----- 0/42 ", "./etc/shadow"));
+    assert!(has("lrwxrwxrwx 0/0 ", "./bin -> usr/bin"));
+    assert!(has("-rwx", "./boot/firmware/cmdline.txt"));
+    let differ = "tar --zstd -df out.tar.zst --numeric-owner --xattrs --acls -C tree";
+    run(Command::new("sh")
+        .args(["-c", differ])
+        .current_dir(scene.dir()));
+    assert_eq!(
+        std::fs::read_to_string(scene.path("tree/etc/motd")).unwrap(),
+        "hello"
+    );
 }

@@ -43,10 +43,11 @@ pub struct AnsibleArgs {
     #[arg(long, value_name = "SIZE")]
     pub grow: Option<String>,
 
-    /// Where the result goes [default: image.output, else the machine's name, else the playbook's
-    /// name with .img]
-    #[arg(short, long, value_name = "PATH")]
-    pub output: Option<PathBuf>,
+    /// Where the result goes; repeatable; the ending is the format: .img, .img.xz, .img.zst, .img.gz, .qcow2, .vmdk,
+    /// .vdi, .vhdx, .tar.xz, .tar.zst, .tar.gz, or / for a folder [default: image.output, else the machine's name, else
+    /// the playbook's name with .img]
+    #[arg(short, long = "output", value_name = "PATH")]
+    pub outputs: Vec<PathBuf>,
 
     /// Replace an output that exists
     #[arg(long)]
@@ -114,7 +115,7 @@ impl From<AnsibleArgs> for Given {
             source: args.image,
             image: args.open.into(),
             grow: args.grow,
-            output: args.output,
+            outputs: args.outputs,
             extra_vars: args.extra_vars,
             var_files: args.var_files,
             secrets: args.secrets,

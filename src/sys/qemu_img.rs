@@ -1,0 +1,153 @@
+//! qemu-img, which reads and writes the disk images of virtual machines.
+//!
+//! It reads a stranger's bytes, so it runs without root's rights on open descriptors, within bounds, and is never left to
+//! guess a format.
+
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::{MetadataExt, fchown},
+    time::Duration,
+};
+
+use super::{
+    bounded::{self, Bounds, NOBODY},
+    programs,
+};
+use crate::error::{Context, Error, Kind, Result};
+
+/// A format of virtual machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiskFormat {
+    /// QEMU's.
+    Qcow2,
+    /// VMware's.
+    Vmdk,
+    /// VirtualBox'.
+    Vdi,
+    /// Hyper-V's.
+    Vhdx,
+}
+
+impl DiskFormat {
+    /// What qemu-img calls it, and everybody else.
+    pub fn name(self) -> &'static str {
+        match self {
+            DiskFormat::Qcow2 => "qcow2",
+            DiskFormat::Vmdk => "vmdk",
+            DiskFormat::Vdi => "vdi",
+            DiskFormat::Vhdx => "vhdx",
+        }
+    }
+}
+
+/// The largest images take a part of this, also on a slow disk.
+const BOUNDS: Bounds = Bounds {
+    time: Duration::from_secs(4 * 3600),
+    processor: Duration::from_secs(2 * 3600),
+    memory: 2 << 30,
+    output: 8 << 20,
+};
+
+/// Makes `to` the same disk as `from`; `None` is a plain image. Both have to be files of our own, as they belong to
+/// [`NOBODY`] for the while. `progress` is told how much of the disk is done, as a part of 1.
+///
+/// # Errors
+/// [`Kind::Host`] when qemu-img is missing or the disk is full; [`Kind::Image`] when it does not take `from`.
+pub fn convert(
+    from: (&File, Option<DiskFormat>),
+    to: (&File, Option<DiskFormat>),
+    progress: &mut dyn FnMut(f64),
+) -> Result<()> {
+    let program = programs::find("qemu-img")?;
+    let name = |format: Option<DiskFormat>| format.map_or("raw", DiskFormat::name);
+    let failed = || "cannot lend a file to qemu-img".to_owned();
+    let lent = [from.0, to.0].map(Lent::new);
+    let [source, target] = lent;
+    let (source, target) = (
+        source.context(Kind::Host, failed)?,
+        target.context(Kind::Host, failed)?,
+    );
+    let args = |paths: &[std::ffi::OsString]| {
+        let words = ["convert", "-p", "-f", name(from.1), "-O", name(to.1)];
+        let words = words.into_iter().map(Into::into);
+        words.chain(paths.iter().cloned()).collect()
+    };
+    let mut heard = |said: &[u8]| {
+        if let Some(part) = part(said) {
+            progress(part);
+        }
+    };
+    let ended = bounded::run(&program, args, &[from.0, to.0], BOUNDS, &mut heard);
+    source.back().context(Kind::Host, failed)?;
+    target.back().context(Kind::Host, failed)?;
+    let ended = ended?;
+    let said = ended.said.rsplit('\r').next().unwrap_or_default().trim();
+    match ended.how {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) if said.contains("No space left") => {
+            let full = io::Error::from_raw_os_error(nix::libc::ENOSPC);
+            Err(full).context(Kind::Host, || format!("qemu-img: {said}"))
+        }
+        Ok(status) => Err(Error::image(format!(
+            "qemu-img ended with {status}: {said}"
+        ))),
+        Err(over) => Err(Error::image(format!(
+            "qemu-img {over}, so it was ended: {said}"
+        ))),
+    }
+}
+
+/// `(12.34/100%)`, as the part that it stands for.
+fn part(said: &[u8]) -> Option<f64> {
+    let text = String::from_utf8_lossy(said);
+    let (before, _) = text.rsplit_once("/100%)")?;
+    let (_, number) = before.rsplit_once('(')?;
+    Some(number.parse::<f64>().ok()? / 100.0)
+}
+
+/// A file that belongs to [`NOBODY`] for a while.
+struct Lent<'a> {
+    file: &'a File,
+    owner: u32,
+    given: bool,
+}
+
+impl<'a> Lent<'a> {
+    fn new(file: &'a File) -> io::Result<Self> {
+        let owner = file.metadata()?.uid();
+        fchown(file, Some(NOBODY), None)?;
+        Ok(Lent {
+            file,
+            owner,
+            given: true,
+        })
+    }
+
+    fn back(mut self) -> io::Result<()> {
+        self.given = false;
+        fchown(self.file, Some(self.owner), None)
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        if self.given {
+            // There is another error to tell.
+            let _ = fchown(self.file, Some(self.owner), None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_it_is_is_heard() {
+        assert_eq!(part(b"    (0.00/100%)\r    (12.50/100%)\r"), Some(0.125));
+        assert_eq!(part(b"(100.00/100%)\n"), Some(1.0));
+        assert_eq!(part(b"qemu-img: error"), None);
+        assert_eq!(part(b"x/100%)"), None);
+    }
+}
