@@ -17,11 +17,11 @@ run=(gcc libc6-dev make python3 python3-venv ca-certificates e2fsprogs dosfstool
 # mount: with-emulation.sh; a small root has none.
 demo=(mmdebstrap mount arch-test debian-archive-keyring mtools fdisk xz-utils)
 # busybox-static: tiny images that run here without qemu. zip, zstd, gdisk: images of other kinds. tmux, bsdutils (script): a terminal for the tests of one.
-# qemu-utils: images of virtual machines.
+# qemu-utils: images of virtual machines. bmap-tools: a second opinion on block maps.
 # xfsprogs and those beside it: file systems of each kind that is told apart.
 # git: ansible-lint asks it which files are ours.
 test=(shellcheck sudo busybox-static zip unzip zstd gdisk binutils jq tmux bsdutils procps git
-    xfsprogs btrfs-progs f2fs-tools exfatprogs qemu-utils)
+    xfsprogs btrfs-progs f2fs-tools exfatprogs qemu-utils bmap-tools)
 old_kernel=(qemu-system-x86 kmod)
 
 level=${1-test}

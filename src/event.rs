@@ -41,6 +41,10 @@ pub enum Task {
     Copying(PathBuf),
     /// An output is made of the work image.
     Packing(PathBuf),
+    /// An image is written to a disk.
+    Writing(PathBuf, PathBuf),
+    /// A disk is compared with what was written to it.
+    ReadingBack(PathBuf),
 }
 
 /// How much an event matters to people.
@@ -73,8 +77,39 @@ pub enum Event {
         /// Its size now, in bytes.
         size: u64,
     },
+    /// A partition of the work image has been made small, and the image with it.
+    Shrunk {
+        /// Its number.
+        partition: u32,
+        /// The image's size before, in bytes.
+        had: u64,
+        /// And now.
+        size: u64,
+    },
     /// The output is there.
     Made(PathBuf),
+    /// An image is going to be written to a disk.
+    ToFlash {
+        /// The image.
+        image: PathBuf,
+        /// Its size, in bytes, where that is known.
+        size: Option<u64>,
+        /// How many bytes of it matter, where that is known.
+        bytes: Option<u64>,
+        /// The disk.
+        disk: PathBuf,
+        /// Its size, in bytes.
+        disk_size: u64,
+        /// What its maker calls it.
+        model: Option<String>,
+    },
+    /// It is on the disk, and was read back.
+    Flashed {
+        /// The disk.
+        disk: PathBuf,
+        /// How many bytes were written.
+        bytes: u64,
+    },
     /// The image of a run that failed is kept under this name, to look into or to go on from.
     Kept(PathBuf),
 
@@ -273,6 +308,17 @@ impl Left {
     }
 }
 
+/// A package that an image has.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PackageVersion {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its architecture, where the package manager tells it.
+    pub architecture: Option<String>,
+}
+
 /// How often programs of the image were started, the most frequent first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Starts {
@@ -425,6 +471,9 @@ impl Event {
             | Event::MakingInitramfs(_)
             | Event::Started(_)
             | Event::Grown { .. }
+            | Event::Shrunk { .. }
+            | Event::ToFlash { .. }
+            | Event::Flashed { .. }
             | Event::Made(_)
             | Event::Kept(_)
             | Event::ImagesChecksum(_)

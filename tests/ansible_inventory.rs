@@ -154,6 +154,7 @@ fn play<'a>(
         user: None,
         inventories: &[],
         limit: None,
+        times: false,
         verbosity: 0,
         arguments: &[],
         connection,

@@ -40,6 +40,8 @@ pub struct Rules<'a> {
     pub inventories: bool,
     /// By what it sees that a task failed for what an image is.
     pub signs: &'static [Sign],
+    /// Whether it notes how long tasks take.
+    pub times: bool,
     /// The file for its note.
     pub note: Cow<'a, str>,
 }
@@ -54,7 +56,7 @@ impl Rules<'_> {
 }
 
 /// What the guard noted.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Note {
     /// Whether it was there at all: something else may have taken ansible-playbook's place.
     pub loaded: bool,
@@ -66,6 +68,17 @@ pub struct Note {
     pub failed: Option<String>,
     /// Tasks that failed for what an image is.
     pub no_machine: Vec<NoMachine>,
+    /// How long tasks took, in their order, if that was wanted.
+    pub times: Vec<Time>,
+}
+
+/// How long a task took.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Time {
+    /// Its name.
+    pub name: String,
+    /// How long, in seconds.
+    pub seconds: f64,
 }
 
 /// Hosts of an inventory.
@@ -85,6 +98,7 @@ enum Line {
     Others(Others),
     Failed(Option<String>),
     NoMachine(NoMachine),
+    Times(Vec<Time>),
 }
 
 impl Note {
@@ -98,6 +112,7 @@ impl Note {
                 Line::Others(others) => note.others = Some(others),
                 Line::Failed(task) => note.failed = task,
                 Line::NoMachine(task) => note.no_machine.push(task),
+                Line::Times(times) => note.times = times,
             }
         }
         note
@@ -114,7 +129,8 @@ mod tests {
         assert_eq!(Note::read(""), Note::default());
         let text = "\"loaded\"\n{\"others\": {\"names\": [\"pi1\"], \"more\": 2}}\n\"ran\"\n\
                     {\"failed\": \"a task\"}\n\
-                    {\"no_machine\": {\"task\": \"t\", \"met\": \"busy\", \"ignored\": true}}\n";
+                    {\"no_machine\": {\"task\": \"t\", \"met\": \"busy\", \"ignored\": true}}\n\
+                    {\"times\": [{\"name\": \"t\", \"seconds\": 1.5}]}\n";
         let others = Others {
             names: vec!["pi1".into()],
             more: 2,
@@ -128,6 +144,10 @@ mod tests {
                 task: "t".into(),
                 met: Met::Busy,
                 ignored: true,
+            }],
+            times: vec![Time {
+                name: "t".into(),
+                seconds: 1.5,
             }],
         };
         assert_eq!(Note::read(text), note);

@@ -32,6 +32,8 @@ pub struct Play<'a> {
     pub inventories: &'a [String],
     /// The user's `--limit`.
     pub limit: Option<&'a str>,
+    /// Whether the guard notes how long tasks take.
+    pub times: bool,
     /// How many `-v`.
     pub verbosity: u8,
     /// Further arguments, passed as they are, before the playbook.
@@ -56,6 +58,7 @@ impl Play<'_> {
             limit: self.limit,
             inventories: !self.inventories.is_empty(),
             signs: SIGNS,
+            times: self.times,
             note: self.note.to_string_lossy(),
         };
         rules.add_to(&mut files);
@@ -138,6 +141,7 @@ mod tests {
             user: Some("ubuntu"),
             inventories,
             limit,
+            times: false,
             verbosity: more.len() as u8,
             arguments: more,
             connection: &connection,

@@ -1,11 +1,13 @@
 //! The command line as it is typed.
 
 mod ansible;
+mod flash;
 mod image;
 mod open;
 mod playbook;
 
 pub use ansible::AnsibleArgs;
+pub use flash::FlashArgs;
 pub use image::{DoctorArgs, ExecArgs, ImageArgs, ShellArgs};
 
 use clap::{Parser, Subcommand};
@@ -40,6 +42,8 @@ pub enum Command {
     Exec(ExecArgs),
     /// Open a shell in an image
     Shell(ShellArgs),
+    /// Write an image to a card
+    Flash(FlashArgs),
     /// Tell whether this machine can do it, and what to run if not
     Doctor(DoctorArgs),
 }

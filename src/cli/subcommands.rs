@@ -1,10 +1,10 @@
 //! From the arguments of a subcommand to its plan, and over to the run.
 
-use super::args::{AnsibleArgs, ExecArgs, ImageArgs, ShellArgs};
+use super::args::{AnsibleArgs, ExecArgs, FlashArgs, ImageArgs, ShellArgs};
 use crate::{
-    config::{AnsiblePlan, CommandPlan, Surroundings},
+    config::{AnsiblePlan, CommandPlan, FlashPlan, Surroundings},
     error::{Error, Result},
-    run::{command, playbook},
+    run::{command, flash, playbook},
     ui::Ui,
 };
 
@@ -29,6 +29,13 @@ pub fn shell(args: ShellArgs, ui: &Ui) -> Result<u8> {
     // bash where the image has it; `sh` is found by the executor either way.
     let login = "if [ -x /bin/bash ]; then exec /bin/bash -l; else exec /bin/sh -l; fi";
     run(args.image, vec!["sh".into(), "-c".into(), login.into()], ui)
+}
+
+/// `pichroot flash IMAGE DEVICE`.
+pub fn flash(args: FlashArgs, ui: &Ui) -> Result<u8> {
+    let around = Surroundings::of_process()?;
+    let plan = FlashPlan::new(&args.into(), &around)?;
+    flash::run(plan, ui).map(|()| 0)
 }
 
 fn run(args: ImageArgs, words: Vec<String>, ui: &Ui) -> Result<u8> {

@@ -8,13 +8,14 @@ use serde::{
 };
 
 use super::{
-    choice::{Emulation, Executor, FirstBoot, Live, Network, OnError, Shortcuts},
+    choice::{Beside, Emulation, Executor, FirstBoot, Live, Network, OnError, Shortcuts},
     yaml,
 };
 use crate::{
     ansible::json::Vars,
     disk::layout,
     error::{Context, Error, Kind, Result},
+    finish::imager::Entry,
     nearest::nearest,
     secrets::{Source, source::check_name},
 };
@@ -28,6 +29,8 @@ pub const NAME: &str = "pichroot.yml";
 pub struct File {
     /// The image and the output.
     pub image: Image,
+    /// What becomes of the image at the end.
+    pub finish: Finish,
     /// How Ansible is run.
     pub ansible: Ansible,
     /// Variables for the playbook, of the lowest precedence.
@@ -66,6 +69,31 @@ pub struct Image {
     pub output: OneOrMore,
     /// Mount points by partition number, counted from 1, where detection would be wrong.
     pub layout: Option<BTreeMap<u32, layout::GivenEntry>>,
+}
+
+/// The section `finish`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Finish {
+    /// As `--shrink`: whether, or with which margin.
+    pub shrink: Option<Shrink>,
+    /// As `--with`.
+    pub with: Vec<Beside>,
+    /// What the list for Raspberry Pi Imager says.
+    pub imager: Entry,
+}
+
+/// Whether an image is made small, and with how much to spare.
+#[derive(Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "shrink has to be true, false, or what is to stay free, such as 200M"
+)]
+pub enum Shrink {
+    /// With the usual margin, or not at all.
+    Wanted(bool),
+    /// With this margin.
+    Margin(String),
 }
 
 /// A text, or a list of them.

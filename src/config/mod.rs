@@ -9,6 +9,7 @@ pub mod choice;
 pub mod data_dir;
 pub mod extra_vars;
 pub mod file;
+pub mod flash;
 pub mod given;
 pub mod hcl;
 mod image;
@@ -24,8 +25,9 @@ mod sudo;
 mod surroundings;
 pub mod yaml;
 
-pub use choice::{Emulation, Executor, FirstBoot, Live, Network, OnError, Shortcut};
+pub use choice::{Beside, Emulation, Executor, FirstBoot, Live, Network, OnError, Shortcut};
 pub use file::File;
+pub use flash::{FlashPlan, GivenFlash};
 pub use given::{Given, GivenImage};
 pub use image::{CommandPlan, ImagePlan};
 pub use plan::AnsiblePlan;

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     choice::{Executor, OnError},
-    extra_vars,
+    extra_vars, file,
     given::Given,
     image::{self, ImagePlan},
     known::Known,
@@ -20,11 +20,12 @@ use crate::{
     ansible::{ExtraVars, find, hosts, json::Vars, user_inventory},
     error::{Error, Result},
     event::Event,
-    finish::output::{self, Format, Output},
+    finish::{output::Output, plan::Finish},
     image::{Source as ImageSource, kept},
     nearest,
     secrets::{Secret, Source},
-    shape::grow::Grow,
+    shape::{grow::Grow, shrink},
+    sys::room,
 };
 
 /// Everything `pichroot ansible` is going to do; all paths are absolute.
@@ -41,7 +42,9 @@ pub struct AnsiblePlan {
     /// The plain image, which is one of the outputs or stands for the first of them.
     pub output: PathBuf,
     /// What is made of it.
-    pub outputs: Vec<Output>,
+    pub finish: Finish,
+    /// Plain variables that are known before Ansible runs.
+    pub known: Known,
     /// Whether an output that exists is replaced.
     pub force: bool,
     /// The image's name in the inventory, and its host name while the playbook runs.
@@ -137,7 +140,17 @@ impl AnsiblePlan {
         };
         let outputs = paths.iter().map(|path| Output::new(path));
         let outputs = outputs.collect::<Result<Vec<_>>>()?;
-        let output = work_image(&outputs);
+        let finish = Finish {
+            outputs,
+            shrink: shrink(given.shrink.as_deref(), file.finish.shrink.as_ref())?,
+            beside: match given.beside.is_empty() {
+                true => file.finish.with.clone(),
+                false => given.beside,
+            },
+            entry: file.finish.imager.clone(),
+            epoch: epoch(around)?,
+        };
+        let output = finish.image();
         let host_name = machine.unwrap_or_else(|| names::from_stem(&output));
 
         let mut original_size = None;
@@ -162,7 +175,7 @@ impl AnsiblePlan {
                 )),
                 _ => error,
             })?;
-            output::check(&outputs, given.force || changes_nothing, &source)?;
+            finish.check(given.force || changes_nothing, &source)?;
             let mut image = ImagePlan::new(source, &host_name, &given.image, &file, around)?;
             image.notes.extend(unread.map(Event::ConfigNotRead));
             if changes_nothing {
@@ -197,7 +210,8 @@ impl AnsiblePlan {
             grow,
             original_size,
             output,
-            outputs,
+            finish,
+            known,
             host_name,
             arguments,
             changes_nothing,
@@ -253,13 +267,35 @@ fn inventories(given: &[String], base: &Path, home: Option<&Path>) -> Result<Vec
     absolute.collect()
 }
 
-/// What the plain image is called: as the output that is one, else after the first output.
-fn work_image(outputs: &[Output]) -> PathBuf {
-    let plain = outputs
-        .iter()
-        .find(|output| output.format == Format::Image(None));
-    let one = plain.or(outputs.first());
-    one.map_or_else(PathBuf::new, Output::image)
+/// How many bytes stay free in an image that is made small, if it is.
+fn shrink(given: Option<&str>, configured: Option<&file::Shrink>) -> Result<Option<u64>> {
+    let margin = match (given, configured) {
+        (Some(text), _) => text,
+        (None, Some(file::Shrink::Margin(text))) => text,
+        (None, Some(file::Shrink::Wanted(true))) => return Ok(Some(shrink::MARGIN)),
+        (None, _) => return Ok(None),
+    };
+    let bytes = if margin == "0" {
+        Some(0)
+    } else {
+        room::parse(margin)
+    };
+    bytes.map(Some).ok_or_else(|| {
+        Error::usage(format!("shrink: {margin} is not a size"))
+            .hint("write what is to stay free in the file system, such as 200M, or 0")
+    })
+}
+
+/// What <https://reproducible-builds.org/specs/source-date-epoch/> says of time.
+fn epoch(around: &Surroundings) -> Result<Option<u64>> {
+    let name = "SOURCE_DATE_EPOCH";
+    let parsed = around.text(name).map(|text| (text, text.parse()));
+    match parsed {
+        None => Ok(None),
+        Some((_, Ok(seconds))) => Ok(Some(seconds)),
+        Some((text, Err(_))) => Err(Error::usage(format!("{name} is {text}, which is no time"))
+            .hint("set it to seconds since 1970, such as `date +%s` prints, or unset it")),
+    }
 }
 
 /// What is known of the kept run, which has to be one of this playbook.

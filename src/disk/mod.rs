@@ -4,6 +4,7 @@
 //! checked, no loop depends on the image alone. No system calls, no mounts, no programs.
 
 pub mod dos;
+pub mod free;
 pub mod fstab;
 pub mod gpt;
 mod iso;
@@ -18,4 +19,5 @@ pub mod volume;
 pub use layout::{Layout, Mount};
 pub use names::DiskName;
 pub use probe::{FsKind, probe};
+pub use slice::Slice;
 pub use volume::Volume;

@@ -49,6 +49,14 @@ impl Ready {
         }
     }
 
+    /// The size of a file, in bytes.
+    pub fn size(&self) -> Option<u64> {
+        match &self.content {
+            Content::File(file) => file.file().metadata().ok().map(|meta| meta.len()),
+            Content::Folder(_) => None,
+        }
+    }
+
     /// Gives it its name, complete and durable, in one step.
     ///
     /// # Errors

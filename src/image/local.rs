@@ -221,7 +221,7 @@ fn identity(input: &Input) -> Result<FileId> {
 }
 
 /// Opens a regular file that is not empty.
-fn open(path: &Path) -> Result<File> {
+pub fn open(path: &Path) -> Result<File> {
     let shown = path.display();
     // Without waiting, should it be a fifo.
     let file = File::options()

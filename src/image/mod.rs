@@ -26,6 +26,7 @@ mod record;
 mod remote;
 mod source;
 mod sparse;
+mod stream;
 mod sums;
 mod wanted;
 mod work;
@@ -35,6 +36,7 @@ pub use checksum::Checksum;
 pub use location::Location;
 pub use output::{OutputFile, directory};
 pub use source::Source;
+pub use stream::Stream;
 pub use work::WorkImage;
 
 use http::{Client, Patience};

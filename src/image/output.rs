@@ -2,9 +2,9 @@
 
 use std::{
     ffi::OsString,
-    fs::File,
+    fs::{File, Permissions},
     io,
-    os::unix::fs::fchown,
+    os::unix::fs::{PermissionsExt, fchown},
     path::{Path, PathBuf},
 };
 
@@ -46,6 +46,11 @@ impl OutputFile {
     /// It, open for reading and writing.
     pub fn file(&self) -> &File {
         self.new.file()
+    }
+
+    /// Lets everybody read it: it tells nothing of what an image holds.
+    pub fn open_to_all(&self) -> io::Result<()> {
+        self.file().set_permissions(Permissions::from_mode(0o644))
     }
 
     /// What it may become.

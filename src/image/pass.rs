@@ -96,6 +96,12 @@ pub fn of_image(
     digests(&input, wanted, report)
 }
 
+/// The digests of a file as it is.
+pub fn of_file(file: &File, name: &str, report: &dyn Report) -> Result<Digests> {
+    let format = Format::Raw;
+    digests(&Input { file, name, format }, None, report)
+}
+
 /// Decodes the source into `new`; it, or else the image in it, matches `wanted`.
 ///
 /// # Errors
@@ -223,7 +229,7 @@ fn write(
 }
 
 /// The error for a source that cannot be decoded.
-fn read_error(input: &Input, error: io::Error) -> Error {
+pub fn read_error(input: &Input, error: io::Error) -> Error {
     let (name, format) = (input.name, input.format.name());
     let what = match error.kind() {
         io::ErrorKind::UnexpectedEof => {
@@ -259,14 +265,14 @@ fn read_error(input: &Input, error: io::Error) -> Error {
 }
 
 /// Reads a file from its start, without moving its offset, and hashes what goes by.
-struct Bytes<'a> {
+pub struct Bytes<'a> {
     file: &'a File,
     at: u64,
     side: Option<(Hasher, Rc<dyn Progress>)>,
 }
 
 impl<'a> Bytes<'a> {
-    fn new(file: &'a File, side: Option<(Hasher, Rc<dyn Progress>)>) -> Self {
+    pub fn new(file: &'a File, side: Option<(Hasher, Rc<dyn Progress>)>) -> Self {
         Bytes { file, at: 0, side }
     }
 

@@ -7,14 +7,17 @@ mod deferred;
 mod early;
 mod finishing;
 mod first_boot;
-mod growing;
+pub mod flash;
 mod job;
+mod journal;
 mod listing;
+mod made_of;
 mod opened;
 pub mod playbook;
 mod reached;
 mod session;
 mod signals;
+mod sizing;
 mod work;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};

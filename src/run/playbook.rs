@@ -9,22 +9,26 @@ use super::{
     deferred, early,
     finishing::Finishing,
     first_boot,
-    growing::Growth,
     job::{self, AnsibleCommand},
+    journal::Journal,
     listing, need_root, reached,
-    session::Session,
+    session::{Closed, Session},
     signals::{Signals, block_on},
+    sizing::{self, Growth},
 };
 use crate::{
     ansible::{guard, selection::Selection},
     config::{AnsiblePlan, ImagePlan, OnError, Surroundings},
     error::{Kind, Result},
-    event::{Event, Left, Report, Starts},
+    event::{Event, Left, Report},
     finish::{
+        manifest::Span,
         output::{Output, check_may_write},
+        plan::Beside,
         ready::Ready,
     },
     image::{self, Cache, OutputLock, WorkImage, kept},
+    stage::protocol::Last,
     sys::{programs, room},
     ui::{Ui, relay},
 };
@@ -51,8 +55,8 @@ pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
     need_root()?;
     let mut command = AnsibleCommand::find(&plan, around)?;
     if !plan.changes_nothing {
-        plan.outputs.iter().try_for_each(check_may_write)?;
-        let mut needed = plan.outputs.iter().filter_map(Output::program);
+        plan.finish.outputs.iter().try_for_each(check_may_write)?;
+        let mut needed = plan.finish.outputs.iter().filter_map(Output::program);
         needed.try_for_each(|program| programs::find(program).map(drop))?;
     }
     let cache = Cache::open(&image.cache)?;
@@ -85,7 +89,7 @@ impl Run {
     async fn whole(&self, cache: Cache, ui: &Ui) -> Result<()> {
         let mut signals = Signals::listen()?;
         // For what comes after the session, which takes the others with it.
-        let mut finishing = Signals::listen()?;
+        let mut at_end = Signals::listen()?;
         let plan = &self.plan;
         let source = self.image.source.clone();
         let (report, output, owner) = (ui.clone(), plan.output.clone(), self.owner);
@@ -93,35 +97,59 @@ impl Run {
         // Without what may be secret in a URL.
         let name = source.location.to_string();
         let (shown, wanted, original) = (name.clone(), plan.grow, plan.original_size);
-        let (work, growth, size) = signals
+        let (small, summed) = (
+            plan.finish.shrink.is_some(),
+            plan.finish.has(Beside::Manifest),
+        );
+        let mut journal = Journal::begin();
+        let (work, growth, size, source_sha256) = signals
             .during(move || {
                 let base = image::fetch(&cache, &source, &report)?;
                 let growth = wanted.map(|grow| Growth::of(base.file(), grow, original, &shown));
                 let growth = growth.transpose()?.flatten();
+                if small {
+                    sizing::can_shrink(base.file(), &shown)?;
+                }
                 let work = WorkImage::create(&base, &output, force, owner, &report)?;
                 if let Some(growth) = &growth {
                     growth.make_room(work.file(), &shown)?;
                 }
-                Ok((work, growth, original.unwrap_or(base.size())))
+                let sha256 = summed.then(|| base.source_sha256(&report)).transpose()?;
+                Ok((work, growth, original.unwrap_or(base.size()), sha256))
             })
             .await?;
+        journal.source_sha256 = source_sha256;
+        journal.done("source");
         if let Some(growth) = growth {
             growth.fill(work.file(), &name, &mut signals, ui).await?;
+            journal.done("grow");
         }
+        let finishing = Finishing {
+            plan,
+            command: &self.command,
+            owner: self.owner,
+            source: &name,
+        };
         let mut start_at_task = None;
-        let provisioned = self.provision(&work, &name, signals, ui, &mut start_at_task);
+        let provisioned = self.provision(
+            &work,
+            &finishing,
+            signals,
+            ui,
+            (&mut start_at_task, &mut journal),
+        );
         let made = match provisioned.await {
             Ok(_) if plan.changes_nothing => return Ok(()),
             Ok(trees) => {
-                self.finishing()
-                    .make(&work, trees, &mut finishing, ui)
+                finishing
+                    .make(&work, trees, &mut journal, &mut at_end, ui)
                     .await
             }
             Err(error) => Err(error),
         };
         match made {
-            Ok(ready) => {
-                self.finishing().publish(work, ready, ui)?;
+            Ok(made) => {
+                finishing.publish(work, made, ui)?;
                 if plan.resume {
                     kept::remove(&plan.output);
                 }
@@ -159,18 +187,21 @@ impl Run {
     async fn provision(
         &self,
         work: &WorkImage,
-        name: &str,
+        finishing: &Finishing<'_>,
         signals: Signals,
         ui: &Ui,
-        start_at_task: &mut Option<String>,
+        (start_at_task, journal): (&mut Option<String>, &mut Journal),
     ) -> Result<Vec<Ready>> {
         let plan = &self.plan;
         let (output, streams) = job::streams()?;
-        let mut session = Session::start(work.file(), name, signals, Some(&output), ui)?;
+        let mut session =
+            Session::start(work.file(), finishing.source, signals, Some(&output), ui)?;
         // Only the stage's copies keep the pipes open now.
         drop(output);
         let facts = session.open(&self.image.settings).await?;
         ui.tell(Event::Opened(facts.opened()));
+        journal.opened = Some(facts.opened());
+        journal.done("open");
         let job = self.command.job(plan, session.dir(), &facts, ui)?;
         let [stdout, stderr] = streams;
         let shown = (
@@ -183,6 +214,15 @@ impl Run {
             *start_at_task = note.failed.take();
             job::verdict(ending)
         });
+        let span = |time: guard::Time| Span {
+            name: time.name,
+            seconds: time.seconds,
+        };
+        journal.tasks = std::mem::take(&mut note.times)
+            .into_iter()
+            .map(span)
+            .collect();
+        journal.done("playbook");
         if let Some((at, left)) = session.little() {
             ended = ended.map_err(|error| error.better_hint(little_room(at, &left)));
         }
@@ -196,10 +236,10 @@ impl Run {
         if !plan.changes_nothing && (ended.is_ok() || kept) {
             let put = first_boot::finish(&mut session, ui).await;
             match (&ended, put) {
-                (Ok(()), put) => ended = put,
+                (Ok(()), put) => ended = put.map(|put| journal.first_boot = put),
                 // The first failure is the one to report.
                 (Err(_), Err(error)) => ui.tell(Event::AlsoFailed((&error).into())),
-                (Err(_), Ok(())) => {}
+                (Err(_), Ok(_)) => {}
             }
         }
         // Who stopped the run waits for its end, and the image is thrown away: then the kernel takes
@@ -207,11 +247,16 @@ impl Run {
         let stopped = matches!(&ended, Err(error) if matches!(error.kind(), Kind::Signal(_)));
         let closed = if stopped && plan.on_error == OnError::Cleanup {
             drop(session);
-            Ok(((true, Starts::default()), Vec::new()))
+            let closed = Closed {
+                used: true,
+                ..Closed::default()
+            };
+            Ok((closed, Vec::new()))
         } else if ended.is_ok() && !plan.changes_nothing {
-            self.finishing().close(session, ui).await
+            finishing.close(session, ui).await
         } else {
-            session.close().await.map(|closed| (closed, Vec::new()))
+            let closed = session.close_with(Last::default(), None).await;
+            closed.map(|closed| (closed, Vec::new()))
         };
         // The stage is gone, and with it the other end of the pipes.
         let _ = tokio::join!(shown.0, shown.1);
@@ -220,23 +265,18 @@ impl Run {
             ui.tell(Event::AlsoFailed(error.into()));
         }
         ended?;
-        let ((used, starts), trees) = closed?;
-        ui.tell(Event::Started(starts));
-        reached::check(plan, note, used, ui)?;
+        let (closed, trees) = closed?;
+        journal.packages = closed.packages;
+        journal.done("close");
+        ui.tell(Event::Started(closed.starts));
+        reached::check(plan, note, closed.used, ui)?;
         Ok(trees)
-    }
-
-    fn finishing(&self) -> Finishing<'_> {
-        Finishing {
-            plan: &self.plan,
-            owner: self.owner,
-        }
     }
 }
 
 /// Reserves everything that the run is going to make.
 fn lock_all(cache: &Cache, plan: &AnsiblePlan) -> Result<Vec<OutputLock>> {
-    let made = plan.outputs.iter().map(|output| &output.path);
+    let made = plan.finish.outputs.iter().map(|output| &output.path);
     let mut paths: Vec<_> = made.chain([&plan.output]).collect();
     paths.sort();
     paths.dedup();

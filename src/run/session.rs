@@ -12,16 +12,27 @@ use crate::{
     chroot::{client, shortcuts::initramfs::Outstanding},
     disk::{Volume, volume},
     error::{Context, Error, Kind, Result},
-    event::{self, FirstBoot, Left, Report, Starts},
+    event::{self, FirstBoot, Left, PackageVersion, Report, Starts},
     stage::{
         directory,
         facts::Facts,
         handle::{Handle, Output},
         older,
-        protocol::{Archive, Event, Job, Order, Settings, StagePlan},
+        protocol::{Event, Job, Last, Order, Settings, StagePlan},
     },
     sys::{children::Ending, private_files::PrivateFiles},
 };
+
+/// An image that was closed.
+#[derive(Debug, Default)]
+pub struct Closed {
+    /// Whether any program was run in it.
+    pub used: bool,
+    /// How its programs were started.
+    pub starts: Starts,
+    /// Its packages, if they were wanted.
+    pub packages: Vec<PackageVersion>,
+}
 
 /// An image in a running stage.
 pub struct Session<'a> {
@@ -83,7 +94,7 @@ impl<'a> Session<'a> {
     /// signal ends the wait.
     pub async fn give_up(mut self) {
         // Where the stage is gone it has done that.
-        if self.handle.order(&Order::Close { archive: None }).is_ok() {
+        if self.handle.order(&Order::Close(Last::default())).is_ok() {
             while !matches!(self.event().await, Ok(Event::Closed { .. }) | Err(_)) {}
         }
     }
@@ -135,21 +146,26 @@ impl<'a> Session<'a> {
 
     /// Unmounts, and checks the file systems; whether any program was run in the image, and how.
     pub async fn close(self) -> Result<(bool, Starts)> {
-        self.close_with(None).await
+        let closed = self.close_with(Last::default(), None).await?;
+        Ok((closed.used, closed.starts))
     }
 
-    /// As [`close`](Self::close), with an archive of all files that is written to a pipe.
-    pub async fn close_with(
-        mut self,
-        archive: Option<(Archive, PipeWriter)>,
-    ) -> Result<(bool, Starts)> {
-        let (archive, pipe) = archive.unzip();
+    /// As [`close`](Self::close), and before that does what is wanted of it; an archive goes to `pipe`.
+    pub async fn close_with(mut self, last: Last, pipe: Option<PipeWriter>) -> Result<Closed> {
         let fds: Vec<_> = pipe.iter().map(AsRawFd::as_raw_fd).collect();
-        self.handle.order_with(&Order::Close { archive }, &fds)?;
+        self.handle.order_with(&Order::Close(last), &fds)?;
         // The stage's is the only one now, and its end is that of the archive.
         drop(pipe);
         match self.event().await? {
-            Event::Closed { used, starts } => Ok((used, starts)),
+            Event::Closed {
+                used,
+                starts,
+                packages,
+            } => Ok(Closed {
+                used,
+                starts,
+                packages,
+            }),
             other => Err(out_of_step(&other)),
         }
     }

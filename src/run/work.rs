@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// Has a stage do `work` on `image`, which the user calls `name`.
+/// Has a stage do `work` on `image`, which the user calls `name`; the size that comes of it, if that is what it is for.
 ///
 /// # Errors
 /// As the work has them; also for a signal, which ends it.
@@ -22,14 +22,14 @@ pub async fn run(
     work: Work,
     signals: &mut Signals,
     report: &dyn Report,
-) -> Result<()> {
+) -> Result<Option<u64>> {
     let mut handle = Handle::start(image, None)?;
     handle.order(&Order::Work(work))?;
     loop {
         tokio::select! {
             event = handle.event() => match event.map_err(|error| named(error, name))? {
                 Event::Told(event) => report.tell(event),
-                Event::Done => return Ok(()),
+                Event::Done { size } => return Ok(size),
                 other => return Err(Error::other(format!("the stage is out of step: {other:?}"))),
             },
             number = signals.next() => return Err(interrupted(number)),

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    fs::File,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,7 +15,7 @@ use crate::{
     sys::{
         command::{self, Surroundings},
         loopdev::LoopDevice,
-        mount, programs,
+        mount, programs, trim,
     },
 };
 
@@ -76,6 +77,19 @@ impl<'a> Aside<'a> {
             false => Err(command::failure(Kind::Image, &program, &args, &output)
                 .hint("the file system may be damaged: see the kernel's log, `dmesg`")),
         }
+    }
+
+    /// Has the blocks that are free take no room in the image, and tell nothing.
+    ///
+    /// # Errors
+    /// [`Kind::Host`] when that cannot be.
+    pub fn discard(&self) -> Result<()> {
+        File::open(&self.at)
+            .and_then(|root| trim::free_blocks(&root))
+            .map(drop)
+            .context(Kind::Host, || {
+                "cannot discard free blocks of the image".into()
+            })
     }
 
     /// Unmounts it, with everything written out.

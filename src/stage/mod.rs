@@ -13,6 +13,7 @@ pub mod executor;
 pub mod facts;
 mod fullness;
 pub mod handle;
+mod installed;
 pub mod job;
 mod leaks;
 pub mod mounts;

@@ -9,6 +9,7 @@ use std::{
         fd::OwnedFd,
         unix::{fs::symlink, net::UnixStream},
     },
+    path::Path,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -27,9 +28,9 @@ use super::{
     executor::{self, Executor},
     facts::{self, Facts},
     fullness::Watch,
-    leaks,
+    installed, leaks,
     mounts::Mounts,
-    protocol::{Archive, Event, Order, StagePlan},
+    protocol::{Event, Last, Order, StagePlan},
     serve,
     supervisor::Supervisor,
     work,
@@ -109,19 +110,20 @@ fn open(supervisor: &Supervisor, image: &File, plan: &StagePlan) -> Result<()> {
     // Nothing runs in it any more. An output with such a name in it would be worse than none.
     let clean = match &used {
         // Without `?`: whatever is found, the image is unmounted below.
-        Ok((true, _)) => Root::open(mounts.root())
+        Ok(used) if used.any => Root::open(mounts.root())
             .and_then(|root| leaks::search(&root, &[mounts.root(), &directory::nodes()], started)),
         _ => Ok(()),
     };
-    let used = used.map(|(used, archive)| {
-        let wanted = archive.filter(|_| clean.is_ok());
-        let packed =
-            wanted.map(|(archive, to)| tar::pack(mounts.root(), to, archive.latest)?.end());
-        (used, packed)
+    let used = used.map(|used| {
+        let had = match clean {
+            Ok(()) => take(&used, mounts.root()),
+            Err(_) => Ok(Vec::new()),
+        };
+        (used.any, had)
     });
     // Whatever happened: unmounted is unmounted. The first failure is the one to report, except that
     // writes which did not get into the image, or damage in it, explain what failed before.
-    let (used, packed) = match (used, mounts.close()) {
+    let (used, had) = match (used, mounts.close()) {
         (Err(_), Err(lost)) if matches!(lost.kind(), Kind::Host | Kind::Image) => return Err(lost),
         (used, closed) => {
             let used = used?;
@@ -131,17 +133,41 @@ fn open(supervisor: &Supervisor, image: &File, plan: &StagePlan) -> Result<()> {
     };
     check::at_end(image, &plan.volumes, &numbers, &directory::nodes())?;
     clean?;
-    packed.transpose()?;
+    let packages = had?;
     let starts = starts::read(&directory::path().join(place::FOLDER));
-    supervisor.tell(&Event::Closed { used, starts })
+    supervisor.tell(&Event::Closed {
+        used,
+        starts,
+        packages,
+    })
 }
 
-/// From mounted to ready to be unmounted; whether any program was run in the image, and which archive of it is wanted.
-fn use_image(
-    supervisor: &Supervisor,
-    plan: &StagePlan,
-    mounts: &mut Mounts,
-) -> Result<(bool, Option<(Archive, OwnedFd)>)> {
+/// What there is to do with an image that was used.
+struct Used {
+    /// Whether any program was run in it.
+    any: bool,
+    /// What is wanted of it before it is unmounted.
+    last: Last,
+    /// Where an archive goes.
+    archive: Option<OwnedFd>,
+}
+
+/// Does what is wanted of the image at `root` before it is unmounted; its packages, if they are.
+fn take(used: &Used, root: &Path) -> Result<Vec<event::PackageVersion>> {
+    if let (Some(archive), Some(to)) = (used.last.archive, &used.archive) {
+        let to = to
+            .try_clone()
+            .context(Kind::Host, || "cannot share a pipe".into())?;
+        tar::pack(root, to, archive.latest)?.end()?;
+    }
+    match used.last.packages {
+        true => Ok(installed::packages(&Root::open(root)?)),
+        false => Ok(Vec::new()),
+    }
+}
+
+/// From mounted to ready to be unmounted.
+fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &mut Mounts) -> Result<Used> {
     let root = Root::open(mounts.root())?;
     let (possible, mut told) = plan.settings.shortcuts.possible_in(&root);
     let mut keeps = plan.settings.packages.is_some();
@@ -174,13 +200,18 @@ fn use_image(
     let served = started.and_then(|(executor, twinning)| {
         let place = (directory::path(), &root);
         let watch = Watch::of(&root, &mounts.places());
-        let archive = serve::until_close(supervisor, place, watch, shortcuts, &executor, twinning)?;
+        let (last, archive) =
+            serve::until_close(supervisor, place, watch, shortcuts, &executor, twinning)?;
         let until_now = executor.use_until_now();
         if !until_now.left.is_empty() {
             let names = Vec::from_iter(until_now.left);
             supervisor.report([event::Event::LeftRunning(names)])?;
         }
-        Ok((until_now.used, archive))
+        Ok(Used {
+            any: until_now.used,
+            last,
+            archive,
+        })
     });
     // Nothing may run in the chroot when these go.
     end_everything()?;

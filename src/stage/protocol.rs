@@ -14,7 +14,8 @@ use crate::{
     disk::{Volume, layout},
     emulation::Mode,
     error::Failure,
-    event::{self, FirstBoot, Starts},
+    event::{self, FirstBoot, PackageVersion, Starts},
+    shape::shrink::Shrink,
     sys::{children::Ending, private_files::PrivateFiles},
     twins::place::TwinSettings,
 };
@@ -72,7 +73,7 @@ pub const FILES: &str = "job";
 /// What a job may leave behind for the supervisor, below [`FILES`].
 pub const NOTE: &str = "note";
 /// The longest note, in bytes.
-pub const MAX_NOTE: u64 = 16 << 10;
+pub const MAX_NOTE: u64 = 2 << 20;
 
 /// What the supervisor tells the stage.
 #[derive(Debug, Serialize, Deserialize)]
@@ -88,14 +89,19 @@ pub enum Order {
     FirstBoot,
     /// End what is running with this signal.
     Stop(i32),
-    /// Unmount everything and check the file systems. Before that, an archive of all files goes to the descriptor that
-    /// comes with it, if one is wanted.
-    Close {
-        /// Whether one is.
-        archive: Option<Archive>,
-    },
+    /// Unmount everything and check the file systems.
+    Close(Last),
     /// In place of [`Order::Open`]: do this, and end.
     Work(Work),
+}
+
+/// What is wanted of an image before it is unmounted.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub struct Last {
+    /// An archive of all files, to the descriptor that comes with it.
+    pub archive: Option<Archive>,
+    /// Which packages it has.
+    pub packages: bool,
 }
 
 /// An archive of all files of the image.
@@ -111,6 +117,8 @@ pub struct Archive {
 pub enum Work {
     /// Make this file system fill its partition.
     Fill(Volume),
+    /// Make this file system small.
+    Shrink(Shrink),
 }
 
 /// What the stage tells the supervisor.
@@ -136,9 +144,14 @@ pub enum Event {
         used: bool,
         /// How programs of the image were started; nothing without twins.
         starts: Starts,
+        /// Its packages, if they were wanted.
+        packages: Vec<PackageVersion>,
     },
     /// The work is done.
-    Done,
+    Done {
+        /// The size that a partition can have now, in bytes, where the work was to make that small.
+        size: Option<u64>,
+    },
     /// Something happened.
     Told(event::Event),
     /// It cannot go on.

@@ -10,7 +10,7 @@ use super::{
     fullness::{self, Watch},
     job::Running,
     outstanding,
-    protocol::{Archive, Event, FILES, MAX_NOTE, NOTE, Order},
+    protocol::{Event, FILES, Last, MAX_NOTE, NOTE, Order},
     supervisor::Supervisor,
 };
 use crate::{
@@ -25,8 +25,8 @@ use crate::{
     twins::place::{Said, Twinning},
 };
 
-/// Runs jobs until the supervisor says to close. `place` is the stage's directory, and the image. Returns which archive is
-/// wanted, and where it goes.
+/// Runs jobs until the supervisor says to close. `place` is the stage's directory, and the image. Returns what
+/// is wanted of it before it is unmounted, and where an archive goes.
 ///
 /// # Errors
 /// When the supervisor or the executor is gone.
@@ -37,7 +37,7 @@ pub(super) fn until_close(
     shortcuts: Shortcuts,
     executor: &Executor,
     twinning: Option<Twinning>,
-) -> Result<Option<(Archive, OwnedFd)>> {
+) -> Result<(Last, Option<OwnedFd>)> {
     let (dir, root) = place;
     let failed = || "cannot start the stage's runtime".to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -82,11 +82,11 @@ pub(super) fn until_close(
                             let put_off = outstanding::first_boot(dir).map_err(|error| (&error).into());
                             supervisor.tell(&Event::FirstBoot(put_off))?;
                         }
-                        Some(Order::Close { archive }) => {
+                        Some(Order::Close(last)) => {
                             if outstanding::replaced_modules(dir) {
                                 supervisor.report([event::Event::InitramfsModules])?;
                             }
-                            return Ok(archive.zip(fds.pop()));
+                            return Ok((last, fds.pop()));
                         }
                         Some(Order::Open(_) | Order::Work(_)) | None => {
                             return Err(Error::other("the stage lost its orders"));

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::{Context, Kind, Result},
-    shape::fill,
+    shape::{fill, shrink},
 };
 
 /// Does `work` on `image`, and tells that it is done.
@@ -19,11 +19,14 @@ pub(super) fn run(supervisor: &Supervisor, image: &File, work: Work) -> Result<(
         .mode(0o700)
         .create(&nodes)
         .context(Kind::Host, || format!("cannot make {}", nodes.display()))?;
-    match work {
+    let scratch = directory::path();
+    let size = match work {
         Work::Fill(volume) => {
-            let told = fill::fill(image, &volume, directory::path())?;
+            let told = fill::fill(image, &volume, scratch)?;
             supervisor.report(told)?;
+            None
         }
-    }
-    supervisor.tell(&Event::Done)
+        Work::Shrink(wanted) => Some(shrink::shrink(image, &wanted, scratch)?),
+    };
+    supervisor.tell(&Event::Done { size })
 }

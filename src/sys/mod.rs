@@ -3,6 +3,7 @@
 pub mod bounded;
 pub mod children;
 pub mod command;
+pub mod disk_device;
 pub mod file;
 pub mod frame;
 pub mod in_use;

@@ -1,6 +1,6 @@
 //! What happened, in words.
 
-use std::fmt::Display;
+use std::{fmt::Display, path::Path};
 
 use super::first_boot;
 use crate::{
@@ -34,6 +34,28 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
         Event::Grown { partition, size } => {
             format!("partition {partition} has grown to {}", Size(*size))
         }
+        Event::Shrunk {
+            partition,
+            had,
+            size,
+        } => format!(
+            "partition {partition} is as small as it can be, and the image has {} in place of {}",
+            Size(*size),
+            Size(*had)
+        ),
+        Event::ToFlash {
+            image,
+            size,
+            bytes,
+            disk,
+            disk_size,
+            model,
+        } => to_flash(image, (*size, *bytes), disk, (*disk_size, model.as_deref())),
+        Event::Flashed { disk, bytes } => format!(
+            "wrote {} to {}, and read them back",
+            Size(*bytes),
+            disk.display()
+        ),
         Event::Made(output) => format!("made {}", output.display()),
         Event::Kept(image) => format!(
             "kept the work image as {0}; to look into it: pichroot shell --write {0}; to go on from it: \
@@ -172,9 +194,31 @@ pub fn of_task(task: &Task) -> String {
         Task::Downloading(source) => format!("downloading {source}"),
         Task::Verifying(source) => format!("verifying {source}"),
         Task::Decompressing(source) => format!("decompressing {source}"),
+        Task::Writing(image, disk) => {
+            format!("writing {} to {}", image.display(), disk.display())
+        }
+        Task::ReadingBack(disk) => format!("reading {} back", disk.display()),
         Task::Packing(path) => format!("making {}", path.display()),
         Task::Copying(path) => format!("copying {}", path.display()),
     }
+}
+
+fn to_flash(
+    image: &Path,
+    (size, bytes): (Option<u64>, Option<u64>),
+    disk: &Path,
+    (disk_size, model): (u64, Option<&str>),
+) -> String {
+    let of = match (size, bytes) {
+        (Some(size), Some(bytes)) if bytes < size => {
+            format!(" ({} of {} matter)", Size(bytes), Size(size))
+        }
+        (Some(size), _) => format!(" ({})", Size(size)),
+        _ => String::new(),
+    };
+    let model = model.unwrap_or("a disk without a name");
+    let (image, disk) = (image.display(), disk.display());
+    format!("{image}{of} goes to {disk}: {model}, {}", Size(disk_size))
 }
 
 fn opened(image: &Opened) -> String {

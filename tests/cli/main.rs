@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod beside;
 mod case;
 mod images;
 
@@ -15,6 +16,7 @@ mod checksum;
 mod config;
 mod disk_full;
 mod early;
+mod flash;
 mod formats;
 mod fsck;
 mod grow;
@@ -31,6 +33,7 @@ mod package;
 mod packed;
 mod partitions;
 mod secrets;
+mod shrink;
 mod sound;
 mod sudo;
 mod usage;

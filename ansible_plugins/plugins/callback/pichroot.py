@@ -23,6 +23,7 @@ import functools
 import json
 import os
 import sys
+import time
 
 from ansible import constants as C
 from ansible import context
@@ -41,6 +42,8 @@ from ansible.vars.manager import VariableManager
 RULES = "PICHROOT_GUARD"
 # How many names of hosts pichroot is told at most.
 MOST = 20
+# How many times of tasks.
+MOST_TIMES = 5000
 # How many tasks that failed for what an image is.
 MOST_FAILED = 10
 # How many characters of a task's name.
@@ -81,7 +84,7 @@ def is_implicit(task):
 class Guard:
     """The rules of one run. Ansible's workers are forks, so what is put in its functions here holds in them."""
 
-    def __init__(self, folder, note, image, variables, plugin, limit, inventories, signs):
+    def __init__(self, folder, note, image, variables, plugin, limit, inventories, signs, times):
         self.folder = folder  # the run's own
         self.note = note  # the file for what pichroot is to know
         self.image = image  # its name in the inventory
@@ -90,6 +93,7 @@ class Guard:
         self.limit = limit  # --limit, if the user gave one
         self.inventories = inventories  # whether the user has any
         self.signs = signs  # what is met by a task that needs a machine, and by which words that is seen
+        self.times = times  # whether pichroot is to know how long tasks take
         self.met = set()  # of those tasks, which were told
 
     def install(self):
@@ -252,6 +256,7 @@ class CallbackModule(CallbackBase):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._guard = self._inventory = None
+        self._times, self._since = [], 0
         # Not for an ansible-playbook that a task may start.
         if path := os.environ.pop(RULES, None):
             with open(path) as rules:
@@ -266,6 +271,25 @@ class CallbackModule(CallbackBase):
             if self._inventory is not inventory:
                 self._guard.watch(inventory)
                 self._inventory = inventory
+
+    def v2_playbook_on_task_start(self, task, is_conditional):
+        self._begin(task)
+
+    def v2_playbook_on_handler_task_start(self, task):
+        self._begin(task)
+
+    def _begin(self, task):
+        now = time.monotonic()
+        if self._times:
+            self._times[-1]["seconds"] = round(now - self._since, 3)
+        self._since = now
+        if self._guard and self._guard.times and task:
+            self._times.append({"name": task.get_name()[:200], "seconds": 0})
+
+    def v2_playbook_on_stats(self, stats):
+        self._begin(None)
+        if self._times:
+            self._guard.tell({"times": self._times[:MOST_TIMES]})
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         if self._guard:

@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{ArgAction, Args};
 
 use super::{open::OpenArgs, playbook::PlaybookArgs};
-use crate::config::{Executor, Given, OnError};
+use crate::config::{Beside, Executor, Given, OnError};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,6 +48,14 @@ pub struct AnsibleArgs {
     /// the playbook's name with .img]
     #[arg(short, long = "output", value_name = "PATH")]
     pub outputs: Vec<PathBuf>,
+
+    /// Make the image as small as its last file system allows at the end, with MARGIN to spare
+    #[arg(long, value_name = "MARGIN", num_args = 0..=1, require_equals = true, default_missing_value = "64M")]
+    pub shrink: Option<String>,
+
+    /// What to make beside the outputs; repeatable
+    #[arg(long = "with", value_name = "WHAT", value_delimiter = ',')]
+    pub beside: Vec<Beside>,
 
     /// Replace an output that exists
     #[arg(long)]
@@ -116,6 +124,8 @@ impl From<AnsibleArgs> for Given {
             image: args.open.into(),
             grow: args.grow,
             outputs: args.outputs,
+            shrink: args.shrink,
+            beside: args.beside,
             extra_vars: args.extra_vars,
             var_files: args.var_files,
             secrets: args.secrets,

@@ -14,7 +14,7 @@ use std::{
 use crc32fast::Hasher;
 use flate2::{Compress, Compression, FlushCompress, Status};
 
-use super::Encoder;
+use super::ending::Encoder;
 
 /// How much is deflated at once, in bytes. What is lost at its borders is a small part of a percent.
 const PIECE: usize = 1 << 20;

@@ -1,5 +1,6 @@
 //! Packing, with all processors. The same bytes come out however many there are.
 
+mod ending;
 mod gzip;
 
 use std::{
@@ -14,18 +15,14 @@ use liblzma::{
     write::XzEncoder,
 };
 
+pub use ending::Encoder;
+
 use super::output::Packing;
 
 /// The levels that `xz`, `zstd` and `gzip` take if none is given.
 const XZ: u32 = 6;
 const ZSTD: i32 = 3;
 const GZIP: u32 = 6;
-
-/// Packs what is written to it.
-pub trait Encoder: Write {
-    /// Writes the rest, to the last byte.
-    fn finish(self: Box<Self>) -> io::Result<()>;
-}
 
 /// Packs into `output`; without a `packing` nothing is changed.
 pub fn encoder<'a>(

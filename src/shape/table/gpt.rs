@@ -64,7 +64,6 @@ impl Editor {
         end.min(usable) * self.sector()
     }
 
-    #[cfg(test)]
     pub(super) fn smallest_image(&self, end: u64) -> u64 {
         (end.div_ceil(self.sector()) + self.tail()) * self.sector()
     }

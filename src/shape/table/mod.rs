@@ -66,7 +66,6 @@ impl Editor {
     }
 
     /// The smallest size of an image whose last partition ends at byte `end`.
-    #[cfg(test)]
     pub fn smallest_image(&self, end: u64) -> u64 {
         match self {
             Editor::Dos(_) => end.next_multiple_of(dos::SECTOR),

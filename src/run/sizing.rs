@@ -1,4 +1,4 @@
-//! Making the work image larger than its base image.
+//! Making the work image larger than its base image, and small at the end.
 
 use std::fs::File;
 
@@ -7,7 +7,10 @@ use crate::{
     disk::{partition::Table, volume},
     error::{Context, Error, Kind, Result},
     event::{Event, Report},
-    shape::grow::{self, Grow, Plan},
+    shape::{
+        grow::{self, Grow, Plan},
+        shrink::{self, Shrink},
+    },
     stage::protocol::Work,
 };
 
@@ -61,6 +64,39 @@ impl Growth {
         });
         Ok(())
     }
+}
+
+/// Whether an image can be made small at the end, which the user calls `name`.
+///
+/// # Errors
+/// Where its last partition cannot.
+pub fn can_shrink(image: &File, name: &str) -> Result<()> {
+    let (_, volumes) = volume::read(image, size(image, name)?, name)?;
+    shrink::last(&volumes, name).map(drop)
+}
+
+/// Makes the image small, with `margin` bytes to spare.
+pub async fn shrink(
+    image: &File,
+    margin: u64,
+    name: &str,
+    signals: &mut Signals,
+    report: &dyn Report,
+) -> Result<()> {
+    let had = size(image, name)?;
+    let (table, volumes) = volume::read(image, had, name)?;
+    let volume = shrink::last(&volumes, name)?.clone();
+    let number = volume.partition.number;
+    let work = Work::Shrink(Shrink { volume, margin });
+    let done = work::run(image, name, work, signals, report).await?;
+    let fitted = done.ok_or_else(|| Error::other("the stage did not say how small it is"))?;
+    let size = shrink::cut(image, &table, number, fitted, name)?;
+    report.tell(Event::Shrunk {
+        partition: number,
+        had,
+        size,
+    });
+    Ok(())
 }
 
 fn size(image: &File, name: &str) -> Result<u64> {
