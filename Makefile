@@ -12,7 +12,7 @@ ifneq ($(filter /usr/bin/cargo,$(or $(shell command -v cargo || true),/usr/bin/c
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 endif
 
-.PHONY: help demo test conformance twins old-kernel fresh kills build lint bench install clean setup-demo setup-test \
+.PHONY: help demo test conformance twins old-kernel fresh kills reproducible build lint bench install clean setup-demo setup-test \
 	setup-old-kernel
 
 help: ## list the targets
@@ -40,6 +40,10 @@ fresh: setup-demo ## make demo, and a part of make test, on a Debian 12 and a De
 
 kills: ## kill -9 of the supervisor 500 times, and of any process of a run 200 times; takes an hour
 	@PICHROOT_TEST_KILLS="500 200" scripts/test.sh --test e2e kills::
+
+reproducible: setup-test build ## build one input twice, and list what differs
+	@image="$$(scripts/link-base-image.sh)"; PATH="$(CURDIR)/.venv/bin:$$PATH" scripts/as-root.sh \
+		tests/reproducible/run.py --pichroot $(CARGO_TARGET_DIR)/release/pichroot --image "$$image"
 
 build: ## the release binary
 	$(CARGO) build --locked --release

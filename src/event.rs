@@ -70,6 +70,15 @@ pub enum Event {
     MakingInitramfs(String),
     /// How programs of the image were started.
     Started(Starts),
+    /// A new image has its partitions, and gets its files.
+    NewImage {
+        /// Its size, in bytes.
+        size: u64,
+        /// How many partitions it has.
+        partitions: usize,
+        /// Where the files come from.
+        from: String,
+    },
     /// A partition of the work image has grown.
     Grown {
         /// Its number.
@@ -470,6 +479,7 @@ impl Event {
             | Event::Opened(_)
             | Event::MakingInitramfs(_)
             | Event::Started(_)
+            | Event::NewImage { .. }
             | Event::Grown { .. }
             | Event::Shrunk { .. }
             | Event::ToFlash { .. }

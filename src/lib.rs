@@ -58,6 +58,10 @@ pub mod inside {
         cli::args::Cli,
         config::{extra_vars, key_value},
         event::Silent,
+        finish::{
+            images::{Making, make},
+            output::Output,
+        },
         image::{Cache, Source, WorkImage, fetch},
     };
 }

@@ -18,6 +18,7 @@ use crate::{
     finish::imager::Entry,
     nearest::nearest,
     secrets::{Source, source::check_name},
+    shape::new::Declared,
 };
 
 /// The name of the file that is read where it exists in the working directory.
@@ -62,6 +63,8 @@ pub struct Image {
     pub source: Option<String>,
     /// As `--checksum`; of `source`, so not used with another `--image`.
     pub checksum: Option<String>,
+    /// The image that is made of `source`, which is then an archive or a folder.
+    pub new: Option<Declared>,
     /// As `--grow`.
     #[serde(deserialize_with = "size")]
     pub grow: Option<String>,

@@ -67,8 +67,8 @@ fn unknown_keys_are_placed_and_the_nearest_is_named() {
         "did you mean apt-hooks?",
     );
     refused(
-        "image: {grow: 4G}\n",
-        "unknown key image.grow",
+        "image: {zzzzzz: 4G}\n",
+        "unknown key image.zzzzzz",
         "known keys here are source",
     );
     refused(

@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     event::Event,
     image::{Location, Source},
+    shape::new,
     stage::protocol::Settings,
     twins::place::TwinSettings,
 };
@@ -28,6 +29,8 @@ const HOST_NAME: &str = "pichroot";
 pub struct ImagePlan {
     /// Where it is, and what it must be.
     pub source: Source,
+    /// The image that is made of it, if it is none itself.
+    pub new: Option<new::Plan>,
     /// The folder for what is kept between runs.
     pub cache: PathBuf,
     /// How the stage mounts it and runs its programs.
@@ -112,6 +115,7 @@ impl ImagePlan {
             .map(layout::Given::check)
             .transpose()?;
         Ok(ImagePlan {
+            new: None,
             settings: Settings {
                 layout,
                 hostname: hostname.to_owned(),

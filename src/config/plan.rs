@@ -7,7 +7,8 @@ use std::{
 
 use super::{
     choice::{Executor, OnError},
-    extra_vars, file,
+    extra_vars,
+    file::{self, File},
     given::Given,
     image::{self, ImagePlan},
     known::Known,
@@ -24,7 +25,7 @@ use crate::{
     image::{Source as ImageSource, kept},
     nearest,
     secrets::{Secret, Source},
-    shape::{grow::Grow, shrink},
+    shape::{grow::Grow, new, shrink},
     sys::room,
 };
 
@@ -177,6 +178,12 @@ impl AnsiblePlan {
             })?;
             finish.check(given.force || changes_nothing, &source)?;
             let mut image = ImagePlan::new(source, &host_name, &given.image, &file, around)?;
+            if let Some(declared) = &file.image.new {
+                let new = new_image(declared, &file, given.grow.is_some())?;
+                image.settings.layout = Some(new.layout.clone());
+                // A kept image has been made.
+                image.new = (!given.resume).then_some(new);
+            }
             image.notes.extend(unread.map(Event::ConfigNotRead));
             if changes_nothing {
                 image.settings.shortcuts.initramfs = false;
@@ -265,6 +272,23 @@ fn inventories(given: &[String], base: &Path, home: Option<&Path>) -> Result<Vec
             .hint(nearest::hint(Path::new(&place), other)))
     });
     absolute.collect()
+}
+
+/// The image that is made of an archive, with nothing said beside it that it decides itself.
+fn new_image(declared: &new::Declared, file: &File, grow: bool) -> Result<new::Plan> {
+    for (there, what) in [
+        (file.image.layout.is_some(), "image.layout"),
+        (grow || file.image.grow.is_some(), "grow"),
+    ] {
+        if there {
+            return Err(
+                Error::usage(format!("{what} is there beside image.new")).hint(
+                    "leave it out: image.new says how large everything is, and where it is mounted",
+                ),
+            );
+        }
+    }
+    new::Plan::new(declared)
 }
 
 /// How many bytes stay free in an image that is made small, if it is.

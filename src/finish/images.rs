@@ -56,7 +56,7 @@ pub fn make(work: &File, output: &Output, making: Making, report: &dyn Report) -
         }
         Format::Disk(format) => {
             let mut at = |part: f64| progress.at((part * size as f64) as u64);
-            qemu_img::convert((work, None), (new.file(), Some(format)), &mut at)
+            qemu_img::convert((work, None, true), (new.file(), Some(format)), &mut at)
                 .map_err(|error| with_room(error, new.file()))
                 .context(Kind::Host, failed)?;
             sum_of(new.file(), making.sums).context(Kind::Host, failed)?

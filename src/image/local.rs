@@ -45,7 +45,7 @@ pub fn fetch(
         let enough = wanted.is_none_or(|wanted| seen.digests.contains_key(&wanted.algorithm));
         enough.then_some(seen.digests)
     };
-    if input.format == Format::Raw {
+    if matches!(input.format, Format::Raw | Format::Tar) {
         // Held as long as the base image is. Where there are no locks, there are no others' either.
         if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
             return Err(Error::host(format!(
@@ -110,7 +110,7 @@ pub fn at_hand(cache: &Cache, path: &Path) -> bool {
         return true;
     };
     let seen = cache.place(&id.place).filter(|seen| seen.stamp == id.stamp);
-    format == Format::Raw
+    matches!(format, Format::Raw | Format::Tar)
         || seen.is_some_and(|seen| matches!(cache.base(&seen.digests), Ok(Some(_))))
 }
 

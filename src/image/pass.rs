@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     cache::ELSEWHERE,
+    copy,
     decode::{self, Format, HEAD},
     digest::{Digest, Digests, Hasher},
     fit,
@@ -18,7 +19,12 @@ use super::{
 use crate::{
     error::{Context, Error, Kind, Result},
     event::{Progress, Report, Task},
-    sys::{self, newfile::NewFile, room},
+    sys::{
+        self,
+        newfile::NewFile,
+        qemu_img::{self, DiskFormat},
+        room,
+    },
 };
 
 /// The largest image that is decoded, in bytes: a guard against files made to fill the disk. The
@@ -119,6 +125,10 @@ pub fn decode(
             let digests = digests(input, wanted, report)?;
             (unzip(input, new, report), digests)
         }
+        Format::Disk(disk) => {
+            let digests = digests(input, wanted, report)?;
+            (convert(input, disk, new, report), digests)
+        }
         _ => unpack(input, new, wanted, report)?,
     };
     let written = match written {
@@ -145,6 +155,62 @@ fn unzip(input: &Input, new: &NewFile, report: &dyn Report) -> Result<u64> {
         let progress = report.begin(task, Some(size));
         write(input, reader, new, Some(size), &mut |at| progress.at(at))
     })
+}
+
+/// Makes a plain image of the disk of a virtual machine; returns its size.
+fn convert(input: &Input, disk: DiskFormat, new: &NewFile, report: &dyn Report) -> Result<u64> {
+    decode::disk::stands_alone(input.file, disk).map_err(|error| {
+        Error::image(format!("{} cannot be used: {error}", input.name))
+            .hint("make one image of it with qemu-img convert -O qcow2, where the others are")
+    })?;
+    let failed = || format!("cannot read {}", input.name);
+    let meta = input.file.metadata().context(Kind::Host, failed)?;
+    let task = Task::Decompressing(input.name.to_owned());
+    let progress = report.begin(task, Some(meta.len()));
+    let mut at = |part: f64| progress.at((part * meta.len() as f64) as u64);
+    // Whoever converts has no rights, so what not everybody may read is copied.
+    let copied = match meta.mode() & 0o004 {
+        0 => Some(own_copy(input, new)?),
+        _ => None,
+    };
+    let from = copied.as_ref().map_or(input.file, NewFile::file);
+    qemu_img::convert(
+        (from, Some(disk), copied.is_some()),
+        (new.file(), None),
+        &mut at,
+    )
+    .map_err(|error| match error.kind() {
+        Kind::Image => error
+            .of(input.name)
+            .hint("get the image again; `qemu-img check` tells more of it"),
+        Kind::Host if error.to_string().contains("No space left") => {
+            error.better_hint(room::hint(new.file(), None, ELSEWHERE))
+        }
+        _ => error,
+    })?;
+    let size = new.file().metadata().context(Kind::Host, failed)?.len();
+    if size > LIMIT {
+        return Err(too_large(input));
+    }
+    Ok(size)
+}
+
+/// A copy of the source beside `new`.
+fn own_copy(input: &Input, new: &NewFile) -> Result<NewFile> {
+    let failed = || format!("cannot copy {} to the cache", input.name);
+    let copy = new.another().context(Kind::Host, failed)?;
+    let size = input.file.metadata().context(Kind::Host, failed)?.len();
+    copy::copy(input.file, copy.file(), size, &mut |_| {}).context(Kind::Host, failed)?;
+    Ok(copy)
+}
+
+fn too_large(input: &Input) -> Error {
+    Error::image(format!(
+        "{} decompresses to more than {} GiB",
+        input.name,
+        LIMIT >> 30
+    ))
+    .hint("check that this is the right file; if it is, unpack it and name the result")
 }
 
 /// Decodes a stream; returns the image's size, or why there is none, and the digests of all of the source.
@@ -199,7 +265,8 @@ fn write(
     let mut check = |head: &[u8]| match Format::detect(head) {
         _ if head.is_empty() => Err(Error::image(format!("{} holds an empty image", input.name))
             .hint("get the image again, or name another one")),
-        Format::Raw => Ok(()),
+        // Whether an archive is wanted is for whoever fetches it.
+        Format::Raw | Format::Tar => Ok(()),
         Format::Page(page) => Err(Error::image(format!(
             "{} holds {page} instead of a disk image",
             input.name
@@ -218,12 +285,7 @@ fn write(
             let more = size.map(|size| size.saturating_sub(written(new.file())));
             not_written(input, new, more, error)
         }
-        Stop::TooLarge => Error::image(format!(
-            "{} decompresses to more than {} GiB",
-            input.name,
-            LIMIT >> 30
-        ))
-        .hint("check that this is the right file; if it is, unpack it and name the result"),
+        Stop::TooLarge => too_large(input),
         Stop::Refused(error) => error,
     })
 }

@@ -11,7 +11,7 @@ use super::{
     local,
     pass::{self, Input},
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How much is read at once, in bytes.
 const BUFFER: usize = 1 << 20;
@@ -32,6 +32,19 @@ impl Stream {
     pub fn open(path: &Path) -> Result<Self> {
         let (file, name) = (local::open(path)?, path.display().to_string());
         let format = pass::detect(&file, &name)?;
+        if format == Format::Tar {
+            return Err(
+                Error::usage(format!("{name} is a tar archive, not a disk image"))
+                    .hint("name a disk image"),
+            );
+        }
+        if let Format::Disk(disk) = format {
+            return Err(Error::usage(format!(
+                "{name} is the disk of a virtual machine, in {} format",
+                disk.name()
+            ))
+            .hint("make a plain image of it first, with qemu-img convert -O raw"));
+        }
         Ok(Stream { file, name, format })
     }
 

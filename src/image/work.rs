@@ -44,6 +44,17 @@ impl WorkImage {
         Ok(WorkImage(new))
     }
 
+    /// An empty one, for a new image.
+    ///
+    /// # Errors
+    /// As [`WorkImage::create`].
+    pub fn empty(output: &Path, force: bool, owner: Option<(u32, u32)>) -> Result<WorkImage> {
+        let failed = || format!("cannot make the work image beside {}", output.display());
+        OutputFile::create(output, force, owner)
+            .map(WorkImage)
+            .context(Kind::Host, failed)
+    }
+
     /// The image, open for reading and writing.
     pub fn file(&self) -> &File {
         self.0.file()

@@ -12,6 +12,7 @@ mod job;
 mod journal;
 mod listing;
 mod made_of;
+mod new_image;
 mod opened;
 pub mod playbook;
 mod reached;

@@ -11,7 +11,9 @@ use super::{
     first_boot,
     job::{self, AnsibleCommand},
     journal::Journal,
-    listing, need_root, reached,
+    listing, need_root,
+    new_image::{self, Files},
+    reached,
     session::{Closed, Session},
     signals::{Signals, block_on},
     sizing::{self, Growth},
@@ -28,6 +30,7 @@ use crate::{
         ready::Ready,
     },
     image::{self, Cache, OutputLock, WorkImage, kept},
+    shape::new::Plan,
     stage::protocol::Last,
     sys::{programs, room},
     ui::{Ui, relay},
@@ -58,6 +61,8 @@ pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
         plan.finish.outputs.iter().try_for_each(check_may_write)?;
         let mut needed = plan.finish.outputs.iter().filter_map(Output::program);
         needed.try_for_each(|program| programs::find(program).map(drop))?;
+        let mut to_make = image.new.iter().flat_map(Plan::programs);
+        to_make.try_for_each(|program| programs::find(program).map(drop))?;
     }
     let cache = Cache::open(&image.cache)?;
     let _locks = lock_all(&cache, &plan)?;
@@ -85,6 +90,14 @@ pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
     block_on(run.whole(cache, ui))
 }
 
+/// How a work image begins.
+enum Begun {
+    /// As a copy of a base image, which may have to fill what was added.
+    Copy(Option<Growth>),
+    /// Empty, to get these files.
+    New(Files),
+}
+
 impl Run {
     async fn whole(&self, cache: Cache, ui: &Ui) -> Result<()> {
         let mut signals = Signals::listen()?;
@@ -102,8 +115,15 @@ impl Run {
             plan.finish.has(Beside::Manifest),
         );
         let mut journal = Journal::begin();
-        let (work, growth, size, source_sha256) = signals
+        let new = self.image.new.clone();
+        let begun = signals
             .during(move || {
+                if new.is_some() {
+                    let files = Files::fetch(&cache, &source, &report)?;
+                    let sha256 = if summed { files.sha256(&report)? } else { None };
+                    let work = WorkImage::empty(&output, force, owner)?;
+                    return Ok((work, Begun::New(files), 0, sha256));
+                }
                 let base = image::fetch(&cache, &source, &report)?;
                 let growth = wanted.map(|grow| Growth::of(base.file(), grow, original, &shown));
                 let growth = growth.transpose()?.flatten();
@@ -115,14 +135,26 @@ impl Run {
                     growth.make_room(work.file(), &shown)?;
                 }
                 let sha256 = summed.then(|| base.source_sha256(&report)).transpose()?;
-                Ok((work, growth, original.unwrap_or(base.size()), sha256))
+                let size = original.unwrap_or(base.size());
+                Ok((work, Begun::Copy(growth), size, sha256))
             })
             .await?;
+        let (work, begun, size, source_sha256) = begun;
         journal.source_sha256 = source_sha256;
         journal.done("source");
-        if let Some(growth) = growth {
-            growth.fill(work.file(), &name, &mut signals, ui).await?;
-            journal.done("grow");
+        match (begun, &self.image.new) {
+            (Begun::New(files), Some(plan)) => {
+                new_image::make(work.file(), plan, &files, &name, &mut signals, ui).await?;
+                if small {
+                    sizing::can_shrink(work.file(), &name)?;
+                }
+                journal.done("new image");
+            }
+            (Begun::Copy(Some(growth)), _) => {
+                growth.fill(work.file(), &name, &mut signals, ui).await?;
+                journal.done("grow");
+            }
+            _ => {}
         }
         let finishing = Finishing {
             plan,

@@ -1,6 +1,9 @@
 //! Work on an image that is not opened, in a stage of its own.
 
-use std::fs::File;
+use std::{
+    fs::File,
+    os::fd::{AsRawFd, OwnedFd},
+};
 
 use super::signals::{Signals, interrupted};
 use crate::{
@@ -23,8 +26,25 @@ pub async fn run(
     signals: &mut Signals,
     report: &dyn Report,
 ) -> Result<Option<u64>> {
+    run_with(image, name, (work, None), signals, report).await
+}
+
+/// As [`run`], with an archive for the work.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(
+    image: &File,
+    name: &str,
+    (work, archive): (Work, Option<OwnedFd>),
+    signals: &mut Signals,
+    report: &dyn Report,
+) -> Result<Option<u64>> {
     let mut handle = Handle::start(image, None)?;
-    handle.order(&Order::Work(work))?;
+    let fds: Vec<_> = archive.iter().map(AsRawFd::as_raw_fd).collect();
+    handle.order_with(&Order::Work(work), &fds)?;
+    // Whoever writes it is to notice when the stage is gone.
+    drop(archive);
     loop {
         tokio::select! {
             event = handle.event() => match event.map_err(|error| named(error, name))? {

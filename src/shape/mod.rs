@@ -8,6 +8,7 @@ mod aside;
 pub mod check;
 pub mod fill;
 pub mod grow;
+pub mod new;
 pub mod shrink;
 pub mod table;
 mod tool;

@@ -25,5 +25,6 @@ pub mod protocol;
 mod serve;
 mod subvolumes;
 mod supervisor;
+mod unpack;
 pub mod warm;
 mod work;

@@ -85,9 +85,9 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
     mount::fresh_proc()?;
     directory::mount()?;
     let first = frame::receive(&supervisor.0).context(Kind::Other, || "no orders".into())?;
-    match first.map(|(order, _)| order) {
-        Some(Order::Open(plan)) => open(supervisor, image, &plan),
-        Some(Order::Work(work)) => work::run(supervisor, image, work),
+    match first {
+        Some((Order::Open(plan), _)) => open(supervisor, image, &plan),
+        Some((Order::Work(work), mut fds)) => work::run(supervisor, image, work, fds.pop()),
         _ => Err(Error::other("no orders")),
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     emulation::Mode,
     error::Failure,
     event::{self, FirstBoot, PackageVersion, Starts},
-    shape::shrink::Shrink,
+    shape::{new::Part, shrink::Shrink},
     sys::{children::Ending, private_files::PrivateFiles},
     twins::place::TwinSettings,
 };
@@ -95,6 +95,15 @@ pub enum Order {
     Work(Work),
 }
 
+/// Where the files of an archive go.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Unpack {
+    /// The new image's partitions and their file systems.
+    pub volumes: Vec<Volume>,
+    /// Where they are mounted.
+    pub layout: layout::Given,
+}
+
 /// What is wanted of an image before it is unmounted.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Last {
@@ -119,6 +128,10 @@ pub enum Work {
     Fill(Volume),
     /// Make this file system small.
     Shrink(Shrink),
+    /// Make the file systems of a new image.
+    Make(Vec<Part>),
+    /// Fill them with the files of the archive that comes with it.
+    Unpack(Unpack),
 }
 
 /// What the stage tells the supervisor.

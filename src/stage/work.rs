@@ -1,22 +1,32 @@
 //! What is done to an image that is not opened: none of its programs run.
 
-use std::{fs::File, os::unix::fs::DirBuilderExt};
+use std::{
+    fs::File,
+    os::{fd::OwnedFd, unix::fs::DirBuilderExt},
+};
 
 use super::{
     directory,
     protocol::{Event, Work},
     supervisor::Supervisor,
+    unpack,
 };
 use crate::{
-    error::{Context, Kind, Result},
-    shape::{fill, shrink},
+    error::{Context, Error, Kind, Result},
+    shape::{fill, new, shrink},
 };
 
 /// Does `work` on `image`, and tells that it is done.
-pub(super) fn run(supervisor: &Supervisor, image: &File, work: Work) -> Result<()> {
+pub(super) fn run(
+    supervisor: &Supervisor,
+    image: &File,
+    work: Work,
+    archive: Option<OwnedFd>,
+) -> Result<()> {
     let nodes = directory::nodes();
     std::fs::DirBuilder::new()
         .mode(0o700)
+        .recursive(true)
         .create(&nodes)
         .context(Kind::Host, || format!("cannot make {}", nodes.display()))?;
     let scratch = directory::path();
@@ -27,6 +37,17 @@ pub(super) fn run(supervisor: &Supervisor, image: &File, work: Work) -> Result<(
             None
         }
         Work::Shrink(wanted) => Some(shrink::shrink(image, &wanted, scratch)?),
+        Work::Make(parts) => {
+            parts
+                .iter()
+                .try_for_each(|part| new::make(image, part, scratch))?;
+            None
+        }
+        Work::Unpack(wanted) => {
+            let archive = archive.ok_or_else(|| Error::other("there is no archive"))?;
+            supervisor.report(unpack::unpack(image, &wanted, archive.into())?)?;
+            None
+        }
     };
     supervisor.tell(&Event::Done { size })
 }

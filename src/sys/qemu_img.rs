@@ -4,9 +4,9 @@
 //! guess a format.
 
 use std::{
-    fs::File,
+    fs::{File, Permissions},
     io,
-    os::unix::fs::{MetadataExt, fchown},
+    os::unix::fs::{MetadataExt, PermissionsExt, fchown},
     time::Duration,
 };
 
@@ -49,25 +49,22 @@ const BOUNDS: Bounds = Bounds {
     output: 8 << 20,
 };
 
-/// Makes `to` the same disk as `from`; `None` is a plain image. Both have to be files of our own, as they belong to
-/// [`NOBODY`] for the while. `progress` is told how much of the disk is done, as a part of 1.
+/// Makes `to` the same disk as `from`; `None` is a plain image. The latter has to be a file of our own, as it belongs to
+/// [`NOBODY`] for the while. So does the former if that is said of it; else everybody must be able to read it. `progress` is told how much of the disk is done, as a part of 1.
 ///
 /// # Errors
 /// [`Kind::Host`] when qemu-img is missing or the disk is full; [`Kind::Image`] when it does not take `from`.
 pub fn convert(
-    from: (&File, Option<DiskFormat>),
+    from: (&File, Option<DiskFormat>, bool),
     to: (&File, Option<DiskFormat>),
     progress: &mut dyn FnMut(f64),
 ) -> Result<()> {
     let program = programs::find("qemu-img")?;
     let name = |format: Option<DiskFormat>| format.map_or("raw", DiskFormat::name);
     let failed = || "cannot lend a file to qemu-img".to_owned();
-    let lent = [from.0, to.0].map(Lent::new);
-    let [source, target] = lent;
-    let (source, target) = (
-        source.context(Kind::Host, failed)?,
-        target.context(Kind::Host, failed)?,
-    );
+    let source = from.2.then(|| Lent::new(from.0)).transpose();
+    let source = source.context(Kind::Host, failed)?;
+    let target = Lent::new(to.0).context(Kind::Host, failed)?;
     let args = |paths: &[std::ffi::OsString]| {
         let words = ["convert", "-p", "-f", name(from.1), "-O", name(to.1)];
         let words = words.into_iter().map(Into::into);
@@ -79,7 +76,9 @@ pub fn convert(
         }
     };
     let ended = bounded::run(&program, args, &[from.0, to.0], BOUNDS, &mut heard);
-    source.back().context(Kind::Host, failed)?;
+    source
+        .map_or(Ok(()), Lent::back)
+        .context(Kind::Host, failed)?;
     target.back().context(Kind::Host, failed)?;
     let ended = ended?;
     let said = ended.said.rsplit('\r').next().unwrap_or_default().trim();
@@ -106,27 +105,36 @@ fn part(said: &[u8]) -> Option<f64> {
     Some(number.parse::<f64>().ok()? / 100.0)
 }
 
-/// A file that belongs to [`NOBODY`] for a while.
+/// A file that belongs to [`NOBODY`] for a while, who may write it.
 struct Lent<'a> {
     file: &'a File,
     owner: u32,
+    mode: u32,
     given: bool,
 }
 
 impl<'a> Lent<'a> {
     fn new(file: &'a File) -> io::Result<Self> {
-        let owner = file.metadata()?.uid();
-        fchown(file, Some(NOBODY), None)?;
-        Ok(Lent {
+        let meta = file.metadata()?;
+        let lent = Lent {
             file,
-            owner,
+            owner: meta.uid(),
+            mode: meta.mode() & 0o7777,
             given: true,
-        })
+        };
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        fchown(file, Some(NOBODY), None)?;
+        Ok(lent)
     }
 
     fn back(mut self) -> io::Result<()> {
         self.given = false;
-        fchown(self.file, Some(self.owner), None)
+        self.restore()
+    }
+
+    fn restore(&self) -> io::Result<()> {
+        fchown(self.file, Some(self.owner), None)?;
+        self.file.set_permissions(Permissions::from_mode(self.mode))
     }
 }
 
@@ -134,7 +142,7 @@ impl Drop for Lent<'_> {
     fn drop(&mut self) {
         if self.given {
             // There is another error to tell.
-            let _ = fchown(self.file, Some(self.owner), None);
+            let _ = self.restore();
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::{
     fs::File,
     io::{self, Read},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::process::CommandExt},
     path::Path,
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
 };
 
-use super::{command, programs};
+use super::{command, landlock::Below, programs};
 use crate::error::{Context, Error, Kind, Result};
 
 /// Everything that a file system of Linux knows of a file.
@@ -84,6 +84,14 @@ pub fn unpack_from(archive: File, into: &Path) -> Result<Tar> {
 
 fn unpacking(into: &Path) -> Result<Command> {
     let mut command = tar()?;
+    let failed = || format!("cannot keep tar to {}", into.display());
+    if let Some(below) = Below::folder(into).context(Kind::Host, failed)? {
+        #[allow(unsafe_code)]
+        // SAFETY: between fork and exec there is one system call, and nothing is allocated.
+        unsafe {
+            command.pre_exec(move || below.apply());
+        }
+    }
     command
         .args([
             "--extract",

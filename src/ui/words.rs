@@ -31,6 +31,14 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
         Event::Started(starts) => {
             return started(starts, if verbose { usize::MAX } else { NAMED });
         }
+        Event::NewImage {
+            size,
+            partitions,
+            from,
+        } => format!(
+            "a new image of {} with {partitions} partitions gets the files of {from}",
+            Size(*size)
+        ),
         Event::Grown { partition, size } => {
             format!("partition {partition} has grown to {}", Size(*size))
         }
