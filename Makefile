@@ -12,8 +12,8 @@ ifneq ($(filter /usr/bin/cargo,$(or $(shell command -v cargo || true),/usr/bin/c
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 endif
 
-.PHONY: help demo test conformance twins old-kernel fresh kills reproducible build lint bench install clean setup-demo setup-test \
-	setup-old-kernel
+.PHONY: help demo test conformance twins old-kernel first-boot fresh kills reproducible build lint bench install clean \
+	setup-demo setup-test setup-old-kernel setup-first-boot
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 13
@@ -34,6 +34,10 @@ twins: setup-test build ## the whole corpus, and one long playbook with twins an
 old-kernel: setup-old-kernel build ## exec on Linux 6.1, which needs the host's own binfmt entry, in a virtual machine; takes minutes
 	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
 		scripts/as-root.sh tests/old-kernel/run.sh
+
+first-boot: setup-first-boot build ## boot an image in a virtual machine, which does what was put off to then; takes minutes
+	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
+		scripts/as-root.sh tests/first-boot/run.sh
 
 fresh: setup-demo ## make demo, and a part of make test, on a Debian 12 and a Debian 13 without Rust; takes half an hour
 	@scripts/as-root.sh tests/fresh/run.sh bookworm trixie
@@ -79,4 +83,8 @@ setup-test:
 
 setup-old-kernel:
 	@scripts/install-deps.sh old-kernel
+	@scripts/ansible-venv.sh test
+
+setup-first-boot:
+	@scripts/install-deps.sh first-boot
 	@scripts/ansible-venv.sh test

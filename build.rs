@@ -1,4 +1,4 @@
-//! Makes what the program includes: the dispatcher (src/twins/dispatcher/mod.rs), the client (src/chroot/living), and the
+//! Makes what the program includes: the dispatcher (src/twins/dispatcher/mod.rs), the asker (src/chroot/living), and the
 //! bundle (src/ansible/bundle.rs).
 
 use std::{
@@ -20,7 +20,7 @@ const BUNDLE: [&str; 3] = [
 
 fn main() {
     dispatcher();
-    client();
+    asker();
     bundle();
 }
 
@@ -47,11 +47,11 @@ fn dispatcher() {
     );
 }
 
-/// Compiles the client, which programs of the image ask through where there is no dispatcher.
-fn client() {
+/// Compiles the asker, which programs of the image ask through where there is no dispatcher.
+fn asker() {
     let static_program = ["-Crelocation-model=static", "-Cstrip=symbols"];
     bare(
-        "client",
+        "asker",
         "src/bare/program/main.rs",
         &["x86_64", "aarch64"],
         &static_program,

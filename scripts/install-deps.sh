@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# install-deps.sh [run|demo|test|old-kernel] : install Rust and the Debian or Ubuntu packages that are missing.
+# install-deps.sh [run|demo|test|old-kernel|first-boot] : install Rust and the Debian or Ubuntu packages that are missing.
 #   run         to build pichroot and to run it
 #   demo        also to make the base image
 #   test        also to run every test and the linters
 #   old-kernel  also to boot another kernel in a virtual machine
+#   first-boot  also to boot an image in a virtual machine
 # Quick when nothing is missing. Uses sudo when not root. Registers nothing in the host's binfmt table.
 set -euo pipefail
 
@@ -18,11 +19,13 @@ run=(gcc libc6-dev make python3 python3-venv ca-certificates e2fsprogs dosfstool
 demo=(mmdebstrap mount arch-test debian-archive-keyring mtools fdisk xz-utils)
 # busybox-static: tiny images that run here without qemu. zip, zstd, gdisk: images of other kinds. tmux, bsdutils (script): a terminal for the tests of one.
 # qemu-utils: images of virtual machines. bmap-tools: a second opinion on block maps.
-# xfsprogs and those beside it: file systems of each kind that is told apart.
+# xfsprogs and those beside it: file systems of each kind that is told apart. iptables: what our answers are compared with.
 # git: ansible-lint asks it which files are ours.
 test=(shellcheck sudo busybox-static zip unzip zstd gdisk binutils jq tmux bsdutils procps git
-    xfsprogs btrfs-progs f2fs-tools exfatprogs qemu-utils bmap-tools)
+    xfsprogs btrfs-progs f2fs-tools exfatprogs qemu-utils bmap-tools iptables)
 old_kernel=(qemu-system-x86 kmod)
+# ipxe-qemu: qemu wants its ROM for a network card.
+first_boot=(qemu-system-arm ipxe-qemu)
 
 level=${1-test}
 case $level in
@@ -30,7 +33,8 @@ case $level in
     demo) wanted=("${run[@]}" "${demo[@]}") ;;
     test) wanted=("${run[@]}" "${demo[@]}" "${test[@]}") ;;
     old-kernel) wanted=("${run[@]}" "${demo[@]}" "${test[@]}" "${old_kernel[@]}") ;;
-    *) die "install-deps.sh knows no level '$level'" "usage: scripts/install-deps.sh [run|demo|test|old-kernel]" ;;
+    first-boot) wanted=("${run[@]}" "${demo[@]}" "${test[@]}" "${first_boot[@]}") ;;
+    *) die "install-deps.sh knows no level '$level'" "usage: scripts/install-deps.sh [run|demo|test|old-kernel|first-boot]" ;;
 esac
 
 # On distributions without dpkg we can only say what is needed.

@@ -22,7 +22,7 @@ lint_program() {
     rm -r "$scratch"
 }
 lint_program dispatcher src/twins/dispatcher/program/main.rs x86_64
-lint_program client src/bare/program/main.rs 'x86_64 aarch64'
+lint_program asker src/bare/program/main.rs 'x86_64 aarch64'
 
 # Shell scripts are known by their first line, not by their name: hooks and .ci/run have no suffix.
 # Templates are no shell until they are filled in.

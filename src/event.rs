@@ -209,6 +209,12 @@ pub enum Event {
     ServicesMayStart(String),
     /// Something of the host is less closed off than it should be.
     Open(Opening),
+    /// Programs of the image see this host's kernel settings and modules, and cannot change them.
+    HostsKernel(Failure),
+    /// Programs that act on a running machine are answered where `PATH` finds them, and not else.
+    AnsweredByPath,
+    /// They are not answered at all on this machine.
+    NotAnswered,
     /// Every program of the image is emulated.
     NoTwins(NoTwins),
     /// Packages are not kept for other runs.
@@ -469,6 +475,8 @@ pub enum Met {
     Busy,
     /// Some other right over the kernel.
     Rights,
+    /// A fact is not known.
+    Fact,
 }
 
 impl Event {
@@ -509,6 +517,9 @@ impl Event {
             | Event::NoNames(_)
             | Event::ServicesMayStart(_)
             | Event::Open(_)
+            | Event::HostsKernel(_)
+            | Event::AnsweredByPath
+            | Event::NotAnswered
             | Event::NoTwins(_)
             | Event::NoPackageCache(_)
             | Event::InitramfsModules

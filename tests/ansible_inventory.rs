@@ -159,6 +159,7 @@ fn play<'a>(
         arguments: &[],
         connection,
         plugin: None,
+        executor: Path::new("/t/executor.sock"),
         note: Path::new("/t/note"),
     }
 }

@@ -9,9 +9,9 @@ use std::{
 /// What the script says of a crate of these files, and whether it is content.
 fn check(files: &[(&str, &str)]) -> (bool, String) {
     let src = tempfile::tempdir().unwrap();
-    // Which is a crate of its own.
-    let dispatcher = ("twins/dispatcher/program/main.rs", "");
-    for (name, text) in files.iter().chain([&dispatcher]) {
+    // Each is a crate of its own.
+    let programs = ["twins/dispatcher/program/main.rs", "bare/program/main.rs"];
+    for (name, text) in files.iter().chain(&programs.map(|path| (path, ""))) {
         let path = src.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();

@@ -34,6 +34,8 @@ pub struct Rules<'a> {
     pub variables: Vars,
     /// The file of its connection plugin, if that is ours.
     pub plugin: Option<Cow<'a, str>>,
+    /// The socket of the executor.
+    pub executor: Cow<'a, str>,
     /// The user's `--limit`.
     pub limit: Option<&'a str>,
     /// Whether the user has inventories.
@@ -97,6 +99,8 @@ enum Line {
     Ran,
     Others(Others),
     Failed(Option<String>),
+    /// For the guard itself.
+    Unknown(serde::de::IgnoredAny),
     NoMachine(NoMachine),
     Times(Vec<Time>),
 }
@@ -111,6 +115,7 @@ impl Note {
                 Line::Ran => note.ran = true,
                 Line::Others(others) => note.others = Some(others),
                 Line::Failed(task) => note.failed = task,
+                Line::Unknown(_) => {}
                 Line::NoMachine(task) => note.no_machine.push(task),
                 Line::Times(times) => note.times = times,
             }
@@ -128,7 +133,7 @@ mod tests {
     fn a_note_is_read_line_by_line() {
         assert_eq!(Note::read(""), Note::default());
         let text = "\"loaded\"\n{\"others\": {\"names\": [\"pi1\"], \"more\": 2}}\n\"ran\"\n\
-                    {\"failed\": \"a task\"}\n\
+                    {\"unknown\": [\"ansible_kernel\"]}\n{\"failed\": \"a task\"}\n\
                     {\"no_machine\": {\"task\": \"t\", \"met\": \"busy\", \"ignored\": true}}\n\
                     {\"times\": [{\"name\": \"t\", \"seconds\": 1.5}]}\n";
         let others = Others {

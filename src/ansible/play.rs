@@ -42,6 +42,8 @@ pub struct Play<'a> {
     pub connection: &'a Connection,
     /// The file of the connection plugin, if it is ours.
     pub plugin: Option<&'a Path>,
+    /// The socket of the executor.
+    pub executor: &'a Path,
     /// Where the guard leaves its note.
     pub note: &'a Path,
 }
@@ -55,6 +57,7 @@ impl Play<'_> {
             image: self.host_name,
             variables: self.connection.leading_vars(),
             plugin: self.plugin.map(Path::to_string_lossy),
+            executor: self.executor.to_string_lossy(),
             limit: self.limit,
             inventories: !self.inventories.is_empty(),
             signs: SIGNS,
@@ -146,6 +149,7 @@ mod tests {
             arguments: more,
             connection: &connection,
             plugin: None,
+            executor: Path::new("/t/executor.sock"),
             note: Path::new("/t/note"),
         };
         let words = play.arguments(Path::new("/t"));

@@ -30,6 +30,11 @@ pub const SIGNS: &[Sign] = &[
     Sign(Met::Systemd, &["cannot connect to", "bus"]),
     Sign(Met::Systemd, &["/run/dbus/system_bus_socket"]),
     Sign(Met::Systemd, &["running in chroot"]),
+    // What refuses in the place of a program.
+    Sign(
+        Met::Systemd,
+        &["by the system's bus, and none runs in an image"],
+    ),
     Sign(Met::Mounts, &["mount: ", "permission denied"]),
     Sign(Met::Mounts, &["mount: ", "operation not permitted"]),
     Sign(Met::Mounts, &["mount: ", "must be superuser"]),

@@ -46,7 +46,7 @@ pub struct Reply {
     pub kind: u32,
     /// With [`SAID`]: its exit code.
     pub code: u32,
-    /// How many bytes follow for its standard output.
+    /// How many bytes follow for its standard output; with [`PASS`], what it has sent of its standard input.
     pub out: u32,
     /// How many bytes follow those for its standard error.
     pub err: u32,

@@ -176,7 +176,7 @@ fn ended(reply: Reply) -> io::Result<i32> {
             writeln!(io::stderr(), "chroot: {why}")?;
             Ok(code)
         }
-        Reply::Terminal {} | Reply::Done {} | Reply::FirstBoot(_) => {
+        Reply::Terminal {} | Reply::Done {} | Reply::FirstBoot(_) | Reply::Facts(_) => {
             Err(io::ErrorKind::InvalidData.into())
         }
     }

@@ -2,6 +2,8 @@
 
 use std::{
     fs::File,
+    io::{self, Read, Seek},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -39,6 +41,7 @@ impl Loaded {
             release: padded(kernel),
         };
         let copy = sealed_copy_with("qemu", &mut open(&emulator.program)?, |copy| {
+            show_cpuinfo(copy).context(Kind::Host, || "cannot read the copy of qemu".into())?;
             if front::exists() {
                 front::put_before(copy, settings)?;
             }
@@ -85,6 +88,20 @@ impl Loaded {
             _ => Err(Error::host(unable()).hint(hint)),
         }
     }
+}
+
+/// Newer emulators (8.2 and later) show a /proc/cpuinfo that they make up, of no board, and let nobody choose. In the copy,
+/// the name that they look out for is one that no program asks for.
+fn show_cpuinfo(copy: &mut File) -> io::Result<()> {
+    const NAME: &[u8] = b"/proc/cpuinfo\0";
+    const INSTEAD: &[u8] = b"/proc/-------\0";
+    let mut program = Vec::new();
+    copy.rewind()?;
+    copy.read_to_end(&mut program)?;
+    for at in memchr::memmem::find_iter(&program, NAME) {
+        copy.write_all_at(INSTEAD, at as u64)?;
+    }
+    Ok(())
 }
 
 /// Ended by NUL; what is too long is left out.

@@ -23,6 +23,7 @@ use super::{
     processes,
     protocol::{Ask, Exec, Reply, Request},
     shell_lines,
+    target::machine::Target,
     zygote::{Running, Zygotes},
 };
 use crate::{
@@ -63,6 +64,8 @@ pub struct Chroot {
     pub living: Option<Living>,
     /// For the modules of Ansible's.
     pub zygotes: Arc<Zygotes>,
+    /// The machine that the image becomes.
+    pub target: Arc<Target>,
 }
 
 impl Chroot {
@@ -70,7 +73,7 @@ impl Chroot {
     pub fn new(
         environment: Vec<(String, String)>,
         children: Children,
-        living: Option<Living>,
+        (living, target): (Option<Living>, Target),
         tell: Tell,
     ) -> Self {
         let zygotes = Zygotes::new(environment.clone(), children.clone());
@@ -81,6 +84,7 @@ impl Chroot {
             tell,
             living,
             zygotes: Arc::new(zygotes),
+            target: Arc::new(target),
         }
     }
 

@@ -3,22 +3,28 @@
 //! It is PID 1 of the chroot's PID namespace; when it ends, everything in the chroot ends. The
 //! stage starts it, still privileged, with a socket for orders as descriptor 3.
 
-use std::os::unix::{
-    fs::MetadataExt,
-    net::{UnixListener, UnixStream},
+use std::{
+    os::unix::{
+        fs::MetadataExt,
+        net::{UnixListener, UnixStream},
+    },
+    path::Path,
+    thread,
 };
 
 use super::{
     confine,
     emulator::Loaded,
     filesystems,
-    living::{self, server::Living, way::Way},
+    living::{self, after_boot, kernel::show, server::Living, way::Way},
     plan::{ChrootPlan, Order, Report, environment},
     server, services,
     table::Table,
+    target::{files, machine::Target},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
+    event::Event,
     sys::{frame, inroot::Root, mount, process, seccomp},
     twins::dispatcher::front,
 };
@@ -60,6 +66,7 @@ fn run(orders: &UnixStream) -> Result<()> {
     let uncovered = {
         let root = Root::open(&plan.root)?;
         filesystems::mount_all(&root)?;
+        files::cover(&root, &plan.target)?;
         // Only the filter keeps programs of the image from changing its devices.
         if seccomp::exists() {
             plan.disk.show(&root)?;
@@ -76,6 +83,8 @@ fn run(orders: &UnixStream) -> Result<()> {
     let Order::Mapped = next(orders)? else {
         return Err(out_of_step());
     };
+    // To be opened here: see its comment.
+    let device = plan.living.map(|_| show::device());
     let needed = emulator.is_some() || plan.living.is_some();
     let table = needed.then(|| Table::mount(&plan.root)).flatten();
     let warning = emulator
@@ -88,13 +97,30 @@ fn run(orders: &UnixStream) -> Result<()> {
         tell(orders, &Report::Told(event))?;
     }
     let mut environment = environment(&plan);
-    let mut living = None;
+    let (mut living, mut _shown) = (None, None);
     if let Some(living_plan) = plan.living {
         let dispatcher = plan.emulator.is_some() && front::exists();
-        if let Some(way) = Way::choose(dispatcher, table)? {
+        let way = Way::choose(dispatcher, table)?;
+        if let Some(weakness) = way.as_ref().map_or(Some(Event::NotAnswered), Way::weakness) {
+            tell(orders, &Report::Told(weakness))?;
+        }
+        if let Some(way) = way {
+            // A hundred files are read for it, and Ansible takes longer to begin.
+            let making = thread::spawn(|| after_boot::prepare(Path::new("/")));
             environment.extend(way.path());
             let socket = living::server::socket()?;
-            living = Some((Living::new(living_plan, way), socket));
+            let new = Living::new(living_plan, plan.kernel.as_deref(), way);
+            new.wait_for(making);
+            if plan.target.board.is_some() {
+                new.has_device_tree();
+            }
+            if let Some(device) = device {
+                match device.and_then(|device| new.show_kernel(device)) {
+                    Ok(session) => _shown = Some(session),
+                    Err(error) => tell(orders, &Report::Told(Event::HostsKernel((&error).into())))?,
+                }
+            }
+            living = Some((new, socket));
         }
     }
     // What programs take PID 1 for: by this Ansible looks for the image's real init, /sbin/init.
@@ -102,7 +128,9 @@ fn run(orders: &UnixStream) -> Result<()> {
     let orders = orders
         .try_clone()
         .context(Kind::Other, || "cannot keep the stage's socket".into())?;
-    server::serve(listener, environment, living, move |report| {
+    let root = "/".as_ref();
+    let target = Target::new(&plan.target, root, plan.kernel.as_deref(), &environment);
+    server::serve(listener, environment, (living, target), move |report| {
         tell(&orders, report)
     })
 }

@@ -69,7 +69,7 @@ const PROC_HIDDEN: [&str; 9] = [
 ];
 
 /// Below /proc: what is shown as it is for the image.
-const REPLACED: [&str; 2] = ["cmdline", "partitions"];
+const REPLACED: [&str; 3] = ["cmdline", "cpuinfo", "partitions"];
 
 /// Mounts all of it below `root`.
 pub fn mount_all(root: &Root) -> Result<()> {
@@ -230,7 +230,7 @@ pub(super) fn show_text(root: &Root, name: &str, text: &str) -> Result<()> {
 }
 
 /// Shows `what` at `name`, read-only.
-fn bind_read_only(root: &Root, name: &str, what: &Path) -> Result<()> {
+pub(super) fn bind_read_only(root: &Root, name: &str, what: &Path) -> Result<()> {
     let failed = || format!("cannot reach /{name} in the chroot");
     let at = root.locate(name.as_ref()).context(Kind::Host, failed)?;
     mount::bind(what, &path_of(&at), false)?;

@@ -4,7 +4,8 @@
 //! prepares ([`filesystems`], [`services`], [`emulator`]), confines itself ([`confine`]) and serves
 //! ([`server`]): commands ([`exec`]), modules of Ansible's ([`zygote`]), a few shell lines that need no
 //! shell ([`shell_lines`]), and [`files`]. [`initramfs_modules`] keeps the build machine's hardware out of an initramfs,
-//! and [`disk`] its disks out of everything. Programs on the host's side reach it as [`client`]s. A [`trial`] does the same with
+//! [`disk`] its disks out of everything, and [`target`] the
+//! rest of it. Programs on the host's side reach it as [`client`]s. A [`trial`] does the same with
 //! no image, for `pichroot doctor`.
 
 pub mod client;
@@ -31,6 +32,7 @@ pub mod shell_lines;
 pub mod shortcuts;
 pub mod streams;
 mod table;
+pub mod target;
 mod times;
 pub mod trial;
 pub mod zygote;

@@ -10,8 +10,11 @@ use super::{
     disk::{self, Disk},
     living::plan::LivingPlan,
     shortcuts::{Shortcuts, apt_hooks},
+    target::plan::TargetPlan,
 };
-use crate::{emulation::Emulator, error::Failure, event::Event};
+use crate::{
+    emulation::Emulator, error::Failure, event::Event, twins::dispatcher::format::LACKING,
+};
 
 /// Everything the executor needs to know; it takes nothing from its environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,6 +29,8 @@ pub struct ChrootPlan {
     pub emulator: Option<Emulator>,
     /// The release of the image's own kernel, if it has one.
     pub kernel: Option<String>,
+    /// What else is known of the machine that it is for.
+    pub target: TargetPlan,
     /// The folder that twins come to; `None` if there are to be none.
     pub twins: Option<PathBuf>,
     /// Which network they see.
@@ -115,6 +120,9 @@ pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
     }
     if let Some(cpu) = plan.emulator.as_ref().and_then(|e| e.cpu.as_deref()) {
         environment.push(("QEMU_CPU", cpu));
+    }
+    if plan.emulator.is_some() {
+        environment.push(("QEMU_LD_PREFIX", LACKING.trim_end_matches('\0')));
     }
     // What `uname -r` says under qemu: roles and packages ask it for the kernel to prepare.
     if let (Some(_), Some(kernel)) = (&plan.emulator, &plan.kernel) {

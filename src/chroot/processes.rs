@@ -29,6 +29,15 @@ pub fn of(pid: i32) -> Option<Process> {
     parse(&stat)
 }
 
+/// Whether the process of this number has other mounts or another network than this one: what it does is about those.
+pub fn is_elsewhere(pid: i32) -> bool {
+    ["mnt", "net"].iter().any(|kind| {
+        let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/{kind}")).ok();
+        let (its, ours) = (namespace(&pid.to_string()), namespace("self"));
+        its.zip(ours).is_some_and(|(its, ours)| its != ours)
+    })
+}
+
 /// PID (NAME) STATE PPID PGRP SESSION ..., proc_pid_stat(5).
 fn parse(stat: &str) -> Option<Process> {
     let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
@@ -50,6 +59,11 @@ mod tests {
         assert_eq!((process.name.as_str(), process.session), ("a) S 1 (b", 6));
         assert_eq!(parse("7 (gone) Z 1 7 7 0"), None);
         assert_eq!(of(std::process::id() as i32).unwrap().session, own());
+    }
+
+    #[test]
+    fn a_process_with_our_mounts_is_not_elsewhere() {
+        assert!(!is_elsewhere(std::process::id() as i32) && !is_elsewhere(i32::MAX));
     }
 
     fn own() -> i32 {

@@ -3,6 +3,7 @@
 //! docs/executor-protocol.md describes it for other clients; the connection plugin is one.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{
     error::Failure,
@@ -41,6 +42,10 @@ pub enum Ask {
     FirstBoot {},
     /// A zygote to be started, with a library in memory, before the first module comes.
     Warm(Warm),
+    /// The board to be this one from now on.
+    Board(String),
+    /// What a module gathered as facts, to be told as it is on the machine that the image becomes.
+    Facts(Map<String, Value>),
 }
 
 impl Ask {
@@ -130,8 +135,10 @@ pub enum Reply {
         /// Names of processes that it left running.
         left: Vec<String>,
     },
-    /// The file is there, or all of it is in the pipe, or the zygotes are gone.
+    /// The file is there, or all of it is in the pipe, or the zygotes are gone, or the board is another.
     Done {},
+    /// The facts of the machine.
+    Facts(Map<String, Value>),
     /// All that was put off, in order; or the image lacks something of it.
     FirstBoot(Result<FirstBoot, Failure>),
     /// It could not be done.

@@ -15,19 +15,21 @@ use super::{
     living::server::Living,
     plan::Report,
     protocol::{Ask, Reply, Request, VERSION},
+    target::{facts, machine::Target},
 };
 use crate::{
-    error::{Context, Kind, Result},
+    error::{Context, Error, Kind, Result},
     event::FirstBoot,
     sys::{children::Children, frame},
 };
 
-/// Serves `listener` for ever, and programs of the image as `living`; commands get `environment` and nothing else. Tells `tell` when clients
+/// Serves `listener` for ever, and programs of the image as `living`; commands get `environment` and nothing else, and find
+/// `target`. Tells `tell` when clients
 /// can come, when the first one has, and what commands left running.
 pub fn serve(
     listener: StdListener,
     environment: Vec<(String, String)>,
-    living: Option<(Living, StdListener)>,
+    (living, target): (Option<(Living, StdListener)>, Target),
     tell: impl Fn(&Report) -> Result<()> + Send + Sync + 'static,
 ) -> Result<()> {
     let failed = || "cannot serve the executor's socket".to_owned();
@@ -46,7 +48,7 @@ pub fn serve(
             }
             None => None,
         };
-        let chroot = Chroot::new(environment, children, living, Box::new(tell));
+        let chroot = Chroot::new(environment, children, (living, target), Box::new(tell));
         let chroot = Arc::new(chroot);
         chroot.tell(&Report::Ready);
         loop {
@@ -88,6 +90,26 @@ async fn attend(client: &UnixStream, chroot: &Arc<Chroot>) -> io::Result<()> {
                 chroot.zygotes.reset().await;
                 Reply::Done {}
             }
+            Ok(Ask::Board(name)) => {
+                let living = chroot.living.clone();
+                beside(chroot, move |target| match target.become_board(&name) {
+                    Ok(()) => {
+                        living.iter().for_each(Living::has_device_tree);
+                        Reply::Done {}
+                    }
+                    Err(error) => Reply::Refused {
+                        code: 1,
+                        why: with_hint(&error),
+                    },
+                })
+                .await
+            }
+            Ok(Ask::Facts(gathered)) => {
+                beside(chroot, move |target| {
+                    Reply::Facts(facts::on(target, gathered))
+                })
+                .await
+            }
             Ok(Ask::FirstBoot {}) => Reply::FirstBoot(match &chroot.living {
                 Some(living) => living.finish().await.map_err(|error| (&error).into()),
                 None => Ok(FirstBoot::default()),
@@ -96,6 +118,26 @@ async fn attend(client: &UnixStream, chroot: &Arc<Chroot>) -> io::Result<()> {
             Ok(Ask::Cancel {}) => continue,
         };
         frame::send(client, &reply, &[])?;
+    }
+}
+
+/// Reads files of the image, beside everything else.
+async fn beside(
+    chroot: &Arc<Chroot>,
+    work: impl FnOnce(&Target) -> Reply + Send + 'static,
+) -> Reply {
+    let target = chroot.target.clone();
+    let done = tokio::task::spawn_blocking(move || work(&target)).await;
+    done.unwrap_or_else(|panic| Reply::Refused {
+        code: 1,
+        why: panic.to_string(),
+    })
+}
+
+fn with_hint(error: &Error) -> String {
+    match error.hint_text() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
     }
 }
 

@@ -107,7 +107,10 @@ fn boot_id(root: &Root) -> Result<()> {
     let id = boot::new_id().context(Kind::Host, failed)?;
     let path = |text: &'static str| Path::new(text.trim_start_matches('/'));
     let ours = memory_file(root, path(boot::AT), id.as_bytes(), 0o444)?;
-    let at = root.locate(path(boot::ID)).context(Kind::Host, failed)?;
+    let at = root
+        .locate(path(boot::ID))
+        .context(Kind::Image, failed)
+        .map_err(|e| e.hint("are /run and /proc of the image folders, as in any Linux?"))?;
     mount::bind(&path_of(&ours), &path_of(&at), false)
 }
 

@@ -42,6 +42,23 @@ fn every_key() {
     assert!(shortcuts.initramfs && shortcuts.packages);
 }
 
+/// Readers of YAML do not agree on what `on` is.
+#[test]
+fn whether_there_may_be_a_unit_is_said_in_either_way() {
+    for (text, meant) in [
+        ("on", FirstBoot::On),
+        ("true", FirstBoot::On),
+        ("off", FirstBoot::Off),
+        ("false", FirstBoot::Off),
+    ] {
+        let file = parse(&format!("first_boot: {text}\nlive: fail\n")).unwrap();
+        assert_eq!(file.first_boot, Some(meant), "{text}");
+        assert_eq!(file.live, Some(Live::Fail));
+    }
+    refused("first_boot: never\n", "first_boot is on or off", "");
+    refused("live: never\n", "/c/pichroot.yml:1", "");
+}
+
 #[test]
 fn nothing_is_a_configuration_too() {
     parse("").unwrap();

@@ -6,12 +6,16 @@ use super::{
     choice::{Emulation, FirstBoot, Live, Network, Shortcut, Shortcuts},
     file::File,
     given::GivenImage,
+    known::Known,
     locations,
     read::read_config,
     surroundings::Surroundings,
 };
 use crate::{
-    chroot::living::plan::LivingPlan,
+    chroot::{
+        living::plan::LivingPlan,
+        target::board::{self, Board},
+    },
     disk::layout,
     error::{Error, Result},
     event::Event,
@@ -67,7 +71,9 @@ impl CommandPlan {
                     .hint("download it first, or leave out --write"),
             );
         }
-        let mut image = ImagePlan::new(source, HOST_NAME, &given, &file, around)?;
+        let known = Known::new(&file.vars, &[]);
+        let machine = Machine::new(HOST_NAME, &known)?;
+        let mut image = ImagePlan::new(source, machine, &given, &file, around)?;
         let settings = &mut image.settings;
         settings.term = around.text("TERM").unwrap_or("dumb").to_owned();
         // Who asks for an initramfs waits for it.
@@ -87,11 +93,31 @@ impl CommandPlan {
     }
 }
 
+/// The machine that the image is for, as far as variables name it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Machine<'a> {
+    /// The host name that programs see.
+    name: &'a str,
+    board: Option<Board>,
+}
+
+impl<'a> Machine<'a> {
+    /// # Errors
+    /// [`crate::error::Kind::Usage`] for a board that nobody knows.
+    pub(super) fn new(name: &'a str, known: &Known) -> Result<Self> {
+        let board = known.get(board::VARIABLE).map(Board::named);
+        Ok(Machine {
+            name,
+            board: board.transpose()?,
+        })
+    }
+}
+
 impl ImagePlan {
-    /// The plan for `source`, whose programs see `hostname`, from what is given and what the file says.
+    /// The plan for `source`, which becomes `machine`, from what is given and what the file says.
     pub(super) fn new(
         source: Source,
-        hostname: &str,
+        machine: Machine<'_>,
         given: &GivenImage,
         file: &File,
         around: &Surroundings,
@@ -118,9 +144,10 @@ impl ImagePlan {
             new: None,
             settings: Settings {
                 layout,
-                hostname: hostname.to_owned(),
+                hostname: machine.name.to_owned(),
                 emulation,
                 cpu: around.text("QEMU_CPU").map(str::to_owned),
+                board: machine.board,
                 twins: twins(emulation, network, &cache, around),
                 network,
                 term: "dumb".into(),

@@ -10,7 +10,7 @@ use super::{
     extra_vars,
     file::{self, File},
     given::Given,
-    image::{self, ImagePlan},
+    image::{self, ImagePlan, Machine},
     known::Known,
     locations, names, passthrough,
     playbook::Playbook,
@@ -154,6 +154,7 @@ impl AnsiblePlan {
         let output = finish.image();
         let host_name = machine.unwrap_or_else(|| names::from_stem(&output));
 
+        let becomes = Machine::new(&host_name, &known)?;
         let mut original_size = None;
         let image = if passthrough::only_lists(&arguments) {
             None
@@ -177,7 +178,7 @@ impl AnsiblePlan {
                 _ => error,
             })?;
             finish.check(given.force || changes_nothing, &source)?;
-            let mut image = ImagePlan::new(source, &host_name, &given.image, &file, around)?;
+            let mut image = ImagePlan::new(source, becomes, &given.image, &file, around)?;
             if let Some(declared) = &file.image.new {
                 let new = new_image(declared, &file, given.grow.is_some())?;
                 image.settings.layout = Some(new.layout.clone());

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     config::{
         CommandPlan, GivenImage,
-        choice::{Emulation, Network, Shortcut, Shortcuts},
+        choice::{Emulation, FirstBoot, Live, Network, Shortcut, Shortcuts},
     },
     error::Kind,
     image::{Checksum, Location},
@@ -239,4 +239,19 @@ fn exec_and_shell_heed_the_file() {
     }
     let url = CommandPlan::new("http://x/a.img", true, GivenImage::default(), &place.around);
     assert!(url.unwrap_err().to_string().contains("not a local image"));
+}
+
+#[test]
+fn how_a_machine_is_answered() {
+    let place = Place::new("image: {source: a.img}\nlive: first-boot\nfirst_boot: off\n");
+    let living = |change: fn(&mut Given)| {
+        let plan = place.plan(change).unwrap();
+        let living = plan.image.unwrap().settings.living;
+        living.map(|living| living.first_boot)
+    };
+    assert_eq!(living(|_| ()), Some(false));
+    let on = |given: &mut Given| given.image.first_boot = Some(FirstBoot::On);
+    assert_eq!(living(on), Some(true));
+    let fail = |given: &mut Given| given.image.live = Some(Live::Fail);
+    assert_eq!(living(fail), None);
 }

@@ -38,12 +38,20 @@ pub struct Emulator {
     pub cpu: Option<String>,
 }
 
-/// Decides how programs for `image` run on a `host`; `None` is natively. `cpu` is the one that qemu is to be,
-/// where the user asks for one.
+/// Which CPU qemu is to be.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cpu<'a> {
+    /// The one that the user asks for.
+    pub wanted: Option<&'a str>,
+    /// The one that would be right, where this qemu has it.
+    pub better: Option<&'a str>,
+}
+
+/// Decides how programs for `image` run on a `host`; `None` is natively.
 ///
 /// # Errors
 /// [`Kind::Host`](crate::error::Kind::Host) when there is no emulator, with what to install.
-pub fn choose(mode: Mode, image: Arch, host: Arch, cpu: Option<&str>) -> Result<Option<Emulator>> {
+pub fn choose(mode: Mode, image: Arch, host: Arch, cpu: Cpu<'_>) -> Result<Option<Emulator>> {
     match mode {
         Mode::Native if !host.runs(image) => Err(Error::host(format!(
             "the image is for {image}, and this {host} host cannot run it natively"
@@ -55,11 +63,16 @@ pub fn choose(mode: Mode, image: Arch, host: Arch, cpu: Option<&str>) -> Result<
         ))
         .hint("leave out --emulation twin")),
         Mode::Auto if host.runs(image) => Ok(None),
-        Mode::Auto | Mode::Qemu | Mode::Twin => Ok(Some(Emulator {
-            arch: image,
-            program: qemu::find(image, &qemu::search_path())?,
-            cpu: cpu.or(image.qemu_cpu()).map(str::to_owned),
-        })),
+        Mode::Auto | Mode::Qemu | Mode::Twin => {
+            let program = qemu::find(image, &qemu::search_path())?;
+            let better = cpu.better.filter(|cpu| qemu::has_cpu(&program, cpu));
+            let chosen = cpu.wanted.or(better).or(image.qemu_cpu());
+            Ok(Some(Emulator {
+                arch: image,
+                cpu: chosen.map(str::to_owned),
+                program,
+            }))
+        }
     }
 }
 
@@ -70,8 +83,11 @@ mod tests {
     #[test]
     fn an_image_of_the_hosts_own_kind_needs_no_emulator() {
         for arch in [Arch::Aarch64, Arch::X86_64] {
-            assert_eq!(choose(Mode::Auto, arch, arch, None).unwrap(), None);
+            assert_eq!(
+                choose(Mode::Auto, arch, arch, Cpu::default()).unwrap(),
+                None
+            );
         }
-        assert!(choose(Mode::Native, Arch::Aarch64, Arch::X86_64, None).is_err());
+        assert!(choose(Mode::Native, Arch::Aarch64, Arch::X86_64, Cpu::default()).is_err());
     }
 }

@@ -71,6 +71,16 @@ pub fn find(arch: Arch, directories: &[PathBuf]) -> Result<PathBuf> {
     ))
 }
 
+/// Whether the emulator knows a CPU of this name.
+pub fn has_cpu(program: &Path, cpu: &str) -> bool {
+    // It lists them; since 7.2 or so each line begins with the name, before that with spaces.
+    let listed = command::output(program, &["-cpu".into(), "help".into()]);
+    listed.is_ok_and(|output| {
+        let listed = String::from_utf8_lossy(&output.stdout);
+        listed.split_whitespace().any(|word| word == cpu)
+    })
+}
+
 /// Whether the program at `path` is static; `None` if it is no program of this host.
 fn is_static(path: &Path) -> Option<bool> {
     let elf = read_elf(&mut File::open(path).ok()?).ok()??;

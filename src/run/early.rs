@@ -5,7 +5,7 @@ use crate::{
     ansible::selection::{Nowhere, Selection},
     chroot::trial,
     config::AnsiblePlan,
-    emulation::{self, Emulator, Mode, arch::Arch, qemu},
+    emulation::{self, Cpu, Emulator, Mode, arch::Arch, qemu},
     error::{Error, Kind, Result},
     event::{Event, Report},
     nearest::nearest,
@@ -42,7 +42,11 @@ fn emulator(settings: &Settings) -> Result<Option<Emulator>> {
         Mode::Qemu => Mode::Qemu,
         Mode::Auto | Mode::Twin => Mode::Auto,
     };
-    let chosen = emulation::choose(mode, Arch::Aarch64, host, settings.cpu.as_deref());
+    let cpu = Cpu {
+        wanted: settings.cpu.as_deref(),
+        better: None,
+    };
+    let chosen = emulation::choose(mode, Arch::Aarch64, host, cpu);
     chosen.or_else(|error| match qemu::find(Arch::Arm, &qemu::search_path()) {
         Ok(_) => Ok(None),
         Err(_) => {

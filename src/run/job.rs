@@ -114,7 +114,7 @@ impl AnsibleCommand {
     }
 
     /// The call of ansible-playbook for the plan's `playbook`, with these `arguments` of the user's, and for the guard
-    /// the file of our connection plugin and that of its note.
+    /// the file of our connection plugin, the executor's socket and the file of its note.
     pub fn play<'a>(
         &self,
         plan: &'a AnsiblePlan,
@@ -122,7 +122,7 @@ impl AnsibleCommand {
         secrets: &'a [(String, SecretString)],
         arguments: &'a [OsString],
         connection: &'a Connection,
-        (plugin, note): (Option<&'a Path>, &'a Path),
+        (plugin, executor, note): (Option<&'a Path>, &'a Path, &'a Path),
     ) -> Play<'a> {
         Play {
             playbook,
@@ -138,6 +138,7 @@ impl AnsibleCommand {
             arguments,
             connection,
             plugin,
+            executor,
             note,
         }
     }
@@ -182,6 +183,7 @@ impl AnsibleCommand {
             .as_deref()
             .unwrap_or(Path::new("/usr/bin/python3"));
         let python = python.to_string_lossy();
+        let socket = ChrootPlan::socket(dir);
         let (connection, library) = match plan.executor {
             Executor::Fast => {
                 let library = library::find(&self.program).and_then(|folder| {
@@ -192,7 +194,6 @@ impl AnsibleCommand {
                         import: library::imports(),
                     })
                 });
-                let socket = ChrootPlan::socket(dir);
                 (Connection::fast(&facts.root, &socket, &python), library)
             }
             Executor::Plain => {
@@ -206,7 +207,7 @@ impl AnsibleCommand {
         let ours = (plan.executor == Executor::Fast).then_some(ours);
         let plugin = ours.as_ref().map(|folder| folder.join("chroot.py"));
         let note = folder.join(NOTE);
-        let guarded = (plugin.as_deref(), note.as_path());
+        let guarded = (plugin.as_deref(), socket.as_path(), note.as_path());
         let playbook = plan.playbook.path(&bundle);
         let given = self.arguments(&plan.arguments, &folder);
         let play = self.play(plan, &playbook, &self.secrets, &given, &connection, guarded);

@@ -60,7 +60,7 @@ impl Listing {
             &secrets,
             &given,
             &connection,
-            (None, &note),
+            (None, &nowhere, &note),
         );
         let mut files = play.files();
         command.add_passwords_to(&mut files);

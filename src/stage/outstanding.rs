@@ -10,13 +10,14 @@ use std::{
 use crate::{
     chroot::{
         initramfs_modules,
+        living::tools::security,
         plan::ChrootPlan,
         protocol::{Ask, Fetch, Reply},
         shortcuts::initramfs::{self, MAX_RECORD, Outstanding, RECORD},
     },
     error::{Context, Kind, Result},
     event::FirstBoot,
-    sys::frame,
+    sys::{capabilities, frame, inroot::Root},
 };
 
 /// What is outstanding in the chroot of the stage in `dir`.
@@ -38,6 +39,20 @@ pub fn ask(dir: &Path) -> Result<Vec<Outstanding>> {
 pub fn replaced_modules(dir: &Path) -> bool {
     // The file is not there otherwise.
     fetch(dir, initramfs_modules::RECORD).is_ok()
+}
+
+/// Gives files their rights as root does. In the chroot they got them from root of a user namespace, which the kernel notes.
+/// It means the same on the machine, but is not the same to the byte.
+pub fn rights(dir: &Path, root: &Root) {
+    // The file is not there if no file was given any.
+    let paths = fetch(dir, security::GIVEN).unwrap_or_default();
+    for path in paths.lines() {
+        // What is gone by now, or cannot be had, stays as it is.
+        let path = path.trim_start_matches('/');
+        let _ = root
+            .file(path.as_ref())
+            .and_then(|file| capabilities::write_anew(&file));
+    }
 }
 
 /// Has the executor put into the image what the first boot is to do, and returns what was put off.

@@ -43,8 +43,9 @@ use crate::{
         plan::ChrootPlan,
         room, services,
         shortcuts::Shortcuts,
+        target::plan::TargetPlan,
     },
-    emulation::{self, Mode, arch::Arch},
+    emulation::{self, Cpu, Mode, arch::Arch},
     error::{Context, Error, Kind, Result},
     event, packages,
     shape::check,
@@ -232,12 +233,14 @@ fn start(
 ) -> Result<(Executor, Option<Twinning>)> {
     let arch = facts::arch(root)?;
     let host = Arch::host().ok_or_else(|| Error::host("this host's architecture is unknown"))?;
-    let emulator = emulation::choose(
-        plan.settings.emulation,
-        arch,
-        host,
-        plan.settings.cpu.as_deref(),
-    )?;
+    let board = plan.settings.board;
+    board.map_or(Ok(()), |board| board.check(arch))?;
+    let better = board.map(|board| board.kind.cpu.qemu);
+    let cpu = Cpu {
+        wanted: plan.settings.cpu.as_deref(),
+        better: better.filter(|_| arch == Arch::Aarch64),
+    };
+    let emulator = emulation::choose(plan.settings.emulation, arch, host, cpu)?;
     let facts = Facts {
         root: mounts.root().to_owned(),
         arch,
@@ -273,6 +276,11 @@ fn start(
         dir: directory::path().to_owned(),
         root: mounts.root().to_owned(),
         hostname: plan.settings.hostname.clone(),
+        target: TargetPlan {
+            arch,
+            board,
+            native: emulator.is_none(),
+        },
         emulator,
         kernel,
         twins: twinning

@@ -10,6 +10,7 @@ use crate::{
         living::plan::LivingPlan,
         plan::Network,
         shortcuts::{Shortcuts, initramfs::Outstanding},
+        target::board::Board,
     },
     disk::{Volume, layout},
     emulation::Mode,
@@ -40,6 +41,8 @@ pub struct Settings {
     pub emulation: Mode,
     /// The CPU that qemu is to be, where the user asks for one.
     pub cpu: Option<String>,
+    /// The board that the image is for, where it is named.
+    pub board: Option<Board>,
     /// Where twins come from; `None` if there are to be none.
     pub twins: Option<TwinSettings>,
     /// Which network programs in the chroot see.

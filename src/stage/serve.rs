@@ -86,6 +86,7 @@ pub(super) fn until_close(
                             if outstanding::replaced_modules(dir) {
                                 supervisor.report([event::Event::InitramfsModules])?;
                             }
+                            outstanding::rights(dir, root);
                             return Ok((last, fds.pop()));
                         }
                         Some(Order::Open(_) | Order::Work(_)) | None => {

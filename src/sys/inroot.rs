@@ -108,8 +108,11 @@ impl Root {
 
     /// The text of the regular file at `path`, at most `limit` bytes of it.
     pub fn read(&self, path: &Path, limit: u64) -> io::Result<String> {
-        let mut bytes = Vec::new();
-        self.file(path)?.take(limit).read_to_end(&mut bytes)?;
+        let file = self.file(path)?;
+        // With a byte to spare, which is what tells that it has ended.
+        let length = file.metadata()?.len().min(limit) + 1;
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+        file.take(limit).read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 

@@ -1,6 +1,7 @@
 //! Every system call and all `unsafe`: above this module the code is safe Rust over plain types.
 
 pub mod bounded;
+pub mod capabilities;
 pub mod children;
 pub mod command;
 pub mod disk_device;
@@ -13,6 +14,7 @@ pub mod landlock;
 pub mod loopdev;
 pub mod memory;
 pub mod mount;
+pub mod mountinfo;
 pub mod network;
 pub mod newfile;
 pub mod packets;

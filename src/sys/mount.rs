@@ -154,6 +154,22 @@ pub fn allow_programs(at: &Path) -> Result<()> {
     )
 }
 
+/// Mounts an empty file system on the directory `at` that nothing can be written to, and that looks like one of `source`.
+pub fn empty(source: &str, at: &Path) -> Result<()> {
+    let harmless = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    let flags = MsFlags::MS_RDONLY | harmless;
+    let data = Some("mode=0755,size=4k,nr_inodes=1");
+    mount(Some(source), at, Some("tmpfs"), flags, data).context(Kind::Host, || {
+        format!("cannot mount an empty file system on {}", at.display())
+    })
+}
+
+/// Gives the mount at `at` these flags in place of those that it has.
+pub fn set_flags(at: &Path, flags: MsFlags) -> Result<()> {
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | flags;
+    set(at, flags, "cannot change the flags of the mount")
+}
+
 fn set(at: &Path, flags: MsFlags, failed: &str) -> Result<()> {
     mount(None::<&str>, at, None::<&str>, flags, None::<&str>)
         .context(Kind::Host, || format!("{failed}: {}", at.display()))
@@ -217,7 +233,7 @@ pub fn is_below(path: &Path) -> std::io::Result<bool> {
 }
 
 /// Replaces a backslash and three octal digits by their byte.
-fn unescape(text: &[u8]) -> Vec<u8> {
+pub fn unescape(text: &[u8]) -> Vec<u8> {
     let mut rest = text;
     let mut out = Vec::with_capacity(text.len());
     while let Some((&first, after)) = rest.split_first() {

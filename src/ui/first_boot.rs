@@ -20,10 +20,11 @@ pub fn lines(all: &FirstBoot, verbose: bool) -> Vec<String> {
     }
     let unit = all.put_off.iter().any(|one| one.by == By::Unit);
     if unit && all.earlier > 0 {
-        lines.push(format!(
-            "before these the unit does the {} steps of earlier runs",
-            all.earlier
-        ));
+        let steps = match all.earlier {
+            1 => "the step of an earlier run".into(),
+            number => format!("the {number} steps of earlier runs"),
+        };
+        lines.push(format!("before these the unit does {steps}"));
     }
     if !lines.is_empty() {
         lines.insert(0, "at first boot:".into());

@@ -149,6 +149,14 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
             format!("packages may start their services in the image: {why}")
         }
         Event::Open(opening) => open(*opening).into(),
+        Event::HostsKernel(failure) => format!(
+            "programs of the image see the settings and modules of this host's kernel, and cannot change them: {}",
+            with_hint(failure)
+        ),
+        Event::AnsweredByPath => "this kernel has no binfmt_misc for user namespaces (Linux 6.7): reboot, systemctl and others are \
+             answered where PATH finds them, but not by their whole paths, nor by sudo"
+            .to_owned(),
+        Event::NotAnswered => "reboot, systemctl and others that act on a running machine are not answered on this processor".to_owned(),
         Event::NoTwins(why) => no_twins(why),
         Event::NoPackageCache(failure) => failed(failure),
         Event::AlsoFailed(failure) => with_hint(failure),
@@ -351,6 +359,10 @@ fn no_machine(failed: &NoMachine) -> String {
         Met::Systemd => "no systemd runs in an image, and no D-Bus",
         Met::Busy => "pichroot has something mounted there while the image is in use",
         Met::Rights => "the right is one over this machine's kernel",
+        Met::Fact => {
+            "it needs a fact that nobody knows of an image; -e hn_board=pi4 names the board, and with it the processor \
+             and the memory"
+        }
     };
     let task = failed.task.replace('\n', "\\n");
     format!("{task} failed for what an image is: {what}; docs/living-machines.md tells what to do")

@@ -59,6 +59,11 @@ impl Image {
         }
     }
 
+    /// The extended attributes of a file, as debugfs lists them.
+    pub fn attributes(&self, path: &str) -> String {
+        self.debugfs(&format!("ea_list {path}"))
+    }
+
     /// The target of a symlink.
     pub fn link(&self, path: &str) -> String {
         let text = self.debugfs(&format!("stat {path}"));
@@ -67,15 +72,15 @@ impl Image {
         target.unwrap_or_else(|| panic!("{path}: {text}")).0.into()
     }
 
-    /// The names in a directory.
+    /// The names in a directory, sorted; the file system has them in the order of their hashes.
     pub fn list(&self, path: &str) -> Vec<String> {
         // One "/INODE/MODE/USER/GROUP/NAME/SIZE/" a line.
         let text = self.debugfs(&format!("ls -p {path}"));
         let names = text.lines().filter_map(|line| line.split('/').nth(5));
+        let names = names.filter(|name| !matches!(*name, "." | ".." | ""));
+        let mut names: Vec<_> = names.map(str::to_owned).collect();
+        names.sort();
         names
-            .filter(|name| !matches!(*name, "." | ".." | ""))
-            .map(str::to_owned)
-            .collect()
     }
 
     /// Where the first block of a file is in the image, in bytes.

@@ -87,7 +87,7 @@ lsblk -lno NAME
 readlink -f /dev/disk/by-label/system-boot
 udevadm info -q path -n /dev/mmcblk0p2
 udevadm info -q name -n /dev/disk/by-uuid/5F0C-8A2E
-grep -c 'pichroot\|loop' /proc/mounts
+grep -c '^[^ ]*\(pichroot\|loop\)' /proc/mounts
 "#;
 
 const ANSWERS: &str = "\

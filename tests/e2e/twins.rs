@@ -195,6 +195,7 @@ fn programs_of_the_image_cannot_change_twins_and_what_they_count_is_not_believed
             (: > $file) 2>/dev/null && echo written; rm $file 2>/dev/null && echo removed
             chmod 0 $file 2>/dev/null && echo changed
         done
+        export PICHROOT_REAL=1
         mount -o remount,rw /run/twins 2>/dev/null && echo remounted
         umount /run/twins 2>/dev/null && echo unmounted
         head -c 99999 /dev/urandom > counts

@@ -7,6 +7,7 @@ use std::{
         linux::net::SocketAddrExt,
         unix::net::{SocketAddr, UnixDatagram, UnixListener},
     },
+    path::Path,
     process::{Child, Command},
 };
 
@@ -14,7 +15,7 @@ use nix::libc;
 
 use crate::{
     image::{BASE_ROOT, Kept, compile, debugfs, exec, within_limit},
-    support::{Host, pichroot, raw_copy, text},
+    support::{Host, native_image, pichroot, raw_copy, raw_image, run, text},
 };
 
 /// A process of the host, ended with the test.
@@ -72,10 +73,26 @@ impl Drop for Key {
     }
 }
 
-/// Runs `escapes.c`; panics if anything gets through.
-fn attempts(network: &str) {
+/// A program that waits for an answer, as long as others take all the places.
+const WAITING: &str = r#"
+import os, socket, subprocess, time
+held = [socket.socket(socket.AF_UNIX) for _ in range(128)]
+for one in held:
+    one.connect("/run/pichroot/living.sock")
+asks = subprocess.Popen(["/sbin/reboot"])
+time.sleep(0.5)
+print("waits" if asks.poll() is None else "answered", flush=True)
+time.sleep(60)
+"#;
+
+/// Runs `escapes.c` in a copy of `image`; panics if anything gets through.
+fn attempts(image: &Path, network: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let image = raw_copy(dir.path(), "x.img");
+    let copy = dir.path().join("x.img");
+    run(Command::new("cp")
+        .arg("--sparse=always")
+        .args([image, &copy]));
+    let image = copy;
     debugfs(
         &image,
         BASE_ROOT,
@@ -91,7 +108,9 @@ fn attempts(network: &str) {
     let datagram = SocketAddr::from_abstract_name(format!("{name}-datagram")).unwrap();
     let _datagram = UnixDatagram::bind_addr(&datagram).unwrap();
     let script = format!(
-        "cat >/tmp/escapes; chmod 755 /tmp/escapes; /tmp/escapes {} {name} {}",
+        "cat >/tmp/escapes; chmod 755 /tmp/escapes
+         python3 -c '{WAITING}' >/tmp/waits & while [ ! -s /tmp/waits ]; do sleep 0.1; done
+         cat /tmp/waits; /tmp/escapes {} {name} {}",
         outsider.0.id(),
         key.keyring
     );
@@ -104,11 +123,15 @@ fn attempts(network: &str) {
         .stdin(fs::File::open(program).unwrap());
     let output = within_limit(&mut command);
     let (out, err) = text(&output);
+    assert!(out.starts_with("waits\n"), "{out}{err}");
     assert!(out.ends_with("done\n"), "{out}{err}");
     // Of a network namespace of its own it may do what it likes with.
     let own = |line: &str| network == "none" && line.ends_with(" socket: succeeded");
     // The image's own disk and its two partitions were there to be tried.
     assert!(out.contains("note: 3 disks\n"), "{out}");
+    // /proc/sys, swaps, filesystems, /sys/module, what is lacking, and on some hosts /proc/modules.
+    let taken = ["note: 5 stand-ins", "note: 6 stand-ins"];
+    assert!(taken.iter().any(|note| out.contains(note)), "{out}");
     let escaped = out.lines().filter(|l| l.starts_with("ESCAPED") && !own(l));
     let escaped = escaped.collect::<Vec<_>>();
     assert!(escaped.is_empty(), "{escaped:#?}");
@@ -127,12 +150,20 @@ fn attempts(network: &str) {
 
 #[test]
 fn every_system_call_that_would_lead_out_is_refused() {
-    attempts("host");
+    attempts(&raw_image(), "host");
+}
+
+/// Where programs are started through the asker, and some by themselves.
+#[test]
+fn an_image_that_runs_natively_gets_no_further() {
+    if let Some(image) = native_image() {
+        attempts(&image, "host");
+    }
 }
 
 #[test]
 fn without_network_the_same_and_there_is_only_the_loopback_interface() {
-    attempts("none");
+    attempts(&raw_image(), "none");
     let dir = tempfile::tempdir().unwrap();
     raw_copy(dir.path(), "x.img");
     let script = "import socket

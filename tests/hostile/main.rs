@@ -9,6 +9,7 @@ mod cores;
 mod escapes;
 mod fetch;
 mod image;
+mod kernel;
 mod layouts;
 mod streams;
 mod works;

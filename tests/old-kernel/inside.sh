@@ -82,6 +82,16 @@ prints aarch64
 says 1 'twin|emulated'
 says 0 'flags lack'
 
+step "programs of a running machine, found by PATH"
+id=/proc/sys/kernel/random/boot_id
+run 0 "command -v reboot; before=\$(cat $id); reboot; [ \"\$(cat $id)\" != \"\$before\" ] && echo booted"
+prints $'/run/pichroot/bin/reboot\nbooted'
+says 1 '^warning: .*answered where PATH finds them'
+run 1 'poweroff'
+says 1 '^pichroot: .poweroff. would end the machine'
+run 0 'reboot --help | head -n1'
+prints 'reboot [OPTIONS...] [ARG]'
+
 step "twins asked for"
 run 3 true --emulation twin
 says 1 '^error: there are no twins for this image'

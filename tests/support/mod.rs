@@ -84,6 +84,16 @@ pub fn raw_image() -> PathBuf {
     raw
 }
 
+/// An image of the host's own processor, whose programs run without an emulator: there is no dispatcher.
+pub fn native_image() -> Option<PathBuf> {
+    if !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
+        skip::skip("there is no asker for this processor");
+        return None;
+    }
+    let recipe = checkout().join("tests/fixtures/native-image.sh");
+    Some(run(&mut Command::new(recipe)).trim().into())
+}
+
 /// A copy of the unpacked base image in `dir`.
 pub fn raw_copy(dir: &Path, name: &str) -> PathBuf {
     let copy = dir.join(name);

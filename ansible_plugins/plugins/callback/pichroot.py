@@ -13,6 +13,7 @@ description:
   - No variable and no keyword can lead the image's own tasks to another place. What could fails.
   - All other hosts are reached as they are without pichroot. Plays get none of the inventory's but the image, and
     V(localhost) where a play names it.
+  - Facts of the image are those of the machine that it becomes.
   - Tells pichroot whether any task ran in the image, which task failed, and whether that was for what an image is. Tells
     the connection plugin which task runs.
 author: pichroot contributors (@pichroot)
@@ -22,6 +23,9 @@ version_added: "0.1.0"
 import functools
 import json
 import os
+import re
+import socket
+import struct
 import sys
 import time
 
@@ -33,7 +37,9 @@ from ansible.inventory.manager import split_host_pattern
 from ansible.playbook.block import Block
 from ansible.playbook.handler import Handler
 from ansible.playbook.task_include import TaskInclude
+from ansible.plugins.action import ActionBase
 from ansible.plugins.callback import CallbackBase
+from ansible.template import Templar
 from ansible.utils.context_objects import CLIArgs
 from ansible.utils.display import Display
 from ansible.vars.manager import VariableManager
@@ -44,6 +50,12 @@ RULES = "PICHROOT_GUARD"
 MOST = 20
 # How many times of tasks.
 MOST_TIMES = 5000
+# The variable that names the board that the image is for.
+BOARD = "hn_board"
+# The executor's protocol.
+PROTOCOL_VERSION = 2
+# Modules whose results are facts of the machine; the second of them tells what one that went on by itself has found.
+GATHERING = (*C._ACTION_SETUP, "async_status", "ansible.builtin.async_status", "ansible.legacy.async_status")
 # How many tasks that failed for what an image is.
 MOST_FAILED = 10
 # How many characters of a task's name.
@@ -81,15 +93,27 @@ def is_implicit(task):
     return task.get_ds() is None and task.action in C._ACTION_FACT_GATHERING
 
 
+def ask_executor(path, request):
+    """Has the executor at `path` do something, and returns its answer."""
+    frame = json.dumps({"version": PROTOCOL_VERSION, **request}).encode()
+    with socket.socket(socket.AF_UNIX) as executor:
+        executor.connect(path)
+        executor.sendall(struct.pack("<I", len(frame)) + frame)
+        with executor.makefile("rb") as reader:
+            (length,) = struct.unpack("<I", reader.read(4))
+            return json.loads(reader.read(length))
+
+
 class Guard:
     """The rules of one run. Ansible's workers are forks, so what is put in its functions here holds in them."""
 
-    def __init__(self, folder, note, image, variables, plugin, limit, inventories, signs, times):
+    def __init__(self, folder, note, image, variables, plugin, executor, limit, inventories, signs, times):
         self.folder = folder  # the run's own
         self.note = note  # the file for what pichroot is to know
         self.image = image  # its name in the inventory
         self.variables = variables  # those that say where its tasks run
         self.plugin = plugin  # the file of its connection plugin, unless that is another's
+        self.executor = executor  # the socket of who runs the image's programs
         self.limit = limit  # --limit, if the user gave one
         self.inventories = inventories  # whether the user has any
         self.signs = signs  # what is met by a task that needs a machine, and by which words that is seen
@@ -101,6 +125,7 @@ class Guard:
         context.CLIARGS = CLIArgs({**context.CLIARGS, "connection": C.DEFAULT_TRANSPORT})
         wrap(VariableManager, "get_vars", self.get_vars)
         wrap(TaskExecutor, "_get_connection", self.get_connection)
+        wrap(ActionBase, "_execute_module", self.execute_module)
         wrap(Display, "do_var_prompt", self.do_var_prompt)
         self.tell("loaded")
 
@@ -147,9 +172,33 @@ class Guard:
             raise AnsibleError(f"this would lead the task away from the image: {', '.join(wrong)}")
         if not is_implicit(task):
             self.tell("ran")
+        connection._is_image = True
         # Ours passes it on.
         connection.task = named(task, executor._loader.get_basedir())
         return connection
+
+    def execute_module(self, inner, action, module_name=None, *args, **kwargs):
+        """What is gathered in the image is this machine's: its kernel, its processor. The executor knows better."""
+        result = inner(action, module_name, *args, **kwargs)
+        gathered = result.get("ansible_facts")
+        if (
+            gathered
+            and getattr(action._connection, "_is_image", False)
+            and (module_name or action._task.action) in GATHERING
+        ):
+            answer = ask_executor(self.executor, {"facts": gathered})
+            facts = result["ansible_facts"] = answer["facts"]
+            self.tell({"unknown": [name for name in gathered if gathered[name] and not facts.get(name)]})
+        return result
+
+    def set_board(self, play):
+        """Tells the executor which board the image is for, where a variable of the inventory or the play says it."""
+        manager = play.get_variable_manager()
+        host = manager._inventory.get_host(self.image)
+        variables = manager.get_vars(play=play, host=host)
+        board = Templar(play.get_loader(), variables).template(variables.get(BOARD))
+        if board and "refused" in (answer := ask_executor(self.executor, {"board": str(board)})):
+            raise SystemExit(f"ERROR! {answer['refused']['why']}")
 
     def do_var_prompt(self, inner, display, varname, *args, **kwargs):
         if not (sys.__stdin__ and sys.__stdin__.isatty()):
@@ -184,11 +233,24 @@ class Guard:
         text = said(getattr(result, "result", None) or result._result)
         lines = text[:MOST_SAID].lower().splitlines()
         what = next((met for met, words in self.signs if any(all(w in line for w in words) for line in lines)), None)
+        if not what and self.lacks_fact(task, text):
+            what = "fact"
         if what and (task._uuid, what) not in self.met:
             self.met.add((task._uuid, what))
             ignored = ignored or is_rescued(task)
             name = named(task, task.get_loader().get_basedir())
             self.tell({"no_machine": {"task": name, "met": what, "ignored": ignored}})
+
+    def lacks_fact(self, task, text):
+        """Whether it failed for a fact that nobody knows."""
+        if "undefined" not in text and "no attribute" not in text:
+            return False
+        with open(self.note) as note:
+            lines = [json.loads(line) for line in note]
+        facts = [name for line in lines if isinstance(line, dict) for name in line.get("unknown", [])]
+        names = "|".join(re.escape(name.removeprefix("ansible_")) for name in facts)
+        uses = rf"\b(ansible_|ansible_facts\W{{1,2}}|attribute ')({names})\b"
+        return bool(names and re.search(uses, f"{text} {task.get_ds()}"))
 
 
 def named(task, folder):
@@ -271,6 +333,11 @@ class CallbackModule(CallbackBase):
             if self._inventory is not inventory:
                 self._guard.watch(inventory)
                 self._inventory = inventory
+
+    @or_end
+    def v2_playbook_on_play_start(self, play):
+        if self._guard:
+            self._guard.set_board(play)
 
     def v2_playbook_on_task_start(self, task, is_conditional):
         self._begin(task)

@@ -4,9 +4,11 @@ use core::arch::asm;
 
 pub mod number {
     pub const GETCWD: usize = 17;
+    pub const DUP3: usize = 24;
     pub const FCNTL: usize = 25;
     pub const FACCESSAT: usize = 48;
     pub const CLOSE: usize = 57;
+    pub const LSEEK: usize = 62;
     pub const READ: usize = 63;
     pub const WRITE: usize = 64;
     pub const PREAD64: usize = 67;

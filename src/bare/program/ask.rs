@@ -14,6 +14,8 @@ const NAMES: &[u8] = include_bytes!("../../chroot/living/tools/names.txt");
 
 /// The longest folder that the kernel tells, in bytes.
 const FOLDER: usize = 4096;
+/// The code of a shell for what it cannot run.
+pub const CANNOT_RUN: u32 = 126;
 /// What is passed on at once, in bytes.
 const PIECE: usize = 4096;
 
@@ -75,7 +77,10 @@ pub unsafe fn ask(path: Text, stack: Stack, first: usize) {
                 match (*at).kind {
                     INPUT => give_input(executor),
                     SAID => say(executor, &*at),
-                    _ => break,
+                    _ => {
+                        get_back(executor, (*at).out as usize);
+                        break;
+                    }
                 }
             }
         }
@@ -127,6 +132,23 @@ unsafe fn give_input(executor: Descriptor) {
     }
 }
 
+/// Makes what was read of standard input the standard input again.
+unsafe fn get_back(executor: Descriptor, length: usize) {
+    if length == 0 {
+        return;
+    }
+    unsafe {
+        let input = Descriptor::in_memory(c"input".as_ptr().cast(), 0);
+        let complete = input.is_some_and(|input| {
+            pass_on(executor, input, length) && input.rewind() && input.replace(0)
+        });
+        if !complete {
+            // Without it the program would do something else.
+            exit(CANNOT_RUN);
+        }
+    }
+}
+
 unsafe fn say(executor: Descriptor, reply: &Reply) -> ! {
     unsafe {
         pass_on(executor, Descriptor(1), reply.out as usize);
@@ -135,18 +157,18 @@ unsafe fn say(executor: Descriptor, reply: &Reply) -> ! {
     exit(reply.code)
 }
 
-/// What does not fit any more is not missed by whoever closed it.
-unsafe fn pass_on(from: Descriptor, to: Descriptor, mut length: usize) {
+/// Whether all of it came through. On its outputs it is not missed by whoever closed them.
+unsafe fn pass_on(from: Descriptor, to: Descriptor, mut length: usize) -> bool {
     unsafe {
         let mut piece = MaybeUninit::<[u8; PIECE]>::uninit();
         let at = piece.as_mut_ptr().cast::<u8>();
         while length > 0 {
             let got = from.read(at, if length < PIECE { length } else { PIECE });
-            if got == 0 {
-                return;
+            if got == 0 || !to.write_all(at, got) {
+                return false;
             }
-            to.write_all(at, got);
             length -= got;
         }
+        true
     }
 }

@@ -14,6 +14,10 @@ const SOCK_STREAM: usize = 1;
 const SOCK_CLOEXEC: usize = 0o2000000;
 const MSG_NOSIGNAL: usize = 0x4000;
 
+pub const MFD_CLOEXEC: usize = 1;
+/// From Linux 6.3; all that have a binfmt_misc of ours are newer.
+pub const MFD_EXEC: usize = 0x10;
+
 const EINTR: isize = -4;
 const EAGAIN: isize = -11;
 const POLLIN: u16 = 1;
@@ -37,6 +41,25 @@ impl Descriptor {
             return None;
         }
         Some(Descriptor(socket))
+    }
+
+    /// A new file in memory, under the name at `name`.
+    pub unsafe fn in_memory(name: *const u8, flags: usize) -> Option<Self> {
+        let create = [name as usize, flags, 0, 0, 0, 0];
+        let file = unsafe { call(number::MEMFD_CREATE, create) };
+        (file >= 0).then_some(Descriptor(file))
+    }
+
+    /// Goes back to the beginning of a file; whether it could.
+    pub fn rewind(self) -> bool {
+        unsafe { call(number::LSEEK, [self.0 as usize, 0, 0, 0, 0, 0]) == 0 }
+    }
+
+    /// Takes the place of descriptor `other`; whether it could.
+    pub fn replace(self, other: usize) -> bool {
+        let replaced = unsafe { call(number::DUP3, [self.0 as usize, other, 0, 0, 0, 0]) } >= 0;
+        self.close();
+        replaced
     }
 
     pub fn close(self) {

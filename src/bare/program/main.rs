@@ -1,4 +1,4 @@
-//! The client: what the kernel starts for a program that acts on a running machine, where no dispatcher is in front of
+//! The asker: what the kernel starts for a program that acts on a running machine, where no dispatcher is in front of
 //! it. It asks the executor, and where the program itself is to run, it starts that.
 //!
 //! Either binfmt_misc starts it, for the very file of the program. Then it runs a copy of that in memory, whose
@@ -28,6 +28,7 @@ mod text;
 
 use core::arch::global_asm;
 
+use ask::CANNOT_RUN;
 use calls::exit;
 use stack::Stack;
 
@@ -52,9 +53,6 @@ global_asm!(
     "b {start}",
     start = sym start,
 );
-
-/// The code of a shell for what it cannot run.
-const CANNOT_RUN: u32 = 126;
 
 unsafe extern "C" fn start(stack: Stack) -> ! {
     unsafe {

@@ -1,10 +1,10 @@
-//! Running the program itself, from the client.
+//! Running the program itself, from the asker.
 
 use core::mem::MaybeUninit;
 
 use crate::{
     ask,
-    calls::Descriptor,
+    calls::{Descriptor, MFD_CLOEXEC, MFD_EXEC},
     stack::Stack,
     start::{execute, execute_file, is_program},
     text::Text,
@@ -25,7 +25,7 @@ pub unsafe fn copy(stack: Stack) {
             return;
         };
         let name = stack.argument(1).file_name();
-        let Some(copy) = Descriptor::in_memory(name.0) else {
+        let Some(copy) = Descriptor::in_memory(name.0, MFD_CLOEXEC | MFD_EXEC) else {
             return;
         };
         let mut kind = GNU;

@@ -1,10 +1,7 @@
-//! The system calls that only the client needs.
+//! The system calls that only the asker needs.
 
 use crate::calls::{Descriptor, call, number, retried};
 
-const MFD_CLOEXEC: usize = 1;
-/// From Linux 6.3; all that have a binfmt_misc of ours are newer.
-const MFD_EXEC: usize = 0x10;
 const F_SETFD: usize = 2;
 const AT_EMPTY_PATH: usize = 0x1000;
 const AT_FDCWD: isize = -100;
@@ -13,13 +10,6 @@ const X_OK: usize = 1;
 const MOST: usize = 1 << 30;
 
 impl Descriptor {
-    /// A new file in memory, under the name at `name`. It is closed when a program is started.
-    pub unsafe fn in_memory(name: *const u8) -> Option<Self> {
-        let create = [name as usize, MFD_CLOEXEC | MFD_EXEC, 0, 0, 0, 0];
-        let file = unsafe { call(number::MEMFD_CREATE, create) };
-        (file >= 0).then_some(Descriptor(file))
-    }
-
     /// Lets a program that is started have it.
     pub fn keep(self) {
         unsafe { call(number::FCNTL, [self.0 as usize, F_SETFD, 0, 0, 0, 0]) };

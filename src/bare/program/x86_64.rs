@@ -6,6 +6,7 @@ pub mod number {
     pub const READ: usize = 0;
     pub const WRITE: usize = 1;
     pub const CLOSE: usize = 3;
+    pub const LSEEK: usize = 8;
     pub const PREAD64: usize = 17;
     pub const PWRITE64: usize = 18;
     pub const SENDFILE: usize = 40;
@@ -18,6 +19,7 @@ pub mod number {
     pub const EXIT_GROUP: usize = 231;
     pub const FACCESSAT: usize = 269;
     pub const PPOLL: usize = 271;
+    pub const DUP3: usize = 292;
     pub const MEMFD_CREATE: usize = 319;
     pub const EXECVEAT: usize = 322;
 }

@@ -7,7 +7,7 @@
 
 pub mod cover;
 mod follow;
-mod names;
+pub(super) mod names;
 mod place;
 
 use std::{

@@ -100,6 +100,20 @@ impl Call {
         words.map(quoted).collect::<Vec<_>>().join(" ")
     }
 
+    /// The same program's start of another one, with these arguments.
+    pub fn of(&self, program: &str, args: &[&str]) -> Call {
+        Call {
+            program: program.into(),
+            args: args.iter().map(|&word| word.to_owned()).collect(),
+            cwd: self.cwd.clone(),
+            environment: self.environment.clone(),
+            user: self.user,
+            group: self.group,
+            stdin: None,
+            real: self.real.clone(),
+        }
+    }
+
     /// Runs the program itself, or another one of the image, as the same user, with its environment, in its folder,
     /// and without input. Bounded in time and output.
     ///

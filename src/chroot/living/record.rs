@@ -1,10 +1,16 @@
 //! What was put off to the first boot, in the order in which tasks asked for it.
 
+use std::collections::BTreeMap;
+
+use super::units::act::Act;
+
 /// The most that are kept. Of what a file or any boot does, the rest is only counted; a step of the unit more is an
 /// error at the end.
 const MAX_RECORDS: usize = 2000;
 /// The longest steps of a unit, all together, in bytes.
 const MAX_LINES: usize = 4 << 20;
+/// The longest line for a unit that is to start or stop.
+const MAX_ACT: usize = 1 << 10;
 
 /// Something that only a running machine can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +40,8 @@ pub struct Record {
     /// The task that runs now.
     pub task: Option<String>,
     put_off: Vec<PutOff>,
+    /// Those that are judged at the end, by their place.
+    acts: BTreeMap<usize, Act>,
     /// The length of all lines of [`How::Unit`].
     length: usize,
     more: usize,
@@ -65,6 +73,57 @@ impl Record {
         }
     }
 
+    /// Notes that `what` was put off, where it shows [at the end](super::outstanding) how the machine gets it. Its place, by which
+    /// that is [told](Self::settle). What the unit is to run then is at most so long.
+    pub fn put_off_until_judged(&mut self, what: String, longest: usize) -> Option<usize> {
+        let length = what.len() + longest;
+        if self.put_off.len() >= MAX_RECORDS || self.length + length > MAX_LINES {
+            self.lost += 1;
+            return None;
+        }
+        self.length += length;
+        let (task, how) = (self.task.clone(), How::ByBoot);
+        self.put_off.push(PutOff { what, task, how });
+        Some(self.put_off.len() - 1)
+    }
+
+    /// Notes that a unit is to do something.
+    pub fn put_off_act(&mut self, what: impl Into<String>, act: Act) {
+        let what = what.into();
+        let mut acts = self.acts.iter().rev();
+        let last = acts.find(|(_, other)| other.unit == act.unit && other.scope == act.scope);
+        if let Some((at, other)) = last {
+            let same = self.put_off[*at].what == what && self.put_off[*at].task == self.task;
+            if same && *other == act {
+                return;
+            }
+        }
+        if let Some(place) = self.put_off_until_judged(what, MAX_ACT) {
+            self.acts.insert(place, act);
+        }
+    }
+
+    /// What is judged at the end, by its place in [all](Self::all).
+    pub fn acts(&self) -> &BTreeMap<usize, Act> {
+        &self.acts
+    }
+
+    /// Notes how the machine gets what was judged, and forgets what it has anyway. Places are none any more.
+    pub fn settle(&mut self, hows: Vec<(usize, Option<How>)>) {
+        self.acts.clear();
+        let mut forgotten = Vec::new();
+        for (place, how) in hows {
+            match how {
+                Some(how) => self.put_off[place].how = how,
+                None => forgotten.push(place),
+            }
+        }
+        forgotten.sort_unstable();
+        for place in forgotten.into_iter().rev() {
+            self.put_off.remove(place);
+        }
+    }
+
     /// All of it, in order.
     pub fn all(&self) -> &[PutOff] {
         &self.put_off
@@ -84,6 +143,26 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_judged_at_the_end_keeps_its_place() {
+        let mut record = Record::default();
+        let places = ["a", "b", "c"].map(|what| {
+            record.put_off("between", How::Unit("x".into()));
+            record.put_off_until_judged(what.into(), 10).unwrap()
+        });
+        record.settle(vec![
+            (places[2], None),
+            (places[0], None),
+            (places[1], Some(How::Carried("/f".into()))),
+        ]);
+        let all = record.all().iter().map(|put_off| put_off.what.as_str());
+        assert_eq!(
+            all.collect::<Vec<_>>(),
+            ["between", "between", "b", "between"]
+        );
+        assert_eq!(record.all()[2].how, How::Carried("/f".into()));
+    }
 
     #[test]
     fn only_steps_are_noted_again_and_none_is_lost_unseen() {

@@ -4,13 +4,16 @@
 //! them is waited for while others could be answered.
 
 use std::{
+    fs::File,
     io,
     os::unix::{fs::PermissionsExt, net::UnixListener as StdListener},
     path::Path,
     sync::{Arc, Mutex, MutexGuard},
+    thread::JoinHandle,
     time::Duration,
 };
 
+use fuser::BackgroundSession;
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::Semaphore,
@@ -19,6 +22,7 @@ use tokio::{
 use super::{
     call::{Answer, Call},
     first_boot,
+    kernel::{Shared, show},
     machine::Machine,
     plan::LivingPlan,
     real::Real,
@@ -47,24 +51,59 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Living {
     /// For one at a time, in order.
     machine: Arc<tokio::sync::Mutex<Machine>>,
+    /// The machine's.
+    kernel: Shared,
     /// Ansible's tasks, and what they run.
     tasks: Arc<Mutex<Tasks>>,
     way: Followed,
+    /// What the first task waits for.
+    making: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl Living {
-    /// The machine that this image becomes, whose programs ask in this way.
-    pub fn new(plan: LivingPlan, way: Way) -> Self {
-        let machine = Machine::new(Path::new("/"), plan.first_boot);
+    /// The machine that this image becomes, whose programs ask in this way. Its kernel has this release, if it is known.
+    pub fn new(plan: LivingPlan, release: Option<&str>, way: Way) -> Self {
+        let root = Path::new("/");
+        let kernel = Shared::boot(root, release);
+        let machine = Machine::with_kernel(root, plan.first_boot, kernel.clone());
         Living {
+            kernel,
             machine: Arc::new(tokio::sync::Mutex::new(machine)),
             tasks: Arc::default(),
             way: Followed::new(way),
+            making: Arc::default(),
         }
+    }
+
+    /// Tasks find what this thread makes.
+    pub fn wait_for(&self, making: JoinHandle<()>) {
+        *self.making() = Some(making);
+    }
+
+    /// Shows programs the machine's kernel, with this open device, for as long as what is returned is kept.
+    ///
+    /// # Errors
+    /// When this host does not allow that.
+    pub fn show_kernel(&self, device: File) -> Result<BackgroundSession> {
+        let tasks = self.tasks.clone();
+        let task_of = move |pid| {
+            let session = processes::of(pid as i32).map(|process| process.session);
+            tasks.lock().expect("no panic while locked").of(session)
+        };
+        show::show(&self.kernel, device, Box::new(task_of))
+    }
+
+    /// The machine is a board, and tells its devices.
+    pub fn has_device_tree(&self) {
+        self.kernel.lock().lacking.add_device_tree();
     }
 
     /// A task is about to have something run.
     pub fn task_begins(&self, name: Option<&str>) {
+        if let Some(making) = self.making().take() {
+            // What it has not made by then, a program misses and says so.
+            let _ = making.join();
+        }
         self.tasks().begin(name);
         self.way.update();
     }
@@ -77,6 +116,10 @@ impl Living {
     /// That has ended, and these sessions are there.
     pub fn task_ended(&self, session: i32, there: &[i32]) {
         self.tasks().ended(session, there);
+    }
+
+    fn making(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.making.lock().expect("no panic while locked")
     }
 
     fn tasks(&self) -> MutexGuard<'_, Tasks> {
@@ -139,15 +182,20 @@ impl Living {
                 Ok(None) => return Ok(()),
                 Err(panic) => {
                     let text = format!("pichroot: no answer to {name}, which is a bug: {panic}\n");
-                    return request::reply(&mut client, &Answer::fails(1, text)).await;
+                    return request::reply(&mut client, &Answer::fails(1, text), &[]).await;
                 }
             };
-            request::reply(&mut client, &answer).await?;
+            let input = asked.stdin.as_deref().unwrap_or_default();
+            request::reply(&mut client, &answer, input).await?;
             if answer != Answer::NeedsInput {
                 return Ok(());
             }
             call = asked;
-            call.stdin = Some(request::read_input(&mut client).await?);
+            call.stdin = request::read_input(&mut client).await?;
+            if call.stdin.is_none() {
+                let text = format!("pichroot: {name}: too much on its standard input\n");
+                return request::reply(&mut client, &Answer::fails(1, text), &[]).await;
+            }
         }
     }
 
@@ -160,14 +208,19 @@ impl Living {
         if call.environment.iter().any(|(name, _)| name == REAL) {
             return Ok(Some((Answer::Pass, call)));
         }
+        let pid = client.peer_cred()?.pid();
+        if pid.is_some_and(processes::is_elsewhere) {
+            return Ok(Some((Answer::Pass, call)));
+        }
         let mut machine = tokio::select! {
             machine = self.machine.clone().lock_owned() => machine,
             _ = gone(client) => return Ok(None),
         };
-        let pid = client.peer_cred()?.pid();
         let session = pid.and_then(processes::of).map(|process| process.session);
         let task = self.tasks().of(session);
         let answered = tokio::task::spawn_blocking(move || {
+            // What was written below /proc/sys was asked for before this.
+            machine.note_written();
             machine.record.task = task;
             let answer = match (tool(&call, &mut machine), &call.stdin) {
                 // It has had it.

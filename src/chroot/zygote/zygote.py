@@ -327,10 +327,9 @@ def enter_child(order, stdout, stderr):
 
 
 def follow_aliases():
-    """Has the module ask for the unit that a name is an alias of.
+    """Has the module ask whether the unit is enabled that a name is an alias of.
 
-    On a living machine `systemctl show` tells it that there is such a service. In a chroot that is ignored, and the
-    answer "alias" is none that the module knows.
+    systemctl answers "alias". The module then has it enable the alias, and that is refused.
     """
     basic = sys.modules.get("ansible.module_utils.basic")
     run_command = getattr(getattr(basic, "AnsibleModule", None), "run_command", None)

@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 
 use super::*;
-use crate::config::{Emulation, Given, Network, OnError, Shortcut};
+use crate::config::{Emulation, FirstBoot, Given, Live, Network, OnError, Shortcut};
 
 fn parse(line: &[&str]) -> Result<Command, String> {
     Cli::try_parse_from(std::iter::once(&"pichroot").chain(line))
@@ -43,6 +43,9 @@ fn options_may_stand_before_and_after_the_playbook() {
         "--emulation=qemu",
         "--network",
         "none",
+        "--live=fail",
+        "--first-boot",
+        "off",
         "-CD",
         "--",
         "--foo",
@@ -56,6 +59,8 @@ fn options_may_stand_before_and_after_the_playbook() {
     assert_eq!(given.on_error, Some(OnError::Keep));
     assert_eq!(given.image.emulation, Some(Emulation::Qemu));
     assert_eq!(given.image.network, Some(Network::None));
+    assert_eq!(given.image.live, Some(Live::Fail));
+    assert_eq!(given.image.first_boot, Some(FirstBoot::Off));
 }
 
 #[test]

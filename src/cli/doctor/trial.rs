@@ -3,7 +3,7 @@
 use super::check::Check;
 use crate::{
     chroot::trial,
-    emulation::{self, Mode, arch::Arch},
+    emulation::{self, Cpu, Mode, arch::Arch},
     ui::words,
 };
 
@@ -16,7 +16,7 @@ pub fn all_together(is_root: bool, host: Option<Arch>) -> Check {
     let Some(host) = host else {
         return Check::missing(ID, "the architecture of this machine is unknown");
     };
-    let Ok(emulator) = emulation::choose(Mode::Auto, Arch::Aarch64, host, None) else {
+    let Ok(emulator) = emulation::choose(Mode::Auto, Arch::Aarch64, host, Cpu::default()) else {
         return Check::warning(ID, "not tried without qemu");
     };
     let tried = match &emulator {

@@ -10,6 +10,9 @@ pub const TABLE: &str = "table";
 /// The counts of starts, below [`PLACE`].
 pub const COUNTS: &str = "counts";
 
+/// What the emulator looks for files in before the root: for those that this host's kernel does not have. Ended by NUL.
+pub const LACKING: &str = "/run/pichroot/lacking\0";
+
 /// The first bytes of the dispatcher, filled in when it is put in front of an emulator.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -129,6 +132,9 @@ pub const RULE_PERL: u32 = 3;
 pub const RULE_GAWK: u32 = 4;
 /// When it loads no provider and no engine, and tells nothing of itself.
 pub const RULE_OPENSSL: u32 = 5;
+
+/// When it is no script that names a file that only the emulator shows.
+pub const RULE_DASH: u32 = 6;
 
 /// How many different programs are counted; more are left out.
 pub const SLOTS: usize = 1024;

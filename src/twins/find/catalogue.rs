@@ -19,6 +19,8 @@ pub enum Rule {
     NamesRelease,
     /// bash: `$HOSTTYPE`, `$MACHTYPE` and the builtins that `enable -f` loads are of its architecture.
     Bash,
+    /// dash: the emulator shows it files that the kernel does not have.
+    Dash,
     /// perl: its modules and their folders are of its architecture.
     Perl,
     /// gawk: its extensions are of its architecture, and so is the order of an array's elements.
@@ -95,7 +97,10 @@ pub const CATALOGUE: &[Entry] = &[
         ]),
     ),
     entry("cpio", Only(&["cpio"])),
-    all("dash"),
+    Entry {
+        rule: Rule::Dash,
+        ..all("dash")
+    },
     // Not ischroot: it looks at /proc/1. Not start-stop-daemon of dpkg: it looks at /proc/PID/exe.
     entry("debianutils", Only(&["run-parts"])),
     all("diffutils"),

@@ -23,8 +23,8 @@ use crate::{
         dispatcher::{
             self,
             format::{
-                Entry, Guard, Header, MAGIC, PAGE, PLACE, RULE_ALWAYS, RULE_BASH, RULE_GAWK,
-                RULE_NAMES_RELEASE, RULE_OPENSSL, RULE_PERL, SEGMENTS, Segment, TABLE,
+                Entry, Guard, Header, MAGIC, PAGE, PLACE, RULE_ALWAYS, RULE_BASH, RULE_DASH,
+                RULE_GAWK, RULE_NAMES_RELEASE, RULE_OPENSSL, RULE_PERL, SEGMENTS, Segment, TABLE,
             },
         },
         find::{Found, Rule, stamp::Stamp},
@@ -141,6 +141,7 @@ fn number(rule: Rule) -> u32 {
         Rule::Always | Rule::Dpkg => RULE_ALWAYS,
         Rule::NamesRelease => RULE_NAMES_RELEASE,
         Rule::Bash => RULE_BASH,
+        Rule::Dash => RULE_DASH,
         Rule::Perl => RULE_PERL,
         Rule::Gawk => RULE_GAWK,
         Rule::Openssl => RULE_OPENSSL,

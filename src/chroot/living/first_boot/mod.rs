@@ -1,9 +1,9 @@
 //! The unit of the first boot: does once, on the machine, what is neither in the image nor done by every boot.
 
+pub mod possible;
 mod unit;
 
-use std::path::Path;
-
+pub use possible::has_systemd;
 use unit::Step;
 
 use super::{
@@ -14,7 +14,6 @@ use super::{
 use crate::{
     error::{Context, Error, Kind, Result},
     event::{self, By},
-    sys::inroot::{Root, path_of},
 };
 
 /// The longest text of what was put off that people are told.
@@ -44,7 +43,7 @@ pub fn finish(machine: &mut Machine) -> Result<event::FirstBoot> {
     let Some(first) = steps.first() else {
         return Ok(told);
     };
-    possible(machine, &first.what)?;
+    check(machine, &first.what)?;
     unit::add(&machine.root, &steps)
         .context(Kind::Image, || {
             format!("cannot put {} into the image", unit::NAME)
@@ -55,27 +54,17 @@ pub fn finish(machine: &mut Machine) -> Result<event::FirstBoot> {
     Ok(told)
 }
 
-/// Whether there can be a unit, as `what` needs it.
-fn possible(machine: &Machine, what: &str) -> Result<()> {
-    let why = if !machine.first_boot {
-        "there is to be none"
-    } else if !has_systemd(&machine.root) {
-        "the image has no systemd"
-    } else {
+/// Whether there can be a unit at the end, as `what` needs it.
+fn check(machine: &Machine, what: &str) -> Result<()> {
+    let why = match possible::why_not(machine.first_boot, &machine.root) {
+        None if !has_systemd(&machine.root) => Some(possible::NO_SYSTEMD),
+        why => why,
+    };
+    let Some((why, hint)) = why else {
         return Ok(());
     };
-    let what = format!("{what} needs a unit for the first boot, and {why}");
-    Err(Error::new(Kind::Playbook, what)
-        .hint("docs/living-machines.md tells what does without; --first-boot on allows it"))
-}
-
-/// Whether systemd is what the machine starts: it may be installed beside another.
-pub fn has_systemd(root: &Path) -> bool {
-    let init = Root::open(root).ok().and_then(|root| {
-        let init = root.locate("sbin/init".as_ref()).ok()?;
-        std::fs::read_link(path_of(&init)).ok()
-    });
-    init.is_some_and(|init| init.ends_with("systemd/systemd"))
+    let what = format!("`{what}` needs a unit for the first boot, and {why}");
+    Err(Error::new(Kind::Playbook, what).hint(hint))
 }
 
 /// What the unit is to run for it. Where there are no lines, those of another do it.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::*;
+use crate::chroot::living::call::Answer;
 
 struct Image(tempfile::TempDir);
 
@@ -140,9 +141,16 @@ fn a_step_that_fails_is_told_kept_and_not_done_again() {
 fn where_there_can_be_no_unit_a_step_is_an_error() {
     let image = Image::new();
     fs::remove_file(image.at("sbin/init")).unwrap();
+    // It may come.
+    assert_eq!(possible::why_not(true, image.0.path()), None);
     let error = image.finish(&["true"]).unwrap_err();
-    assert!(error.to_string().contains("has no systemd"), "{error}");
+    assert!(error.to_string().contains("not start systemd"), "{error}");
     image.finish(&[]).unwrap();
+    fs::write(image.at("sbin/init"), "another").unwrap();
+    let mut machine = Machine::new(image.0.path(), true);
+    let answer = machine.put_off_to_unit("x", "x".into());
+    assert!(matches!(answer, Answer::Said { code: 1, .. }), "{answer:?}");
+    assert!(machine.record.all().is_empty());
     let mut machine = Machine::new(Image::new().0.path(), false);
     machine.record.put_off("x", How::Unit("x".into()));
     let error = finish(&mut machine).unwrap_err();

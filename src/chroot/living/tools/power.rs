@@ -26,6 +26,8 @@ pub fn reboot(call: &Call, machine: &mut Machine) -> Answer {
         let text = format!("pichroot: {}: {error}\n", boot::ID);
         return Answer::fails(1, text);
     }
+    machine.units.reboot();
+    machine.boot_kernel();
     machine.record.put_off(call.line(), How::ByBoot);
     Answer::ok()
 }

@@ -1,8 +1,8 @@
-//! The kernel starts the client: an entry of binfmt_misc for each of these programs.
+//! The kernel starts the asker: an entry of binfmt_misc for each of these programs.
 //!
 //! An entry tells a program by the header of its file, which says where its code begins and how long it is: so it is
 //! that of one build. Another program with the same header, and another name of a program that has many, start through the
-//! client, too; it lets them run.
+//! asker, too; it lets them run.
 
 use std::{collections::HashMap, fs::File, io::Read, os::unix::fs::OpenOptionsExt, path::Path};
 
@@ -24,7 +24,7 @@ const LENGTHS: (usize, usize) = (64, 52);
 #[derive(Debug)]
 pub struct Entries {
     table: Table,
-    client: File,
+    asker: File,
     /// The headers that are registered, with their numbers.
     made: HashMap<Vec<u8>, u32>,
     next: u32,
@@ -33,16 +33,16 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// None yet, of a client in sealed memory.
+    /// None yet, of an asker in sealed memory.
     ///
     /// # Errors
     /// When there is no memory for that.
-    pub fn new(table: Table, client: &[u8]) -> Result<Self> {
-        let failed = || "cannot copy the client into memory".to_owned();
-        let client = memory::sealed("pichroot-client", client).context(Kind::Host, failed)?;
+    pub fn new(table: Table, asker: &[u8]) -> Result<Self> {
+        let failed = || "cannot copy the asker into memory".to_owned();
+        let asker = memory::sealed("pichroot-asker", asker).context(Kind::Host, failed)?;
         Ok(Entries {
             table,
-            client,
+            asker,
             made: HashMap::new(),
             next: 0,
             known: HashMap::new(),
@@ -72,7 +72,7 @@ impl Entries {
             if self.made.contains_key(&header) {
                 continue;
             }
-            let line = binfmt::entry(&name(self.next), &header, None, &path_of(&self.client));
+            let line = binfmt::entry(&name(self.next), &header, None, &path_of(&self.asker));
             // Without it the program runs, and says itself what it cannot do.
             if self.table.register(&line).is_ok() {
                 self.made.insert(header, self.next);

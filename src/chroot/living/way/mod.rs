@@ -1,7 +1,7 @@
 //! How programs come to ask, instead of just running.
 //!
-//! Where there is a [dispatcher](crate::twins::dispatcher), it asks by itself. Else the kernel starts a client for them
-//! ([`entries`]), or, where it cannot, links to the client come first in `PATH` ([`links`]). Both are for
+//! Where there is a [dispatcher](crate::twins::dispatcher), it asks by itself. Else the kernel starts the asker for them
+//! ([`entries`]), or, where it cannot, links to the asker come first in `PATH` ([`links`]). Both are for
 //! [programs that are there](present), and those change while packages are installed.
 
 mod entries;
@@ -24,10 +24,14 @@ use self::{entries::Entries, links::Links};
 use crate::{
     chroot::{plan::PATH, table::Table},
     error::Result,
+    event::Event,
 };
 
-/// The client as build.rs compiled it; empty where there is none for this machine.
-const CLIENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/client"));
+/// The asker as build.rs compiled it; empty where there is none for this machine.
+const ASKER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/asker"));
+
+/// How often changes are read at once, each time a page full.
+const MOST_AT_ONCE: u32 = 1000;
 
 /// One of them.
 #[derive(Debug)]
@@ -41,17 +45,17 @@ pub enum Way {
 }
 
 impl Way {
-    /// The best one, for an image with or without a dispatcher, where `table` is the kernel's. None for a machine
-    /// that there is no client for. To be called in the chroot.
+    /// The best one, for an image with or without a dispatcher, where `table` is the kernel's. None where there is
+    /// no asker for this machine. To be called in the chroot.
     ///
     /// # Errors
     /// When it cannot be prepared.
     pub fn choose(dispatcher: bool, table: Option<Table>) -> Result<Option<Self>> {
         Ok(Some(match table {
             Some(_) if dispatcher => Way::Dispatcher,
-            _ if CLIENT.is_empty() => return Ok(None),
-            Some(table) => Way::Entries(Entries::new(table, CLIENT)?),
-            None => Way::Links(Links::new(CLIENT)?),
+            _ if ASKER.is_empty() => return Ok(None),
+            Some(table) => Way::Entries(Entries::new(table, ASKER)?),
+            None => Way::Links(Links::new(ASKER)?),
         }))
     }
 
@@ -61,12 +65,17 @@ impl Way {
         matches!(self, Way::Links(_)).then(|| first(PATH))
     }
 
+    /// What it does not find.
+    pub fn weakness(&self) -> Option<Event> {
+        matches!(self, Way::Links(_)).then_some(Event::AnsweredByPath)
+    }
+
     /// Follows what is there now.
     fn update(&mut self) {
         match self {
             Way::Dispatcher => {}
-            Way::Entries(entries) => entries.update(&present::all()),
-            Way::Links(links) => links.update(&present::all()),
+            Way::Entries(entries) => entries.update(&present::all(Path::new("/"))),
+            Way::Links(links) => links.update(&present::all(Path::new("/"))),
         }
     }
 }
@@ -104,9 +113,9 @@ impl Followed {
         let mut way = self.0.way.lock().expect("no panic while locked");
         let mut changed = self.0.changes.is_none();
         if let Some(changes) = &self.0.changes {
-            while changes.read_events().is_ok_and(|events| !events.is_empty()) {
-                changed = true;
-            }
+            let some = |_: &u32| changes.read_events().is_ok_and(|events| !events.is_empty());
+            // An image that changes without an end must not keep us here.
+            changed = (0..MOST_AT_ONCE).take_while(some).count() > 0;
             if changed {
                 // What is there by now may be other folders.
                 watch(changes);
@@ -141,8 +150,8 @@ fn watch(changes: &Inotify) {
         | AddWatchFlags::IN_CLOSE_WRITE
         | AddWatchFlags::IN_DELETE
         | AddWatchFlags::IN_ONLYDIR;
-    for folder in present::FOLDERS.iter().chain(&["/etc/alternatives"]) {
+    for folder in present::FOLDERS.iter().chain(&["etc/alternatives"]) {
         // Not every image has all of them.
-        let _ = changes.add_watch(Path::new(folder), flags);
+        let _ = changes.add_watch(&Path::new("/").join(folder), flags);
     }
 }

@@ -9,8 +9,8 @@ use std::{
 
 use crate::chroot::living::tools::NAMES;
 
-/// Where distributions have them.
-pub const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+/// Where distributions have them, below the root.
+pub const FOLDERS: [&str; 4] = ["usr/sbin", "usr/bin", "sbin", "bin"];
 
 /// A program that is there.
 #[derive(Debug)]
@@ -43,11 +43,11 @@ impl From<&Metadata> for Identity {
     }
 }
 
-/// All of them.
-pub fn all() -> Vec<Present> {
+/// All of them, in the image at `root`.
+pub fn all(root: &Path) -> Vec<Present> {
     let folders = FOLDERS
         .iter()
-        .filter_map(|folder| fs::canonicalize(folder).ok());
+        .filter_map(|folder| fs::canonicalize(root.join(folder)).ok());
     // Mostly they are two.
     let folders: BTreeSet<PathBuf> = folders.collect();
     folders
@@ -67,4 +67,33 @@ fn in_folder(folder: &Path) -> impl Iterator<Item = Present> {
             path,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn each_file_is_found_once_and_another_content_is_another_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        fs::create_dir_all(root.join("usr/sbin")).unwrap();
+        symlink("usr/sbin", root.join("sbin")).unwrap();
+        let names = || -> Vec<_> { all(root).iter().map(|it| it.name).collect() };
+        let program = root.join("usr/sbin/reboot");
+        fs::write(&program, "one").unwrap();
+        fs::create_dir(root.join("usr/sbin/halt")).unwrap();
+        symlink("nowhere", root.join("usr/sbin/poweroff")).unwrap();
+        // Nobody can run it.
+        assert!(names().is_empty());
+        fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        symlink("reboot", root.join("usr/sbin/shutdown")).unwrap();
+        assert_eq!(names(), ["reboot", "shutdown"]);
+        let before = all(root);
+        assert_eq!(before[0].file, before[1].file);
+        fs::write(&program, "two").unwrap();
+        assert_ne!(all(root)[0].file, before[0].file);
+    }
 }

@@ -1,8 +1,8 @@
 //! When bash's twin does the same: bash has what it was built for in $HOSTTYPE, $MACHTYPE and $BASH_VERSINFO, and
-//! `enable -f` loads what is built for it.
+//! `enable -f` loads what is built for it. And some files only the emulator shows.
 
 use crate::{
-    file,
+    file, lacking,
     stack::Stack,
     text::{Bytes, Text},
 };
@@ -42,4 +42,5 @@ fn mention(text: Bytes) -> bool {
         || text.contain(b"machtype")
         || text.contain(b"bash_versinfo")
         || text.contain(b"enable -f")
+        || lacking::are_in(text)
 }

@@ -15,6 +15,7 @@
 
 mod bash;
 mod count;
+mod dash;
 mod file;
 // Parts of it are for pichroot alone.
 #[allow(dead_code)]
@@ -22,12 +23,13 @@ mod file;
 mod format;
 mod gawk;
 mod kernel;
+mod lacking;
 mod openssl;
 mod perl;
 mod table;
 mod twin;
 
-// Parts of these are for the client.
+// Parts of these are for the asker.
 #[path = "../../../bare/program/ask.rs"]
 mod ask;
 #[allow(dead_code)]
@@ -116,7 +118,19 @@ fn with_options(stack: Stack) -> Stack {
     };
     let cpu = option(b"QEMU_CPU=", c"-cpu".as_ptr().cast(), cpu);
     let release = option(b"QEMU_UNAME=", c"-r".as_ptr().cast(), release);
-    let first = [stack.argument(0).0, cpu[0], cpu[1], release[0], release[1]];
+    let prefix = match stack.has_variable(b"QEMU_LD_PREFIX=") {
+        true => [core::ptr::null(); 2],
+        false => [c"-L".as_ptr().cast(), format::LACKING.as_ptr()],
+    };
+    let first = [
+        stack.argument(0).0,
+        cpu[0],
+        cpu[1],
+        release[0],
+        release[1],
+        prefix[0],
+        prefix[1],
+    ];
     stack.with_arguments(&first, 1, None)
 }
 

@@ -3,15 +3,16 @@
 use crate::{
     bash,
     calls::Descriptor,
+    dash,
     format::{
-        Entry, Header, PAGE, PERL_OPTIONS, RULE_ALWAYS, RULE_BASH, RULE_GAWK, RULE_NAMES_RELEASE,
-        RULE_OPENSSL, RULE_PERL, SEGMENTS, Segment,
+        Entry, Header, PAGE, PERL_OPTIONS, RULE_ALWAYS, RULE_BASH, RULE_DASH, RULE_GAWK,
+        RULE_NAMES_RELEASE, RULE_OPENSSL, RULE_PERL, SEGMENTS, Segment,
     },
     gawk,
     kernel::{
         MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, O_RDONLY, PROT_NONE, PROT_WRITE, exists, map, unmap,
     },
-    openssl, perl,
+    lacking, openssl, perl,
     stack::{Next, Program, Stack},
     table::Table,
     text::Text,
@@ -22,7 +23,7 @@ const SET_ID: u32 = 0o6000;
 
 /// The twin of what `stack` starts, ready to run. `None`: there is none, or it would not do the same here.
 pub unsafe fn find(stack: Stack, device: u64) -> Option<Next> {
-    if stack.is_secure() || !surroundings_are_plain(stack) {
+    if stack.is_secure() || !surroundings_are_plain(stack) || lacking::are_in_arguments(stack) {
         return None;
     }
     let program = stack.file()?;
@@ -70,6 +71,7 @@ unsafe fn rule_allows(table: &Table, rule: u32, stack: Stack) -> bool {
         RULE_ALWAYS => true,
         RULE_NAMES_RELEASE => names_release(stack),
         RULE_BASH => bash::is_plain(stack),
+        RULE_DASH => dash::is_plain(stack),
         RULE_PERL => unsafe { perl::is_plain(table, stack) },
         RULE_GAWK => gawk::is_plain(stack),
         RULE_OPENSSL => openssl::is_plain(stack),

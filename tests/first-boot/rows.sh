@@ -1,0 +1,18 @@
+# rows.sh : what each task of rows.yml is seen by. Read by probe.sh, which has `is`.
+# shellcheck shell=sh
+echo "parameter once: $(sysctl -n vm.swappiness)"
+echo "parameter by a file: $(sysctl -n vm.dirty_ratio)"
+echo "parameter written: $(sysctl -n vm.dirty_background_ratio)"
+echo "module once: $(is test -d /sys/module/dummy)"
+echo "module kept: $(is test -d /sys/module/br_netfilter)"
+echo "mount once: $(is findmnt /mnt/once)"
+echo "mount kept: $(is findmnt /mnt/kept)"
+echo "swap: $(is grep -q /swapfile /proc/swaps)"
+echo "iptables rule: $(is iptables -C INPUT -p tcp --dport 2222 -j DROP)"
+echo "nft table: $(is nft list table inet probe)"
+echo "service once: $(systemctl is-active once)"
+echo "service kept: $(systemctl is-active kept)"
+echo "name: $(hostname)"
+echo "time zone: $(date +%Z)"
+echo "linger: $(is test -e /var/lib/systemd/linger/ubuntu)"
+echo "address: $(ip -o address show dev dummy0 2>/dev/null | grep -c 192.0.2.7)"
