@@ -154,7 +154,7 @@ fn play<'a>(
         user: None,
         inventories: &[],
         limit: None,
-        times: false,
+        account: false,
         verbosity: 0,
         arguments: &[],
         connection,

@@ -5,7 +5,7 @@
 //! So the guard is put into ansible-playbook itself. It belongs to this program, so `PICHROOT_DATA_DIR` does not
 //! take its place.
 
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,8 +42,8 @@ pub struct Rules<'a> {
     pub inventories: bool,
     /// By what it sees that a task failed for what an image is.
     pub signs: &'static [Sign],
-    /// Whether it notes how long tasks take.
-    pub times: bool,
+    /// Whether it notes how long tasks take, and which collections there are.
+    pub account: bool,
     /// The file for its note.
     pub note: Cow<'a, str>,
 }
@@ -72,6 +72,8 @@ pub struct Note {
     pub no_machine: Vec<NoMachine>,
     /// How long tasks took, in their order, if that was wanted.
     pub times: Vec<Time>,
+    /// The versions of collections, by name, if that was wanted.
+    pub collections: BTreeMap<String, String>,
 }
 
 /// How long a task took.
@@ -103,6 +105,7 @@ enum Line {
     Unknown(serde::de::IgnoredAny),
     NoMachine(NoMachine),
     Times(Vec<Time>),
+    Collections(BTreeMap<String, String>),
 }
 
 impl Note {
@@ -118,6 +121,7 @@ impl Note {
                 Line::Unknown(_) => {}
                 Line::NoMachine(task) => note.no_machine.push(task),
                 Line::Times(times) => note.times = times,
+                Line::Collections(all) => note.collections = all,
             }
         }
         note
@@ -135,7 +139,7 @@ mod tests {
         let text = "\"loaded\"\n{\"others\": {\"names\": [\"pi1\"], \"more\": 2}}\n\"ran\"\n\
                     {\"unknown\": [\"ansible_kernel\"]}\n{\"failed\": \"a task\"}\n\
                     {\"no_machine\": {\"task\": \"t\", \"met\": \"busy\", \"ignored\": true}}\n\
-                    {\"times\": [{\"name\": \"t\", \"seconds\": 1.5}]}\n";
+                    {\"times\": [{\"name\": \"t\", \"seconds\": 1.5}]}\n{\"collections\": {\"a.b\": \"1.0\"}}\n";
         let others = Others {
             names: vec!["pi1".into()],
             more: 2,
@@ -154,6 +158,7 @@ mod tests {
                 name: "t".into(),
                 seconds: 1.5,
             }],
+            collections: BTreeMap::from([("a.b".into(), "1.0".into())]),
         };
         assert_eq!(Note::read(text), note);
     }

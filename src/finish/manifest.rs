@@ -120,7 +120,7 @@ pub struct Ansible<'a> {
     /// The version of ansible-core.
     pub core: Option<String>,
     /// The versions of the collections that it finds, by name.
-    pub collections: BTreeMap<String, String>,
+    pub collections: &'a BTreeMap<String, String>,
     /// The playbook.
     pub playbook: String,
     /// The commit of the repository that the playbook is in.

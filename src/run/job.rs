@@ -133,7 +133,7 @@ impl AnsibleCommand {
             user: plan.user.as_deref(),
             inventories: &plan.inventories,
             limit: plan.limit.as_deref(),
-            times: plan.finish.has(Beside::Manifest),
+            account: plan.finish.has(Beside::Manifest),
             verbosity: plan.verbosity,
             arguments,
             connection,

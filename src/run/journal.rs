@@ -1,6 +1,6 @@
 //! What is known of a run at its end, for its manifest.
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
 use crate::{
     event::{FirstBoot, Opened, PackageVersion},
@@ -19,6 +19,8 @@ pub struct Journal {
     pub opened: Option<Opened>,
     /// How long tasks took.
     pub tasks: Vec<Span>,
+    /// The collections that Ansible found.
+    pub collections: BTreeMap<String, String>,
     /// What was put off to the first boot.
     pub first_boot: FirstBoot,
     /// The packages of the image.
@@ -34,6 +36,7 @@ impl Journal {
             source_sha256: None,
             opened: None,
             tasks: Vec::new(),
+            collections: BTreeMap::new(),
             first_boot: FirstBoot::default(),
             packages: Vec::new(),
         }

@@ -1,8 +1,6 @@
 //! The manifest: what is asked for it of Ansible and git, and its text.
 
-use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Duration};
-
-use serde::Deserialize;
+use std::{ffi::OsString, path::Path, time::Duration};
 
 use super::{job::AnsibleCommand, journal::Journal};
 use crate::{
@@ -46,7 +44,7 @@ pub fn text(
         }),
         layout: Part::all(volumes, places),
         packages: &journal.packages,
-        ansible: ansible(plan, command),
+        ansible: ansible(plan, command, journal),
         first_boot: &journal.first_boot,
         phases: &journal.phases,
         tasks: &journal.tasks,
@@ -57,14 +55,18 @@ pub fn text(
     text
 }
 
-fn ansible<'a>(plan: &'a AnsiblePlan, command: &AnsibleCommand) -> Ansible<'a> {
+fn ansible<'a>(
+    plan: &'a AnsiblePlan,
+    command: &AnsibleCommand,
+    journal: &'a Journal,
+) -> Ansible<'a> {
     let playbook = plan.playbook.name();
     let folder = playbook.parent().filter(|folder| folder.is_dir());
     let secrets: Vec<&str> = plan.secrets.iter().map(|secret| &*secret.name).collect();
     let variables = plan.known.all().filter(|(name, _)| !secrets.contains(name));
     Ansible {
         core: library::find(command.program()).and_then(|folder| library::version(&folder)),
-        collections: collections(command),
+        collections: &journal.collections,
         playbook: playbook.display().to_string(),
         commit: folder.and_then(commit),
         variables: variables
@@ -72,35 +74,6 @@ fn ansible<'a>(plan: &'a AnsiblePlan, command: &AnsibleCommand) -> Ansible<'a> {
             .collect(),
         secrets,
     }
-}
-
-/// The collections that Ansible finds; none where it does not tell.
-fn collections(command: &AnsibleCommand) -> BTreeMap<String, String> {
-    #[derive(Deserialize)]
-    struct Version {
-        version: String,
-    }
-    let around = command.around();
-    let env: Vec<_> = around
-        .env
-        .iter()
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    let around = Surroundings {
-        dir: &around.cwd,
-        env: &env,
-        limit: LIMIT,
-    };
-    let program = command.program().with_file_name("ansible-galaxy");
-    let args = ["collection", "list", "--format", "json"].map(OsString::from);
-    let Ok(output) = command::output_in(&around, &program, &args) else {
-        return BTreeMap::new();
-    };
-    let folders: BTreeMap<String, BTreeMap<String, Version>> =
-        serde_json::from_slice(&output.stdout).unwrap_or_default();
-    // The first folder that has one is the one that it is taken from.
-    let all = folders.into_values().rev().flatten();
-    all.map(|(name, of)| (name, of.version)).collect()
 }
 
 /// The commit of the repository that `folder` is in; `None` where it is in none.

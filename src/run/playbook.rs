@@ -254,6 +254,7 @@ impl Run {
             .into_iter()
             .map(span)
             .collect();
+        journal.collections = std::mem::take(&mut note.collections);
         journal.done("playbook");
         if let Some((at, left)) = session.little() {
             ended = ended.map_err(|error| error.better_hint(little_room(at, &left)));

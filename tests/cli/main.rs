@@ -11,6 +11,7 @@ mod case;
 mod images;
 
 mod ansible;
+mod any_layout;
 mod architecture;
 mod checksum;
 mod config;

@@ -69,3 +69,30 @@ fn an_archive_and_a_folder_of_the_files() {
         "hello"
     );
 }
+
+/// What the manifest has of a real system: its packages, and what its first boot does.
+#[test]
+fn a_manifest_of_a_real_image() {
+    let scene = Scene::with_tasks(
+        "- name: The module\n  command: modprobe 8021q\n- name: Reboot\n  command: reboot\n",
+    );
+    let ended = Live::start(scene.ansible().args(["--with", "manifest"])).end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    scene.assert_left(&["out.img", "out.manifest.json"]);
+    let text = std::fs::read_to_string(scene.path("out.manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let packages = manifest["packages"].as_array().unwrap();
+    let image = Image::new(&scene.output());
+    let status = image.cat("/var/lib/dpkg/status");
+    let known = status.lines().filter(|line| line.ends_with(" ok installed"));
+    assert_eq!(packages.len(), known.count());
+    let dpkg = packages.iter().find(|one| one["name"] == "dpkg").unwrap();
+    assert_eq!(dpkg["architecture"], "arm64", "{dpkg}");
+    assert!(dpkg["version"].as_str().unwrap().starts_with("1."), "{dpkg}");
+    let put_off = manifest["first_boot"]["put_off"].as_array().unwrap();
+    let whats: Vec<_> = put_off.iter().map(|one| one["what"].as_str().unwrap()).collect();
+    assert_eq!(whats, ["modprobe 8021q", "reboot"], "{text}");
+    assert!(put_off[0]["task"].as_str().unwrap().starts_with("The module"), "{text}");
+    assert_eq!(put_off[1]["by"], "boot", "{text}");
+    assert_eq!(manifest["layout"][0]["mounted"], "/boot/firmware", "{text}");
+}

@@ -29,7 +29,8 @@ const WAITING: usize = 4;
 /// give back what was written.
 pub fn write(flash: &Flash, report: &dyn Report) -> Result<u64> {
     let shown = flash.disk.path.display().to_string();
-    let failed = |error| disk_failed(error, &shown);
+    let failed = |error| disk_failed(error, || format!("cannot write {shown}"));
+    let unread = |error| disk_failed(error, || format!("cannot read {shown} back"));
     let disk = flash.disk.open(flash.shared)?;
     let task = Task::Writing(flash.name.clone(), flash.disk.path.clone());
     let progress = report.begin(task, flash.bytes());
@@ -59,7 +60,7 @@ pub fn write(flash: &Flash, report: &dyn Report) -> Result<u64> {
     drop(progress);
     let task = Task::ReadingBack(flash.disk.path.clone());
     let progress = report.begin(task, Some(target.written()));
-    if let Some(at) = target.compare(progress.as_ref()).map_err(failed)? {
+    if let Some(at) = target.compare(progress.as_ref()).map_err(unread)? {
         return Err(Error::host(format!(
             "{shown} does not give back what was written to it, first at {}",
             Size(at)
@@ -118,10 +119,9 @@ fn put(
     Ok(at)
 }
 
-fn disk_failed(error: io::Error, disk: &str) -> Error {
+fn disk_failed(error: io::Error, what: impl FnOnce() -> String) -> Error {
     let code = error.raw_os_error();
-    let failed = Err::<(), _>(error).context(Kind::Host, || format!("cannot write {disk}"));
-    let failed = failed.unwrap_err();
+    let failed = Err::<(), _>(error).context(Kind::Host, what).unwrap_err();
     match code {
         Some(ENOSPC) => failed.better_hint("the image is larger than the disk: use a larger one"),
         Some(EIO | ENODEV | ENXIO) => failed.better_hint(
