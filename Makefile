@@ -5,6 +5,7 @@ DESTDIR ?=
 CARGO ?= cargo
 CARGO_TARGET_DIR ?= target
 TEST_ARGS ?=
+FUZZ_SECONDS ?= 60
 
 # rustup's folder comes before the distribution's: a shell that is older than it does not know it. A cargo elsewhere is
 # somebody's choice.
@@ -12,8 +13,8 @@ ifneq ($(filter /usr/bin/cargo,$(or $(shell command -v cargo || true),/usr/bin/c
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 endif
 
-.PHONY: help demo test conformance twins old-kernel first-boot fresh kills reproducible build lint bench install clean \
-	setup-demo setup-test setup-old-kernel setup-first-boot
+.PHONY: help demo test conformance twins old-kernel first-boot fresh kills reproducible fuzz build lint bench install \
+	clean setup-demo setup-test setup-old-kernel setup-first-boot
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 13
@@ -48,6 +49,9 @@ kills: ## kill -9 of the supervisor 500 times, and of any process of a run 200 t
 reproducible: setup-test build ## build one input twice, and list what differs
 	@image="$$(scripts/link-base-image.sh)"; PATH="$(CURDIR)/.venv/bin:$$PATH" scripts/as-root.sh \
 		tests/reproducible/run.py --pichroot $(CARGO_TARGET_DIR)/release/pichroot --image "$$image"
+
+fuzz: setup-test ## a minute for each reader of a stranger's bytes; FUZZ_SECONDS=600 for more
+	@PICHROOT_FUZZ_SECONDS="$(FUZZ_SECONDS)" scripts/test.sh --lib fuzz_
 
 build: ## the release binary
 	$(CARGO) build --locked --release

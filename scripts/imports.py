@@ -20,6 +20,7 @@ lib
 cli
 run
 ui
+import
 config
 finish
 stage

@@ -122,6 +122,41 @@ pub enum Event {
     /// The image of a run that failed is kept under this name, to look into or to go on from.
     Kept(PathBuf),
 
+    /// The image that a name stands for.
+    Chosen {
+        /// Its name in the catalogue.
+        name: String,
+        /// When it was published.
+        date: Option<String>,
+        /// Where it is, without what may be secret.
+        location: String,
+    },
+    /// Lists of images could not be read, and copies of them are used.
+    OldLists {
+        /// How many.
+        lists: usize,
+        /// The age of the oldest copy.
+        age: Duration,
+        /// What happened.
+        failure: Failure,
+    },
+    /// Lists of images, or parts of them, are not read, and what is looked for may be there.
+    ListsNotRead {
+        /// How many.
+        lists: usize,
+        /// Why the first is not.
+        failure: Failure,
+    },
+    /// A signature is good.
+    Signed {
+        /// What was signed.
+        what: String,
+        /// By whom: the id of the key, and its owner.
+        by: String,
+    },
+    /// A signature cannot be had, and what it was good for before is used.
+    OldSignature(Failure),
+
     /// A source is used without checking it; whether the user said so.
     Unchecked {
         /// The source.
@@ -227,6 +262,13 @@ pub enum Event {
     NothingRun(String),
     /// The user's inventory has hosts, and the image is none of them.
     NotInInventory(Stranger),
+    /// A part of a template is left to be done by hand.
+    NotTranslated {
+        /// The template, and the line in it.
+        place: String,
+        /// What, why, and what to do.
+        text: String,
+    },
     /// Something failed beside what the run fails with.
     AlsoFailed(Failure),
     /// What was put off to the machine's first boot.
@@ -234,6 +276,8 @@ pub enum Event {
     /// A task failed in the image for what that is.
     NoMachine(NoMachine),
 
+    /// A list of images, or a part of it, is not read.
+    ListNotRead(Failure),
     /// A file is read from this address.
     Reading(String),
     /// The base image.
@@ -495,6 +539,7 @@ impl Event {
             | Event::Made(_)
             | Event::Kept(_)
             | Event::ImagesChecksum(_)
+            | Event::Chosen { .. }
             | Event::FirstBoot(_)
             | Event::NoAnswerYet(_) => Level::Step,
             Event::Unchecked { meant: true, .. } => Level::Detail,
@@ -505,6 +550,9 @@ impl Event {
             | Event::TagNowhere(_)
             | Event::SourceInUse { .. }
             | Event::OldChecksum { .. }
+            | Event::OldLists { .. }
+            | Event::ListsNotRead { .. }
+            | Event::OldSignature(_)
             | Event::Retrying { .. }
             | Event::ShortSecret(_)
             | Event::NoAnsibleLog(_)
@@ -527,6 +575,7 @@ impl Event {
             | Event::NothingRun(_)
             | Event::NotInInventory(_)
             | Event::NoMachine(_)
+            | Event::NotTranslated { .. }
             | Event::AlsoFailed(_) => Level::Warning,
             _ => Level::Detail,
         }

@@ -19,6 +19,7 @@ mod fat;
 mod finish;
 mod hex;
 mod image;
+mod import;
 mod nearest;
 mod packages;
 mod run;
@@ -29,6 +30,9 @@ mod sys;
 mod twins;
 mod ui;
 
+#[cfg(test)]
+#[path = "../tests/support/fuzz.rs"]
+mod fuzz;
 #[cfg(test)]
 #[path = "../tests/support/skip.rs"]
 mod skip;

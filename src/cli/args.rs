@@ -3,12 +3,16 @@
 mod ansible;
 mod flash;
 mod image;
+mod images;
+mod import;
 mod open;
 mod playbook;
 
 pub use ansible::AnsibleArgs;
 pub use flash::FlashArgs;
 pub use image::{DoctorArgs, ExecArgs, ImageArgs, ShellArgs};
+pub use images::ImagesArgs;
+pub use import::ImportArgs;
 
 use clap::{Parser, Subcommand};
 
@@ -42,6 +46,10 @@ pub enum Command {
     Exec(ExecArgs),
     /// Open a shell in an image
     Shell(ShellArgs),
+    /// Search the lists of images whose names may be given as --image
+    Images(ImagesArgs),
+    /// Translate a Packer template
+    Import(ImportArgs),
     /// Write an image to a card
     Flash(FlashArgs),
     /// Tell whether this machine can do it, and what to run if not

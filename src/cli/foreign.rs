@@ -44,8 +44,7 @@ pub fn subcommand(word: &str) -> Option<String> {
         (_, Some("yml" | "yaml")) => format!("to make an image: pichroot ansible {word}"),
         (_, Some("img" | "xz")) => format!("to look into an image: pichroot shell {word}"),
         (_, Some("hcl" | "pkr" | "json")) => {
-            "Packer's templates are not read; see docs/from-packer.md, and pichroot ansible --help"
-                .into()
+            format!("to translate a Packer template: pichroot import {word}")
         }
         _ => return None,
     })

@@ -21,13 +21,16 @@ pub fn main() -> u8 {
         Command::Ansible(args) => args.verbose > 0,
         Command::Exec(args) => args.image.verbose,
         Command::Shell(args) => args.image.verbose,
-        Command::Flash(_) | Command::Doctor(_) => false,
+        Command::Images(args) => args.verbose,
+        Command::Flash(_) | Command::Import(_) | Command::Doctor(_) => false,
     };
     let ui = Ui::new(verbose);
     let done = match command {
         Command::Ansible(args) => subcommands::ansible(*args, &ui),
         Command::Exec(args) => subcommands::exec(args, &ui),
         Command::Shell(args) => subcommands::shell(args, &ui),
+        Command::Images(args) => subcommands::images(&args, &ui),
+        Command::Import(args) => subcommands::import(args, &ui),
         Command::Flash(args) => subcommands::flash(args, &ui),
         Command::Doctor(args) => doctor::run(&args),
     };

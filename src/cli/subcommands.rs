@@ -1,10 +1,13 @@
 //! From the arguments of a subcommand to its plan, and over to the run.
 
-use super::args::{AnsibleArgs, ExecArgs, FlashArgs, ImageArgs, ShellArgs};
+use super::args::{
+    AnsibleArgs, ExecArgs, FlashArgs, ImageArgs, ImagesArgs, ImportArgs, ShellArgs,
+};
 use crate::{
-    config::{AnsiblePlan, CommandPlan, FlashPlan, Surroundings},
+    config::{AnsiblePlan, CommandPlan, FlashPlan, ImagesPlan, Surroundings},
     error::{Error, Result},
-    run::{command, flash, playbook},
+    import::Wanted,
+    run::{command, flash, images, import, playbook},
     ui::Ui,
 };
 
@@ -36,6 +39,35 @@ pub fn flash(args: FlashArgs, ui: &Ui) -> Result<u8> {
     let around = Surroundings::of_process()?;
     let plan = FlashPlan::new(&args.into(), &around)?;
     flash::run(plan, ui).map(|()| 0)
+}
+
+/// `pichroot images WORDS`.
+pub fn images(args: &ImagesArgs, ui: &Ui) -> Result<u8> {
+    let around = Surroundings::of_process()?;
+    let plan = ImagesPlan::new(&args.catalogues, args.config.as_deref(), &around)?;
+    images::run(&plan, &args.words.join(" "), args.json, ui).map(|()| 0)
+}
+
+/// `pichroot import TEMPLATE`.
+pub fn import(args: ImportArgs, ui: &Ui) -> Result<u8> {
+    let cwd = Surroundings::of_process()?.cwd;
+    let variables = args
+        .variables
+        .iter()
+        .map(|text| match text.split_once('=') {
+            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+            None => Err(Error::usage(format!("--var {text} is not NAME=VALUE"))
+                .hint("write --var NAME=VALUE")),
+        });
+    let wanted = Wanted {
+        template: cwd.join(args.template),
+        variables: variables.collect::<Result<_>>()?,
+        folder: args
+            .output
+            .map_or_else(|| cwd.clone(), |folder| cwd.join(folder)),
+        cwd,
+    };
+    import::run(&wanted, args.force, ui).map(|()| 0)
 }
 
 fn run(args: ImageArgs, words: Vec<String>, ui: &Ui) -> Result<u8> {

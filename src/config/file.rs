@@ -63,6 +63,10 @@ pub struct Image {
     pub source: Option<String>,
     /// As `--checksum`; of `source`, so not used with another `--image`.
     pub checksum: Option<String>,
+    /// As `--keyring` and `--signature`; of `source`, too.
+    pub signature: Option<Signature>,
+    /// As `--catalogue`.
+    pub catalogues: Vec<String>,
     /// The image that is made of `source`, which is then an archive or a folder.
     pub new: Option<Declared>,
     /// As `--grow`.
@@ -72,6 +76,16 @@ pub struct Image {
     pub output: OneOrMore,
     /// Mount points by partition number, counted from 1, where detection would be wrong.
     pub layout: Option<BTreeMap<u32, layout::GivenEntry>>,
+}
+
+/// Who must have signed the image, or its checksum file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signature {
+    /// As `--keyring`.
+    pub keyring: String,
+    /// As `--signature`.
+    pub file: Option<String>,
 }
 
 /// The section `finish`.

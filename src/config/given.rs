@@ -11,6 +11,12 @@ pub struct GivenImage {
     pub config: Option<PathBuf>,
     /// `--checksum`.
     pub checksum: Option<String>,
+    /// `--keyring`.
+    pub keyring: Option<PathBuf>,
+    /// `--signature`.
+    pub signature: Option<String>,
+    /// Each `--catalogue`.
+    pub catalogues: Vec<String>,
     /// `--emulation`.
     pub emulation: Option<Emulation>,
     /// `--network`.

@@ -100,6 +100,37 @@ fn value(expression: Expression) -> Result<Value, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fuzz_variable_files() {
+        let text = "# a comment\nname = \"va\\\"lue\"\nlist = [1, -2.5e3, true, null, \"x\"]\n\
+            map = {a = 1, \"b\": [\"c\"]}\n/* more */ text = \"a$${b}\"\nlong = <<-EOT\n  x\n  EOT\n";
+        let words = [
+            "[",
+            "{",
+            "(",
+            "\"",
+            "${",
+            "%{",
+            "<<EOT\n",
+            "=",
+            "\\u00e9",
+            "block \"x\" {}",
+            "1e999",
+            "-",
+            "!",
+        ];
+        crate::fuzz::run(
+            "variable-files",
+            &[text.into(), b"a = [[1]]\n".to_vec()],
+            &words,
+            |bytes| {
+                let vars = parse(&String::from_utf8_lossy(bytes), Path::new("x"));
+                vars.map(|vars| vars.len())
+                    .map_err(|error| error.to_string().replace(|c: char| c.is_ascii_digit(), ""))
+            },
+        );
+    }
     use serde_json::json;
 
     fn read(text: &str) -> Result<Value> {

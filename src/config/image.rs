@@ -7,8 +7,8 @@ use super::{
     file::File,
     given::GivenImage,
     known::Known,
-    locations,
     read::read_config,
+    source::source,
     surroundings::Surroundings,
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     disk::layout,
     error::{Error, Result},
     event::Event,
-    image::{Location, Source},
+    image::{Asked, Named},
     shape::new,
     stage::protocol::Settings,
     twins::place::TwinSettings,
@@ -31,8 +31,8 @@ const HOST_NAME: &str = "pichroot";
 /// Which image is opened, and how its programs are run.
 #[derive(Debug)]
 pub struct ImagePlan {
-    /// Where it is, and what it must be.
-    pub source: Source,
+    /// Which it is, and what it must be.
+    pub source: Asked,
     /// The image that is made of it, if it is none itself.
     pub new: Option<new::Plan>,
     /// The folder for what is kept between runs.
@@ -65,11 +65,12 @@ impl CommandPlan {
     pub fn new(image: &str, write: bool, given: GivenImage, around: &Surroundings) -> Result<Self> {
         let (file, folder) = read_config(given.config.as_deref(), &around.cwd)?;
         let source = source(Some(image), &given, (&file, &folder), around)?;
-        if write && matches!(source.location, Location::Url(_)) {
-            return Err(
-                Error::usage(format!("{} is not a local image", source.location))
-                    .hint("download it first, or leave out --write"),
-            );
+        if write && source.path().is_none() {
+            let what = match &source {
+                Asked::Name(Named { path, .. }) => format!("there is no image {}", path.display()),
+                Asked::Source(_) => format!("{source} is not a local image"),
+            };
+            return Err(Error::usage(what).hint("download it first, or leave out --write"));
         }
         let known = Known::new(&file.vars, &[]);
         let machine = Machine::new(HOST_NAME, &known)?;
@@ -116,7 +117,7 @@ impl<'a> Machine<'a> {
 impl ImagePlan {
     /// The plan for `source`, which becomes `machine`, from what is given and what the file says.
     pub(super) fn new(
-        source: Source,
+        source: Asked,
         machine: Machine<'_>,
         given: &GivenImage,
         file: &File,
@@ -147,6 +148,7 @@ impl ImagePlan {
                 hostname: machine.name.to_owned(),
                 emulation,
                 cpu: around.text("QEMU_CPU").map(str::to_owned),
+                least_cpu: None,
                 board: machine.board,
                 twins: twins(emulation, network, &cache, around),
                 network,
@@ -171,34 +173,6 @@ fn living(given: &GivenImage, file: &File) -> Option<LivingPlan> {
         }),
         Live::Fail => None,
     }
-}
-
-/// The image that is given, else that of the file, with its checksum: the given one, else that of the file
-/// where the image is the file's.
-///
-/// # Errors
-/// [`crate::error::Kind::Usage`] where there is none, or the checksum is none.
-pub(super) fn source(
-    image: Option<&str>,
-    given: &GivenImage,
-    (file, folder): (&File, &Path),
-    around: &Surroundings,
-) -> Result<Source> {
-    let (cwd, home) = (around.cwd.as_path(), around.home());
-    let configured = file.image.source.as_deref();
-    let configured = configured.map(|source| locations::image(source, folder, home));
-    let image = image.map(|image| locations::image(image, cwd, home));
-    let is_configured = image.is_none() || image == configured;
-    let Some(image) = image.or(configured) else {
-        return Err(Error::usage("no image is given")
-            .hint("name one by --image SOURCE, or as image.source in pichroot.yml"));
-    };
-    let checksum = match (&given.checksum, &file.image.checksum) {
-        (Some(sum), _) => Some(locations::checksum(sum, cwd, home)),
-        (None, Some(sum)) if is_configured => Some(locations::checksum(sum, folder, home)),
-        _ => None,
-    };
-    Source::parse(&image, checksum.as_deref())
 }
 
 /// Why packages are not kept for other runs, where they are not, with what there is to say of it.

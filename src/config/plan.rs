@@ -10,11 +10,12 @@ use super::{
     extra_vars,
     file::{self, File},
     given::Given,
-    image::{self, ImagePlan, Machine},
+    image::{ImagePlan, Machine},
     known::Known,
     locations, names, passthrough,
     playbook::Playbook,
     read::{read_config, unread},
+    source,
     surroundings::Surroundings,
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     error::{Error, Result},
     event::Event,
     finish::{output::Output, plan::Finish},
-    image::{Source as ImageSource, kept},
+    image::{Asked, Source as ImageSource, kept},
     nearest,
     secrets::{Secret, Source},
     shape::{grow::Grow, new, shrink},
@@ -165,9 +166,9 @@ impl AnsiblePlan {
                     let record = kept(&output, &playbook)?;
                     original_size = record.size;
                     arguments.extend(resume(record, &arguments));
-                    Ok(ImageSource::kept(&output))
+                    Ok(Asked::Source(ImageSource::kept(&output)))
                 }
-                false => image::source(given.source.as_deref(), &given.image, files, around),
+                false => source::source(given.source.as_deref(), &given.image, files, around),
             };
             let source = source.map_err(|error| match &unread {
                 Some(path) if given.source.is_none() => error.better_hint(format!(
@@ -177,7 +178,7 @@ impl AnsiblePlan {
                 )),
                 _ => error,
             })?;
-            finish.check(given.force || changes_nothing, &source)?;
+            finish.check(given.force || changes_nothing, source.path())?;
             let mut image = ImagePlan::new(source, becomes, &given.image, &file, around)?;
             if let Some(declared) = &file.image.new {
                 let new = new_image(declared, &file, given.grow.is_some())?;

@@ -62,6 +62,18 @@ impl Place {
     }
 }
 
+/// A source that is no name.
+fn known(asked: &Asked) -> &ImageSource {
+    match asked {
+        Asked::Source(source) => source,
+        Asked::Name(named) => panic!("{} is a name", named.name),
+    }
+}
+
+fn source_of(plan: &AnsiblePlan) -> &ImageSource {
+    known(&plan.image.as_ref().expect("an image").source)
+}
+
 const CONFIG: &str = "image: {source: base.img.xz, checksum: 'file:SUMS', output: 'out/{hn_hostname}.img', \
                       layout: {1: /boot, 2: /}}\nansible: {user: ubuntu, args: [--diff]}\n\
                       vars: {hn_pi: true, hn_hostname: low}\nsecrets: {a: {env: A}, b: {file: key}}\n";
@@ -74,7 +86,7 @@ fn the_command_line_of_the_readme() {
     let site = place.at("playbooks/site.yml");
     assert_eq!(plan.playbook, Playbook::File(site));
     assert_eq!(
-        plan.image.as_ref().unwrap().source.location,
+        source_of(&plan).location,
         Location::Path(place.at("base.img.xz"))
     );
     assert_eq!(plan.output, place.at("mypi.img"));
@@ -90,7 +102,7 @@ fn values_of_the_file_start_from_its_folder() {
     let plan = place
         .plan(|given| given.image.config = Some("conf/p.yml".into()))
         .unwrap();
-    let source = &plan.image.as_ref().unwrap().source;
+    let source = source_of(&plan);
     assert_eq!(
         source.location,
         Location::Path(place.at("conf/base.img.xz"))
@@ -134,12 +146,9 @@ fn the_command_line_wins() {
         })
         .unwrap();
     let other = Location::Url("https://x/other.img".into());
-    assert_eq!(plan.image.as_ref().unwrap().source.location, other);
+    assert_eq!(source_of(&plan).location, other);
     // The file's checksum is of its own image; its layout is for each.
-    assert_eq!(
-        plan.image.as_ref().unwrap().source.checksum,
-        Checksum::Unspecified
-    );
+    assert_eq!(source_of(&plan).checksum, Checksum::Unspecified);
     assert!(plan.image.as_ref().unwrap().settings.layout.is_some());
     assert_eq!(plan.output, place.at("o.img"));
     assert_eq!(plan.host_name, "middle");
@@ -225,9 +234,9 @@ fn exec_and_shell_heed_the_file() {
         CommandPlan::new(image, write, GivenImage::default(), &place.around).unwrap()
     };
     let own = plan("a.img", false).image;
-    assert_eq!(own.source.checksum, Checksum::None);
+    assert_eq!(known(&own.source).checksum, Checksum::None);
     let other = plan("b.img", true).image;
-    assert_eq!(other.source.checksum, Checksum::Unspecified);
+    assert_eq!(known(&other.source).checksum, Checksum::Unspecified);
     for (image, sync) in [(own, true), (other, false)] {
         let settings = image.settings;
         assert_eq!(settings.layout.unwrap().get(3), Some(Path::new("/")));
@@ -239,6 +248,110 @@ fn exec_and_shell_heed_the_file() {
     }
     let url = CommandPlan::new("http://x/a.img", true, GivenImage::default(), &place.around);
     assert!(url.unwrap_err().to_string().contains("not a local image"));
+}
+
+#[test]
+fn a_name_is_looked_up_in_the_lists_of_the_file_and_the_command_line() {
+    let place = Place::new(
+        "image: {source: raspios-lite-arm64, checksum: 'sha256:AA', catalogues: [own.json, 'https://x/l.json']}\n"
+            .replace("AA", &"ab".repeat(32))
+            .as_str(),
+    );
+    let plan = place.plan(|given| given.image.catalogues = vec!["mine.json".into()]);
+    let plan = plan.unwrap();
+    let Asked::Name(named) = &plan.image.as_ref().unwrap().source else {
+        panic!("a name expected")
+    };
+    assert_eq!(named.name, "raspios-lite-arm64");
+    assert_eq!(named.path, place.at("raspios-lite-arm64"));
+    assert!(matches!(named.checksum, Checksum::Digest(_)));
+    let own = ["mine.json", "own.json"].map(|list| Location::Path(place.at(list)));
+    let far = Location::Url("https://x/l.json".into());
+    assert_eq!(named.catalogues.own, [&own[..], &[far]].concat());
+    let official = Location::Url(crate::image::catalogue::OFFICIAL.into());
+    assert_eq!(named.catalogues.official, Some(official));
+
+    // The same name on the command line is the file's image; another is not.
+    let checksum = |name: &str| {
+        let plan = place
+            .plan(|given| given.source = Some(name.into()))
+            .unwrap();
+        match plan.image.unwrap().source {
+            Asked::Name(named) => named.checksum,
+            Asked::Source(source) => source.checksum,
+        }
+    };
+    assert!(matches!(
+        checksum("raspios-lite-arm64"),
+        Checksum::Digest(_)
+    ));
+    assert_eq!(checksum("raspios-lite-armhf"), Checksum::Unspecified);
+
+    // A file of that name is the image.
+    place.write("raspios-lite-arm64", "");
+    let plan = place.plan(|_| {}).unwrap();
+    let file = Location::Path(place.at("raspios-lite-arm64"));
+    assert_eq!(source_of(&plan).location, file);
+}
+
+#[test]
+fn the_official_list_may_be_another_or_none() {
+    let place = |value: &str| {
+        let mut place = Place::new("image: {source: some name}\n");
+        let name = "PICHROOT_CATALOGUE";
+        place.around.env.insert(name.into(), value.into());
+        place
+    };
+    let official = |value: &str| {
+        let place = place(value);
+        let plan = place.plan(|_| {}).unwrap();
+        let Asked::Name(named) = plan.image.unwrap().source else {
+            panic!("a name expected")
+        };
+        let cwd = place.around.cwd.clone();
+        named
+            .catalogues
+            .official
+            .map(|list| list.whole().replace(cwd.to_str().unwrap(), "."))
+    };
+    assert_eq!(official("none"), None);
+    assert_eq!(
+        official("https://x/l.json").as_deref(),
+        Some("https://x/l.json")
+    );
+    assert_eq!(official("l.json").as_deref(), Some("./l.json"));
+}
+
+#[test]
+fn a_signature_belongs_to_its_image_and_to_its_keyring() {
+    let place =
+        Place::new("image: {source: a.img, signature: {keyring: ring.gpg, file: a.img.sig}}\n");
+    let signature = |change: &dyn Fn(&mut Given)| {
+        let plan = place.plan(change).unwrap();
+        let signature = source_of(&plan).signature.clone()?;
+        let file = signature.file.map(|file| file.whole());
+        Some((signature.keyring, file))
+    };
+    let at = |path: &str| place.at(path).display().to_string();
+    let ring = place.at("ring.gpg");
+    let own = (ring.clone(), Some(at("a.img.sig")));
+    assert_eq!(signature(&|_| {}), Some(own.clone()));
+    assert_eq!(
+        signature(&|given| given.source = Some("a.img".into())),
+        Some(own)
+    );
+    assert_eq!(
+        signature(&|given| given.source = Some("b.img".into())),
+        None
+    );
+    let other = |given: &mut Given| given.image.signature = Some("https://x/s".into());
+    assert_eq!(signature(&other), Some((ring, Some("https://x/s".into()))));
+    let keyring = |given: &mut Given| given.image.keyring = Some("b.gpg".into());
+    assert_eq!(signature(&keyring), Some((place.at("b.gpg"), None)));
+    let place = Place::new("image: {source: a.img}\n");
+    place.refused("no keyring", |given| {
+        given.image.signature = Some("a.sig".into())
+    });
 }
 
 #[test]

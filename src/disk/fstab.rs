@@ -212,6 +212,36 @@ mod tests {
         assert_eq!(entries[5].options, ["defaults"]);
     }
 
+    #[test]
+    fn fuzz_fstab() {
+        let text = "# comment\nLABEL=writable / ext4 defaults,discard 0 1\nPARTUUID=1234abcd-01 /boot vfat defaults\n\
+            UUID=\"A B\" /a\\040b btrfs subvol=@,nofail 0 0\n/dev/disk/by-label/x /x auto\nproc /proc proc\n";
+        let words = [
+            "\\040",
+            "\\777",
+            "\"",
+            "'",
+            "#",
+            "\t",
+            "\n",
+            "PARTLABEL=",
+            "LABEL=",
+            ",",
+            "nofail",
+        ];
+        crate::fuzz::run("fstab", &[text.into()], &words, |bytes| {
+            let entries = parse(&String::from_utf8_lossy(bytes));
+            assert!(entries.len() <= MAX_ENTRIES);
+            let kinds = entries
+                .iter()
+                .map(|entry| std::mem::discriminant(&entry.spec));
+            (
+                kinds.collect::<Vec<_>>(),
+                entries.iter().any(|entry| entry.has_option("nofail")),
+            )
+        });
+    }
+
     proptest! {
         #[test]
         fn any_text_is_parsed(text in "(\\PC|\\\\|\n|\t| ){0,200}") {

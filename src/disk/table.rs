@@ -233,6 +233,33 @@ pub(crate) mod tests {
         }
     }
 
+    #[test]
+    fn fuzz_tables() {
+        let inputs = [
+            dos_image(1, &[(0, 0xc, 64, 64), (1, 0x5, 256, 512)]),
+            dos_image(1, &[(0, 0x83, 63, 1000), (3, 0xc, 1100, 64)]),
+            gpt::tests::image(512, 1),
+            gpt::tests::image(4096, 1),
+        ];
+        // Most of an image is zero, and says nothing.
+        let inputs = inputs.map(|mut image| {
+            image.truncate(128 << 10);
+            image
+        });
+        crate::fuzz::run("tables", &inputs, &["\x55", "EFI PART"], |bytes| {
+            let table = read_table(&mut Cursor::new(bytes), bytes.len() as u64, "x");
+            table
+                .map(|table| {
+                    table
+                        .partitions
+                        .iter()
+                        .map(|p| (p.number, p.size / 4096))
+                        .collect::<Vec<_>>()
+                })
+                .map_err(|error| error.to_string().replace(|c: char| c.is_ascii_digit(), ""))
+        });
+    }
+
     proptest! {
         #[test]
         fn damaged_tables_never_panic(changes in prop::collection::vec((0usize..4096, any::<u8>()), 1..40)) {

@@ -171,6 +171,27 @@ mod tests {
         );
     }
 
+    #[test]
+    fn fuzz_elf() {
+        let mut own = std::fs::read("/proc/self/exe").unwrap();
+        own.truncate(64 << 10);
+        crate::fuzz::run("elf", &[own, arm(3)], &["\x7fELF\x02\x01"], |bytes| {
+            let mut file = Cursor::new(bytes);
+            let header = read_elf(&mut file).map_err(|error| error.kind());
+            let dynamic = super::super::read_dynamic(&mut file).map_err(|error| error.kind());
+            let program =
+                super::super::program::read_program(&mut file).map_err(|error| error.kind());
+            let headers = program.map(|program| {
+                program.map(|program| (program.loaded().count(), program.end().is_some()))
+            });
+            let needed = dynamic
+                .map(|dynamic| dynamic.map(|dynamic| (dynamic.needed.len(), dynamic.takes.len())));
+            let header =
+                header.map(|elf| elf.map(|elf| (elf.bits, elf.little_endian, elf.dynamic)));
+            (header, needed, headers)
+        });
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read_without_panic(tail in prop::collection::vec(any::<u8>(), 0..200)) {

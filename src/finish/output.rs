@@ -10,7 +10,7 @@ use nix::unistd::{AccessFlags, access};
 
 use crate::{
     error::{Context, Error, Kind, Result},
-    image::{Location, Source, directory},
+    image::directory,
     sys::qemu_img::DiskFormat,
 };
 
@@ -173,7 +173,7 @@ fn file_name(path: &Path) -> String {
 /// # Errors
 /// [`Kind::Usage`] for a path that exists (without `force`), is the source, is there twice, or is not in a folder that
 /// exists.
-pub fn check(outputs: &[Output], force: bool, source: &Source) -> Result<()> {
+pub fn check(outputs: &[Output], force: bool, source: Option<&Path>) -> Result<()> {
     for (index, output) in outputs.iter().enumerate() {
         check_one(output, force, source)?;
         if outputs[..index]
@@ -190,7 +190,7 @@ fn wrong(output: &Output, what: &str, hint: &str) -> Error {
     Error::usage(format!("the output {} {what}", output.path.display())).hint(hint)
 }
 
-fn check_one(output: &Output, force: bool, source: &Source) -> Result<()> {
+fn check_one(output: &Output, force: bool, source: Option<&Path>) -> Result<()> {
     let path = output.path.as_path();
     let wrong = |what: &str, hint: &str| Err(wrong(output, what, hint));
     let is_folder = output.format == Format::Folder;
@@ -208,8 +208,8 @@ fn check_one(output: &Output, force: bool, source: &Source) -> Result<()> {
             &format!("mkdir -p {}", dir.display()),
         );
     }
-    if let (Ok(existing), Location::Path(path)) = (fs::metadata(path), &source.location)
-        && let Ok(source) = fs::metadata(path)
+    if let (Ok(existing), Some(source)) = (fs::metadata(path), source)
+        && let Ok(source) = fs::metadata(source)
         && (source.dev(), source.ino()) == (existing.dev(), existing.ino())
     {
         return wrong(
@@ -323,8 +323,8 @@ mod tests {
         for name in ["etc", "usr", "bin"] {
             fs::create_dir_all(at("root").join(name)).unwrap();
         }
-        let source = Source::parse(image.to_str().unwrap(), None).unwrap();
-        let check = |path: &Path, force| check(&[Output::new(path).unwrap()], force, &source);
+        let source = Some(image.as_path());
+        let check = |path: &Path, force| check(&[Output::new(path).unwrap()], force, source);
         let refused = |path: &Path, force| {
             let error = check(path, force).unwrap_err();
             assert_eq!(error.kind(), Kind::Usage, "{error}");
@@ -354,7 +354,7 @@ mod tests {
         }
         check(Path::new("new-in-working-directory.img"), false).unwrap();
         let twice = [at("a.img"), at("b.xz"), at("a.img")].map(|path| Output::new(&path).unwrap());
-        let error = super::check(&twice, false, &source).unwrap_err();
+        let error = super::check(&twice, false, source).unwrap_err();
         assert!(
             error.to_string().ends_with("a.img is there twice"),
             "{error}"

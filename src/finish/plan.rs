@@ -1,6 +1,6 @@
 //! What becomes of a work image, as it is decided before a run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -11,7 +11,6 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    image::Source,
 };
 
 /// A file that is made beside the outputs, spelt alike on the command line and in pichroot.yml.
@@ -89,11 +88,11 @@ impl Finish {
         Some(image.with_extension(ending))
     }
 
-    /// Refuses what cannot be made or must not be replaced, before any work is done.
+    /// Refuses what cannot be made or must not be replaced, before any work is done; `source` is the image's file, if it is one.
     ///
     /// # Errors
     /// [`Kind::Usage`](crate::error::Kind::Usage), with the path.
-    pub fn check(&self, force: bool, source: &Source) -> Result<()> {
+    pub fn check(&self, force: bool, source: Option<&Path>) -> Result<()> {
         output::check(&self.outputs, force, source)?;
         let of_images = [
             (Beside::Bmap, "a block map"),

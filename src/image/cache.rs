@@ -4,6 +4,7 @@
 //! bases/KEY.img      a base image, read-only; appears complete or not at all
 //! bases/KEY.json     where it came from (BaseRecord)
 //! places/NAME.json   what was last seen at a path or URL (PlaceRecord)
+//! lists/NAME.json    a list of images, as it was last seen (catalogue::list)
 //! downloads/         downloads that are not complete yet, to be resumed
 //! locks/             one file per thing that only one run may do at a time
 //! ```
@@ -61,7 +62,7 @@ impl Cache {
     /// # Errors
     /// [`Kind::Host`] when the directory cannot be made.
     pub fn open(root: &Path) -> Result<Cache> {
-        for name in ["bases", "places", "downloads", "locks"] {
+        for name in ["bases", "places", "lists", "downloads", "locks"] {
             let dir = root.join(name);
             // Sources may be private, so nobody else looks in.
             DirBuilder::new()
@@ -73,7 +74,7 @@ impl Cache {
                 })
                 .map_err(|error| error.hint(HINT))?;
         }
-        for name in ["bases", "places", "downloads"] {
+        for name in ["bases", "places", "lists", "downloads"] {
             newfile::sweep(&root.join(name), TEMPORARY.as_ref());
         }
         let tag = root.join("CACHEDIR.TAG");
@@ -136,6 +137,13 @@ impl Cache {
     /// Notes what was seen at a place. Only a short cut for later runs, so failure does no harm.
     pub(super) fn set_place(&self, place: &str, seen: &PlaceRecord) {
         let _ = record::write(&self.place_path(place), seen);
+    }
+
+    /// Where the list of images at `url` is kept.
+    pub(super) fn list_path(&self, url: &str) -> PathBuf {
+        self.root
+            .join("lists")
+            .join(format!("{}.json", name_for(url)))
     }
 
     /// Where downloads are collected.

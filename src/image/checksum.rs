@@ -7,11 +7,12 @@ use super::{
     digest::{Algorithm, Digest},
     http::Client,
     location::Location,
+    signature::Signature,
     wanted::{FORMS, Lookup},
 };
 use crate::{
     error::{Error, Result},
-    event::{Event, Report},
+    event::Report,
 };
 
 /// How a source's content is checked.
@@ -62,11 +63,19 @@ impl FromStr for Checksum {
 }
 
 impl Checksum {
-    /// The digest that `source` must have; reads or downloads a checksum file, and warns where
-    /// nothing will be checked.
+    /// What the user writes; nothing is [`Checksum::Unspecified`].
+    ///
+    /// # Errors
+    /// A usage error for what is no checksum.
+    pub fn of(text: Option<&str>) -> Result<Self> {
+        text.map_or(Ok(Checksum::Unspecified), str::parse)
+    }
+
+    /// The digest that `source` must have; reads or downloads a checksum file.
     pub(super) fn resolve(
         &self,
         source: &Location,
+        signature: Option<&Signature>,
         client: &Client,
         cache: Option<&Cache>,
         report: &dyn Report,
@@ -77,28 +86,14 @@ impl Checksum {
                 let lookup = Lookup {
                     file,
                     source,
+                    signature,
                     client,
                     cache,
                     report,
                 };
                 lookup.digest().map(Some)
             }
-            Checksum::None => {
-                let source = source.to_string();
-                report.tell(Event::Unchecked {
-                    source,
-                    meant: true,
-                });
-                Ok(None)
-            }
-            Checksum::Unspecified => {
-                let source = source.to_string();
-                report.tell(Event::Unchecked {
-                    source,
-                    meant: false,
-                });
-                Ok(None)
-            }
+            Checksum::None | Checksum::Unspecified => Ok(None),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Downloads to a file, going on where an earlier attempt, or an earlier run, stopped.
 
 #[cfg(test)]
-mod server;
+pub(super) mod server;
 #[cfg(test)]
 mod tests;
 mod transfer;

@@ -7,7 +7,7 @@ use ureq::{
     http::{Response, header},
 };
 
-use super::location::Location;
+use super::{location::Location, record::Validators};
 use crate::{
     address::Address,
     error::{Context, Error, Kind, Result},
@@ -25,6 +25,20 @@ pub struct Patience {
     pub connect: Duration,
     /// How long the server may stay silent.
     pub stall: Duration,
+    /// How long all of a request may take; as long as something comes, where there is no limit.
+    pub whole: Option<Duration>,
+}
+
+impl Patience {
+    /// For something small that is one of many, or that one can do without.
+    pub fn with_small_things() -> Self {
+        Patience {
+            attempts: 3,
+            stall: Duration::from_secs(20),
+            whole: Some(Duration::from_secs(60)),
+            ..Patience::default()
+        }
+    }
 }
 
 impl Default for Patience {
@@ -36,8 +50,17 @@ impl Default for Patience {
             pause: Duration::from_secs(1),
             connect: Duration::from_secs(15),
             stall: Duration::from_secs(60),
+            whole: None,
         }
     }
+}
+
+/// What a server has to say of a file that may be known already.
+pub enum Version {
+    /// It is still the one that is known.
+    Known,
+    /// All of it, and what to recognise it by the next time.
+    New(Vec<u8>, Validators),
 }
 
 /// How many redirects are followed: mirrors use one to three, loops never end.
@@ -91,6 +114,7 @@ impl Client {
             .timeout_connect(Some(patience.connect))
             .timeout_recv_response(Some(patience.stall))
             .timeout_per_read(Some(patience.stall))
+            .timeout_global(patience.whole)
             .build()
             .new_agent();
         Client { agent, patience }
@@ -143,18 +167,56 @@ impl Client {
         })
     }
 
-    /// What is at `url`, at most `limit` bytes of it.
+    /// What is at `url`.
+    ///
+    /// # Errors
+    /// Also [`Kind::Image`], where that is more than `limit` bytes.
     pub fn bytes(&self, url: &str, limit: u64, report: &dyn Report) -> Result<Vec<u8>> {
+        match self.version(url, limit, None, report)? {
+            Version::New(bytes, _) => Ok(bytes),
+            Version::Known => unreachable!("no version is known"),
+        }
+    }
+
+    /// What is at `url`, unless it is still the version `known`.
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes).
+    pub fn version(
+        &self,
+        url: &str,
+        limit: u64,
+        known: Option<&Validators>,
+        report: &dyn Report,
+    ) -> Result<Version> {
         let shown = Address::of(url).to_string();
         report.tell(Event::Reading(shown.clone()));
+        let headers = known.map(Validators::headers).unwrap_or_default();
         self.patiently(report, &mut || 0, &mut || {
-            let response = self.get(url, &shown, &[], report)?;
-            let mut text = Vec::new();
+            let response = self.get(url, &shown, &headers, report)?;
+            match response.status().as_u16() {
+                200 => {}
+                304 if !headers.is_empty() => return Ok(Version::Known),
+                status => {
+                    let what = format!("{shown}: the server answers {status} to a plain request");
+                    return Err(Fault::fatal(Error::host(what).hint("try another address")));
+                }
+            }
+            let validators = Validators {
+                etag: header(&response, header::ETAG),
+                last_modified: header(&response, header::LAST_MODIFIED),
+            };
+            let mut bytes = Vec::new();
             let body = response.into_body().into_reader();
-            let read = body.take(limit).read_to_end(&mut text);
+            let read = body.take(limit + 1).read_to_end(&mut bytes);
             read.context(Kind::Host, || format!("cannot read {shown}"))
                 .map_err(Fault::passing)?;
-            Ok(text)
+            if bytes.len() as u64 > limit {
+                let what = format!("{shown} is larger than {} MiB", limit >> 20);
+                let hint = "check the address: this is not what was expected there";
+                return Err(Fault::fatal(Error::image(what).hint(hint)));
+            }
+            Ok(Version::New(bytes, validators))
         })
     }
 

@@ -11,8 +11,9 @@ use nix::fcntl::OFlag;
 use super::{
     cache::{BaseImage, Cache},
     decode::Format,
-    digest::{Digest, Digests},
-    fit,
+    digest::Digests,
+    expected::Expected,
+    fit, known,
     pass::{self, Input},
     record::{BaseRecord, FileId, PlaceRecord},
 };
@@ -27,7 +28,7 @@ use crate::{
 pub fn fetch(
     cache: &Cache,
     path: &Path,
-    wanted: Option<&Digest>,
+    expected: &Expected,
     report: &dyn Report,
 ) -> Result<BaseImage> {
     let name = path.display().to_string();
@@ -42,7 +43,8 @@ pub fn fetch(
         let seen = cache
             .place(&id.place)
             .filter(|seen| seen.stamp == id.stamp)?;
-        let enough = wanted.is_none_or(|wanted| seen.digests.contains_key(&wanted.algorithm));
+        let given = expected.given.as_ref();
+        let enough = given.is_none_or(|given| seen.digests.contains_key(&given.algorithm));
         enough.then_some(seen.digests)
     };
     if matches!(input.format, Format::Raw | Format::Tar) {
@@ -59,16 +61,20 @@ pub fn fetch(
                 by,
             });
         }
-        if wanted.is_some() {
-            let digests = known().map_or_else(|| pass::hash(&input, wanted, report), Ok)?;
-            fit::verify(&name, wanted, &digests)?;
+        if expected.is_something() {
+            let digests = known().map_or_else(|| pass::digests(&input, expected, report), Ok)?;
+            check_raw(&input, expected, &digests, Some(cache), report)?;
             note(cache, &input, &id, &digests)?;
         }
         return BaseImage::new(file, path.into())
             .context(Kind::Host, || format!("cannot read {}", path.display()));
     }
-    let cached = || match known() {
-        Some(digests) => known_base(cache, &name, wanted, &digests, report),
+    let signed = |digests: &Digests| match &expected.proof {
+        Some(proof) => proof.is_of(digests),
+        None => true,
+    };
+    let cached = || match known().filter(signed) {
+        Some(digests) => known::base(cache, &name, expected, &digests, report),
         None => Ok(None),
     };
     if let Some(base) = cached()? {
@@ -79,7 +85,30 @@ pub fn fetch(
     if let Some(base) = cached()? {
         return Ok(base);
     }
-    make_base(cache, &input, &id, wanted, report)
+    make_base(cache, &input, &id, expected, report)
+}
+
+/// Whether an image that is not packed is what is expected.
+fn check_raw(
+    input: &Input,
+    expected: &Expected,
+    digests: &Digests,
+    cache: Option<&Cache>,
+    report: &dyn Report,
+) -> Result<()> {
+    // As it is not packed, it is both.
+    let image = || Ok(digests.clone());
+    fit::check(input.name, expected, digests, image, report)?;
+    match &expected.proof {
+        Some(proof) if !proof.is_of(digests) => {
+            proof.verify(input.file, input.name, report)?;
+            if let Some(cache) = cache {
+                proof.note(cache, digests);
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Who else may be writing to `file`.
@@ -115,7 +144,7 @@ pub fn at_hand(cache: &Cache, path: &Path) -> bool {
 }
 
 /// Verifies an image that is to be changed where it is, so it must not be packed.
-pub fn verify_in_place(path: &Path, wanted: Option<&Digest>, report: &dyn Report) -> Result<()> {
+pub fn verify_in_place(path: &Path, expected: &Expected, report: &dyn Report) -> Result<()> {
     let (file, name) = (open(path)?, path.display().to_string());
     let format = pass::detect(&file, &name)?;
     if format != Format::Raw {
@@ -130,9 +159,11 @@ pub fn verify_in_place(path: &Path, wanted: Option<&Digest>, report: &dyn Report
         name: &name,
         format,
     };
-    wanted.map_or(Ok(()), |wanted| {
-        pass::hash(&input, Some(wanted), report).map(drop)
-    })
+    if !expected.is_something() {
+        return Ok(());
+    }
+    let digests = pass::digests(&input, expected, report)?;
+    check_raw(&input, expected, &digests, None, report)
 }
 
 /// Decodes the source into the cache, unless its content proves to be there under another name.
@@ -140,57 +171,42 @@ fn make_base(
     cache: &Cache,
     input: &Input,
     id: &FileId,
-    wanted: Option<&Digest>,
+    expected: &Expected,
     report: &dyn Report,
 ) -> Result<BaseImage> {
     let source_size = input.file.metadata().map_or(0, |meta| meta.len());
-    let _same_content = wanted
-        .map(|wanted| cache.lock_fetch(&wanted.to_string(), input.name, report))
+    let _same_content = expected
+        .digest()
+        .map(|digest| cache.lock_fetch(&digest.to_string(), input.name, report))
         .transpose()?;
+    if let Some(proof) = &expected.proof {
+        proof.verify(input.file, input.name, report)?;
+    }
     if cache
         .bases()
         .iter()
         .any(|base| base.source_size == source_size)
     {
-        let digests = pass::digests(input, wanted, report)?;
-        if let Some(base) = known_base(cache, input.name, wanted, &digests, report)? {
+        let digests = pass::digests(input, expected, report)?;
+        if let Some(base) = known::base(cache, input.name, expected, &digests, report)? {
             note(cache, input, id, &digests)?;
+            note_signed(cache, expected, &digests);
             return Ok(base);
         }
     }
     let new = cache.new_base()?;
     // What is packed is no smaller when it is unpacked.
     pass::check_room(input, &new, source_size)?;
-    let decoded = pass::decode(input, &new, wanted, report)?;
+    let decoded = pass::decode(input, &new, expected, report)?;
     note(cache, input, id, &decoded.digests)?;
+    note_signed(cache, expected, &decoded.digests);
     cache.insert(new, BaseRecord::now(input.name, decoded, source_size))
 }
 
-/// The base image of the source with the digests `packed`, if the cache has it and it is what was asked for.
-///
-/// # Errors
-/// [`Kind::Image`] when it is something else.
-fn known_base(
-    cache: &Cache,
-    source: &str,
-    wanted: Option<&Digest>,
-    packed: &Digests,
-    report: &dyn Report,
-) -> Result<Option<BaseImage>> {
-    let Some(base) = cache.base(packed)? else {
-        return Ok(None);
-    };
-    let image = || {
-        let known = cache.image_digests(packed);
-        if wanted.is_some_and(|wanted| known.contains_key(&wanted.algorithm)) {
-            return Ok(known);
-        }
-        let digests = pass::of_image(base.file(), source, wanted, report)?;
-        cache.note_image_digests(packed, &digests);
-        Ok(digests)
-    };
-    fit::check(source, wanted, packed, image, report)?;
-    Ok(Some(base))
+fn note_signed(cache: &Cache, expected: &Expected, digests: &Digests) {
+    if let Some(proof) = &expected.proof {
+        proof.note(cache, digests);
+    }
 }
 
 /// Notes the digests of the file, which must not have changed while they were computed.

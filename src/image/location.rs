@@ -61,6 +61,30 @@ impl Location {
         }
     }
 
+    /// All of it, secrets included: to tell places apart, and not for messages.
+    pub fn whole(&self) -> String {
+        match self {
+            Location::Path(path) => path.display().to_string(),
+            Location::Url(url) => url.clone(),
+        }
+    }
+
+    /// The file beside it whose name has `ending` behind this one's.
+    pub fn beside(&self, ending: &str) -> Self {
+        match self {
+            Location::Path(path) => {
+                let mut name = path.clone().into_os_string();
+                name.push(ending);
+                Location::Path(name.into())
+            }
+            Location::Url(url) => {
+                let end = url.find(['?', '#']).unwrap_or(url.len());
+                let (file, query) = url.split_at(end);
+                Location::Url([file, ending, query].concat())
+            }
+        }
+    }
+
     /// The last part of the path, without a URL's query: the name a checksum file knows.
     pub fn file_name(&self) -> String {
         match self {
@@ -120,6 +144,16 @@ mod tests {
         let odd = Location::Url("http://h/%zz%é%+1%41".into());
         assert_eq!(odd.file_name(), "%zz%é%+1A");
         assert_eq!(name("http://h/100%"), "100%");
+    }
+
+    #[test]
+    fn what_is_beside_has_the_same_query() {
+        let beside = |text: &str| Location::parse(text).unwrap().beside(".sig").whole();
+        assert_eq!(beside("/d/a.img"), "/d/a.img.sig");
+        assert_eq!(
+            beside("http://h/a.img?token=T"),
+            "http://h/a.img.sig?token=T"
+        );
     }
 
     #[test]

@@ -8,15 +8,19 @@
 //! makes its own [`WorkImage`] from the base image. Nothing appears under its final name before it
 //! is complete, and neither sources nor base images are ever written.
 
+mod asked;
 mod cache;
+pub mod catalogue;
 mod checksum;
 pub mod copy;
 mod decode;
 mod digest;
 mod download;
+mod expected;
 mod fit;
 mod http;
 pub mod kept;
+mod known;
 mod local;
 mod location;
 mod lock;
@@ -24,6 +28,8 @@ mod output;
 mod pass;
 mod record;
 mod remote;
+mod signature;
+mod small_file;
 mod source;
 mod sparse;
 mod stream;
@@ -31,10 +37,12 @@ mod sums;
 mod wanted;
 mod work;
 
+pub use asked::{Asked, Named, is_name};
 pub use cache::{BaseImage, Cache, OutputLock};
 pub use checksum::Checksum;
 pub use location::Location;
 pub use output::{OutputFile, directory};
+pub use signature::Signature;
 pub use source::Source;
 pub use stream::Stream;
 pub use work::WorkImage;
@@ -92,7 +100,7 @@ fn is_archive(base: &BaseImage) -> Result<bool> {
 pub fn at_hand(cache: &Cache, source: &Source) -> bool {
     match &source.location {
         Location::Path(path) => local::at_hand(cache, path),
-        Location::Url(url) => remote::at_hand(cache, url, &source.checksum),
+        Location::Url(url) => remote::at_hand(cache, url, source),
     }
 }
 
@@ -108,17 +116,10 @@ pub fn verify_in_place(source: &Source, report: &dyn Report) -> Result<()> {
                 .hint("download it first, or leave out --write"),
         );
     };
-    let wanted = match source.checksum {
-        // Nobody has to say what an image should be that changes with every run.
-        Checksum::None | Checksum::Unspecified => None,
-        Checksum::Digest(_) | Checksum::File(_) => {
-            let client = Client::new(Patience::default());
-            source
-                .checksum
-                .resolve(&source.location, &client, None, report)?
-        }
-    };
-    local::verify_in_place(path, wanted.as_ref(), report)
+    // Nobody has to say what an image should be that changes with every run.
+    let client = Client::new(Patience::default());
+    let expected = source.expected(&client, None, report)?;
+    local::verify_in_place(path, &expected, report)
 }
 
 fn fetch_with(
@@ -127,12 +128,13 @@ fn fetch_with(
     source: &Source,
     report: &dyn Report,
 ) -> Result<BaseImage> {
-    let wanted = source
-        .checksum
-        .resolve(&source.location, client, Some(cache), report)?;
+    let expected = source.expected(client, Some(cache), report)?;
+    if !expected.is_something() {
+        source.tell_unchecked(report);
+    }
     let base = match &source.location {
-        Location::Path(path) => local::fetch(cache, path, wanted.as_ref(), report),
-        Location::Url(url) => remote::fetch(cache, client, url, wanted.as_ref(), report),
+        Location::Path(path) => local::fetch(cache, path, &expected, report),
+        Location::Url(url) => remote::fetch(cache, client, url, &expected, report),
     }?;
     report.tell(Event::BaseImage(base.path().to_owned()));
     Ok(base)

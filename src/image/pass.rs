@@ -11,7 +11,8 @@ use super::{
     cache::ELSEWHERE,
     copy,
     decode::{self, Format, HEAD},
-    digest::{Digest, Digests, Hasher},
+    digest::{Algorithm, Digests, Hasher},
+    expected::Expected,
     fit,
     record::Decoded,
     sparse::{self, Stop},
@@ -67,22 +68,12 @@ pub fn detect(file: &File, name: &str) -> Result<Format> {
     }
 }
 
-/// The digests of the source, which must match `wanted`.
-pub fn hash(input: &Input, wanted: Option<&Digest>, report: &dyn Report) -> Result<Digests> {
-    let digests = digests(input, wanted, report)?;
-    fit::verify(input.name, wanted, &digests)?;
-    Ok(digests)
-}
-
-/// The digests of the source, with that of `wanted` among them.
-pub fn digests(input: &Input, wanted: Option<&Digest>, report: &dyn Report) -> Result<Digests> {
+/// The digests of the source, with those that are `expected` among them.
+pub fn digests(input: &Input, expected: &Expected, report: &dyn Report) -> Result<Digests> {
     let read_error = || format!("cannot read {}", input.name);
     let size = input.file.metadata().context(Kind::Host, read_error)?.len();
     let progress = report.begin(Task::Verifying(input.name.to_owned()), Some(size));
-    let mut bytes = Bytes::new(
-        input.file,
-        Some((Hasher::new(wanted.map(|w| w.algorithm)), Rc::from(progress))),
-    );
+    let mut bytes = Bytes::new(input.file, Some((hasher(expected), Rc::from(progress))));
     bytes.drain().context(Kind::Host, read_error)?;
     Ok(bytes.finish())
 }
@@ -91,7 +82,7 @@ pub fn digests(input: &Input, wanted: Option<&Digest>, report: &dyn Report) -> R
 pub fn of_image(
     file: &File,
     source: &str,
-    wanted: Option<&Digest>,
+    expected: &Expected,
     report: &dyn Report,
 ) -> Result<Digests> {
     let input = Input {
@@ -99,16 +90,28 @@ pub fn of_image(
         name: &format!("the image in {source}"),
         format: Format::Raw,
     };
-    digests(&input, wanted, report)
+    digests(&input, expected, report)
 }
 
 /// The digests of a file as it is.
 pub fn of_file(file: &File, name: &str, report: &dyn Report) -> Result<Digests> {
     let format = Format::Raw;
-    digests(&Input { file, name, format }, None, report)
+    digests(&Input { file, name, format }, &Expected::default(), report)
 }
 
-/// Decodes the source into `new`; it, or else the image in it, matches `wanted`.
+/// Computes every digest that may be compared with what is expected.
+fn hasher(expected: &Expected) -> Hasher {
+    let given: Option<Algorithm> = expected.given.as_ref().map(|given| given.algorithm);
+    Hasher::new(given)
+}
+
+/// An image that was written: its size and, where a catalogue lists it, its digests.
+struct Written {
+    size: u64,
+    digests: Option<Digests>,
+}
+
+/// Decodes the source into `new`; it and the image in it are what is expected. Its signature has been verified.
 ///
 /// # Errors
 /// [`Kind::Image`] for a wrong checksum (rather than for the damage that it shows) or a source that
@@ -116,49 +119,64 @@ pub fn of_file(file: &File, name: &str, report: &dyn Report) -> Result<Digests> 
 pub fn decode(
     input: &Input,
     new: &NewFile,
-    wanted: Option<&Digest>,
+    expected: &Expected,
     report: &dyn Report,
 ) -> Result<Decoded> {
     let (written, digests) = match input.format {
         // Not a stream: its directory is at the end.
         Format::Zip => {
-            let digests = digests(input, wanted, report)?;
-            (unzip(input, new, report), digests)
+            let digests = digests(input, expected, report)?;
+            (unzip(input, new, expected, report), digests)
         }
         Format::Disk(disk) => {
-            let digests = digests(input, wanted, report)?;
+            let digests = digests(input, expected, report)?;
             (convert(input, disk, new, report), digests)
         }
-        _ => unpack(input, new, wanted, report)?,
+        _ => unpack(input, new, expected, report)?,
     };
-    let written = match written {
-        Err(error) if error.kind() != Kind::Image => return Err(error),
-        other => other,
+    let Written {
+        size,
+        digests: image,
+    } = match written {
+        Err(error) if error.kind() == Kind::Image => {
+            fit::check_packed(input.name, expected, &digests)?;
+            return Err(error);
+        }
+        other => other?,
     };
-    let image = || match &written {
-        Ok(_) => of_image(new.file(), input.name, wanted, report),
-        Err(_) => Ok(Digests::new()),
-    };
-    let image_digests = fit::check(input.name, wanted, &digests, image, report)?;
+    let image = || image.map_or_else(|| of_image(new.file(), input.name, expected, report), Ok);
+    let image_digests = fit::check(input.name, expected, &digests, image, report)?;
     Ok(Decoded {
-        size: written?,
+        size,
         digests,
         image_digests,
     })
 }
 
-/// Decodes the image in a zip archive; returns its size.
-fn unzip(input: &Input, new: &NewFile, report: &dyn Report) -> Result<u64> {
+/// Decodes the image in a zip archive.
+fn unzip(
+    input: &Input,
+    new: &NewFile,
+    expected: &Expected,
+    report: &dyn Report,
+) -> Result<Written> {
     let bad = |error| read_error(input, error);
     decode::zip::with_image(input.file, bad, |_, size, reader| {
         let task = Task::Decompressing(input.name.to_owned());
         let progress = report.begin(task, Some(size));
-        write(input, reader, new, Some(size), &mut |at| progress.at(at))
+        write(input, reader, new, (Some(size), expected), &mut |at| {
+            progress.at(at)
+        })
     })
 }
 
-/// Makes a plain image of the disk of a virtual machine; returns its size.
-fn convert(input: &Input, disk: DiskFormat, new: &NewFile, report: &dyn Report) -> Result<u64> {
+/// Makes a plain image of the disk of a virtual machine.
+fn convert(
+    input: &Input,
+    disk: DiskFormat,
+    new: &NewFile,
+    report: &dyn Report,
+) -> Result<Written> {
     decode::disk::stands_alone(input.file, disk).map_err(|error| {
         Error::image(format!("{} cannot be used: {error}", input.name))
             .hint("make one image of it with qemu-img convert -O qcow2, where the others are")
@@ -192,7 +210,10 @@ fn convert(input: &Input, disk: DiskFormat, new: &NewFile, report: &dyn Report) 
     if size > LIMIT {
         return Err(too_large(input));
     }
-    Ok(size)
+    Ok(Written {
+        size,
+        digests: None,
+    })
 }
 
 /// A copy of the source beside `new`.
@@ -213,29 +234,30 @@ fn too_large(input: &Input) -> Error {
     .hint("check that this is the right file; if it is, unpack it and name the result")
 }
 
-/// Decodes a stream; returns the image's size, or why there is none, and the digests of all of the source.
+/// Decodes a stream; returns the image, or why there is none, and the digests of all of the source.
 fn unpack(
     input: &Input,
     new: &NewFile,
-    wanted: Option<&Digest>,
+    expected: &Expected,
     report: &dyn Report,
-) -> Result<(Result<u64>, Digests)> {
+) -> Result<(Result<Written>, Digests)> {
     let size = input
         .file
         .metadata()
         .context(Kind::Host, || format!("cannot read {}", input.name))?;
     let task = Task::Decompressing(input.name.to_owned());
     let progress: Rc<dyn Progress> = Rc::from(report.begin(task, Some(size.len())));
-    let hasher = Hasher::new(wanted.map(|w| w.algorithm));
+    let hasher = hasher(expected);
     let mut source = BufReader::with_capacity(
         BUFFER,
         Bytes::new(input.file, Some((hasher, progress.clone()))),
     );
     let total = decode::unpacked_size(input.format, input.file);
     let written = match decode::open(input.format, &mut source) {
-        Ok(mut reader) => write(input, &mut reader, new, total, &mut |at| {
-            progress.written(at);
-        }),
+        Ok(mut reader) => {
+            let progress = &mut |at| progress.written(at);
+            write(input, &mut reader, new, (total, expected), progress)
+        }
         Err(error) => Err(read_error(input, error)),
     };
     match written {
@@ -254,14 +276,20 @@ fn written(file: &File) -> u64 {
     file.metadata().map_or(0, |meta| meta.blocks() * 512)
 }
 
-/// Writes the decoded bytes as a sparse file; of `size` bytes, where that is known.
+/// Writes the decoded bytes as a sparse file; of `size` bytes, where that is known. Those of an image that a catalogue
+/// lists are hashed as they go by, and no more of them than it has.
 fn write(
     input: &Input,
     reader: &mut dyn Read,
     new: &NewFile,
-    size: Option<u64>,
+    (size, expected): (Option<u64>, &Expected),
     progress: &mut dyn FnMut(u64),
-) -> Result<u64> {
+) -> Result<Written> {
+    let listed = expected.listed.as_ref().and_then(|listed| listed.size);
+    let mut reader = Hashed {
+        reader,
+        hasher: expected.listed.as_ref().map(|_| hasher(expected)),
+    };
     let mut check = |head: &[u8]| match Format::detect(head) {
         _ if head.is_empty() => Err(Error::image(format!("{} holds an empty image", input.name))
             .hint("get the image again, or name another one")),
@@ -279,15 +307,42 @@ fn write(
         ))
         .hint("unpack it once, and name what comes out")),
     };
-    sparse::write(reader, new.file(), LIMIT, &mut check, progress).map_err(|stop| match stop {
+    let limit = listed.map_or(LIMIT, |size| size.min(LIMIT));
+    let done = sparse::write(&mut reader, new.file(), limit, &mut check, progress);
+    let size = done.map_err(|stop| match stop {
         Stop::Read(error) => read_error(input, error),
         Stop::Write(error) => {
             let more = size.map(|size| size.saturating_sub(written(new.file())));
             not_written(input, new, more, error)
         }
+        Stop::TooLarge if limit < LIMIT => Error::image(format!(
+            "{} decompresses to more than the {limit} bytes that the catalogue lists",
+            input.name,
+        ))
+        .hint("the catalogue lists another image: get it again later, or name another one"),
         Stop::TooLarge => too_large(input),
         Stop::Refused(error) => error,
+    })?;
+    Ok(Written {
+        size,
+        digests: reader.hasher.map(Hasher::finish),
     })
+}
+
+/// Hashes what is read, where that is wanted.
+struct Hashed<'a> {
+    reader: &'a mut dyn Read,
+    hasher: Option<Hasher>,
+}
+
+impl Read for Hashed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&buffer[..count]);
+        }
+        Ok(count)
+    }
 }
 
 /// The error for a source that cannot be decoded.

@@ -82,6 +82,14 @@ impl Validators {
     pub fn is_empty(&self) -> bool {
         self.etag.is_none() && self.last_modified.is_none()
     }
+
+    /// The headers that ask for a file only if it is another version.
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let etag = self.etag.clone().map(|etag| ("if-none-match", etag));
+        let date = self.last_modified.clone();
+        let date = date.map(|date| ("if-modified-since", date));
+        etag.into_iter().chain(date).collect()
+    }
 }
 
 /// The identity of a local file: which one it is, and a stamp that changes when its content does.

@@ -3,11 +3,14 @@
 use super::{
     cache::{BaseImage, Cache, Of},
     checksum::Checksum,
-    digest::Digest,
+    digest::{Algorithm, Digests},
     download::{Answer, Download, download},
+    expected::Expected,
     http::Client,
+    known,
     pass::{self, Input},
     record::{BaseRecord, PlaceRecord},
+    source::Source,
 };
 use crate::{
     address::Address,
@@ -23,26 +26,27 @@ pub fn fetch(
     cache: &Cache,
     client: &Client,
     url: &str,
-    wanted: Option<&Digest>,
+    expected: &Expected,
     report: &dyn Report,
 ) -> Result<BaseImage> {
     let name = Address::of(url).to_string();
     let place = format!("url {url}");
     let cached = || -> Result<Option<BaseImage>> {
-        let found = wanted.map_or(Ok(None), |wanted| cache.base_with(wanted))?;
-        Ok(found.map(|(base, of)| {
+        if let Some((base, of)) = known::expected(cache, expected)? {
             if of == Of::Image {
                 report.tell(Event::ImagesChecksum(name.clone()));
             }
-            base
-        }))
+            return Ok(Some(base));
+        }
+        Ok(listed(cache, &name, &place, expected, report))
     };
     if let Some(base) = cached()? {
         return Ok(base);
     }
     let _same_place = cache.lock_fetch(&place, &name, report)?;
-    let _same_content = wanted
-        .map(|wanted| cache.lock_fetch(&wanted.to_string(), &name, report))
+    let _same_content = expected
+        .digest()
+        .map(|digest| cache.lock_fetch(&digest.to_string(), &name, report))
         .transpose()?;
     // Another run may just have done it.
     if let Some(base) = cached()? {
@@ -51,8 +55,8 @@ pub fn fetch(
     let seen = cache
         .place(&place)
         .filter(|seen| !seen.validators.is_empty());
-    let have = match (&seen, wanted) {
-        (Some(seen), None) => cache.base(&seen.digests)?,
+    let have = match &seen {
+        Some(seen) if !expected.is_something() => cache.base(&seen.digests)?,
         _ => None,
     };
     let version = seen
@@ -64,11 +68,11 @@ pub fn fetch(
         &cache.downloads(),
         url,
         version,
-        wanted.is_some(),
+        expected.is_something(),
         report,
     );
     match (answer, have) {
-        (Ok(Answer::Complete(done)), _) => take_in(cache, done, &name, &place, wanted, report),
+        (Ok(Answer::Complete(done)), _) => take_in(cache, done, (&name, &place), expected, report),
         (Ok(Answer::Unchanged), Some(base)) => Ok(base),
         (Ok(Answer::Unchanged), None) => Err(Error::host(format!(
             "{name}: the server answers 304 to a plain request"
@@ -81,10 +85,33 @@ pub fn fetch(
     }
 }
 
-/// Whether the file at `url` has a base image already, unless the server has another one by now.
-pub fn at_hand(cache: &Cache, url: &str, checksum: &Checksum) -> bool {
-    let base = match checksum {
-        Checksum::Digest(digest) => cache
+/// The base image that was made of what is listed before anybody knew that, if the cache has it.
+fn listed(
+    cache: &Cache,
+    name: &str,
+    place: &str,
+    expected: &Expected,
+    report: &dyn Report,
+) -> Option<BaseImage> {
+    let packed = expected.listed.as_ref()?.packed.as_ref();
+    let packed = packed.map(|digest| Digests::from([(Algorithm::Sha256, digest.hex.clone())]));
+    let packed = packed.or_else(|| Some(cache.place(place)?.digests))?;
+    if expected
+        .proof
+        .as_ref()
+        .is_some_and(|proof| !proof.is_of(&packed))
+    {
+        return None;
+    }
+    // Where it is something else by now, it is downloaded.
+    known::base(cache, name, expected, &packed, report).ok()?
+}
+
+/// Whether the file at `url`, which is the source's, has a base image already, unless the server has another one by now.
+pub fn at_hand(cache: &Cache, url: &str, source: &Source) -> bool {
+    let image = source.listed.as_ref().map(|listed| &listed.image);
+    let base = match (&source.checksum, image) {
+        (Checksum::Digest(digest), _) | (_, Some(digest)) => cache
             .base_with(digest)
             .map(|found| found.map(|(base, _)| base)),
         _ => {
@@ -99,12 +126,11 @@ pub fn at_hand(cache: &Cache, url: &str, checksum: &Checksum) -> bool {
 fn take_in(
     cache: &Cache,
     done: Download,
-    name: &str,
-    place: &str,
-    wanted: Option<&Digest>,
+    (name, place): (&str, &str),
+    expected: &Expected,
     report: &dyn Report,
 ) -> Result<BaseImage> {
-    let result = decode(cache, &done, name, wanted, report);
+    let result = decode(cache, &done, name, expected, report);
     if let Ok((_, digests)) = &result {
         let seen = PlaceRecord {
             digests: digests.clone(),
@@ -127,9 +153,9 @@ fn decode(
     cache: &Cache,
     done: &Download,
     name: &str,
-    wanted: Option<&Digest>,
+    expected: &Expected,
     report: &dyn Report,
-) -> Result<(BaseImage, super::digest::Digests)> {
+) -> Result<(BaseImage, Digests)> {
     let file = done.open()?;
     let source_size = file
         .metadata()
@@ -140,9 +166,15 @@ fn decode(
         name,
         format: pass::detect(&file, name)?,
     };
+    if let Some(proof) = &expected.proof {
+        proof.verify(&file, name, report)?;
+    }
     let new = cache.new_base()?;
-    let decoded = pass::decode(&input, &new, wanted, report)?;
+    let decoded = pass::decode(&input, &new, expected, report)?;
     let digests = decoded.digests.clone();
+    if let Some(proof) = &expected.proof {
+        proof.note(cache, &digests);
+    }
     let record = BaseRecord::now(name, decoded, source_size);
     Ok((cache.insert(new, record)?, digests))
 }

@@ -243,6 +243,30 @@ mod tests {
         assert_eq!(hex(&text, "a\\b.img").as_deref(), Ok(A));
     }
 
+    #[test]
+    fn fuzz_checksum_files() {
+        let inputs = [
+            format!("{B}  other.img\n{A} *x.img\n"),
+            format!("SHA256 (x.img) = {A}\nSHA2-256(y.img)= {B}\r\nMD5 (x.img) = {MD5}\n"),
+            format!("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{A} *d/x.img\n"),
+            format!("\\{A}  a\\n\\\\x.img\n"),
+            format!("{A}\n"),
+        ];
+        let mut inputs = inputs.map(String::into_bytes).to_vec();
+        let wide = |to: fn(u16) -> [u8; 2]| {
+            let text = format!("\u{feff}{A}  x.img\n");
+            text.encode_utf16().flat_map(to).collect()
+        };
+        inputs.extend([wide(u16::to_le_bytes), wide(u16::to_be_bytes)]);
+        let words = [
+            "x.img", "x.img.xz", "SHA512", " = ", "(", ")", "\\", "\r", "/",
+        ];
+        crate::fuzz::run("checksum-files", &inputs, &words, |bytes| {
+            let names = ["x.img.xz".to_owned(), "x.img".to_owned(), String::new()];
+            names.map(|name| hex(&text(bytes), &name))
+        });
+    }
+
     proptest::proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "\\PC*", name in "\\PC*") {

@@ -1,7 +1,7 @@
 //! The digest that a checksum file gives for a source: as it stands there now, or without a network as it was
 //! last seen there.
 
-use std::{fs::File, io::Read, path::Path};
+use std::path::Path;
 
 use super::{
     cache::Cache,
@@ -9,7 +9,8 @@ use super::{
     http::Client,
     location::Location,
     record::PlaceRecord,
-    sums,
+    signature::Signature,
+    small_file, sums,
 };
 use crate::{
     error::{Context, Error, Kind, Result},
@@ -29,6 +30,8 @@ pub struct Lookup<'a> {
     pub file: &'a Location,
     /// The image.
     pub source: &'a Location,
+    /// Who must have signed the checksum file.
+    pub signature: Option<&'a Signature>,
     /// Makes the requests.
     pub client: &'a Client,
     /// Where it is noted what was seen; nowhere for an image that is changed in place.
@@ -41,14 +44,15 @@ impl Lookup<'_> {
     /// The digest.
     ///
     /// # Errors
-    /// [`Kind::Usage`] when the file is not there, [`Kind::Image`] when it does not tell,
-    /// [`Kind::Host`] when the network fails and nothing was seen before that helps.
+    /// [`Kind::Usage`] when the file is not there, [`Kind::Image`] when it does not tell or is not signed as it has to
+    /// be, [`Kind::Host`] when the network fails and nothing was seen before that helps.
     pub fn digest(&self) -> Result<Digest> {
         let url = match self.file {
-            Location::Path(path) => return self.find(&self.read(path)?),
+            Location::Path(path) => return self.find(self.read(path)?, self.client),
             Location::Url(url) => url,
         };
-        let known = self.known()?;
+        let place = self.place()?;
+        let known = self.known(&place)?;
         // With something to fall back on, nobody is kept waiting for long.
         let hurried = self.client.hurried();
         let client = match known {
@@ -57,10 +61,10 @@ impl Lookup<'_> {
         };
         let found = client
             .bytes(url, SUMS_LIMIT, self.report)
-            .and_then(|bytes| self.find(&bytes));
+            .and_then(|bytes| self.find(bytes, client));
         match (found, known) {
             (Ok(digest), _) => {
-                self.note(&digest);
+                self.note(&place, &digest);
                 Ok(digest)
             }
             (Err(error), Some(known)) if error.kind() == Kind::Host => {
@@ -75,19 +79,20 @@ impl Lookup<'_> {
     }
 
     fn read(&self, path: &Path) -> Result<Vec<u8>> {
-        let mut text = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(SUMS_LIMIT).read_to_end(&mut text))
+        small_file::read(path, SUMS_LIMIT)
             .context(Kind::Usage, || {
                 format!("cannot read checksum file {}", self.file)
             })
-            .map_err(|error| error.hint(nearest::hint(path, FORMS)))?;
-        Ok(text)
+            .map_err(|error| error.hint(nearest::hint(path, FORMS)))
     }
 
-    /// The digest in the text of the file, under whichever name the image has.
-    fn find(&self, bytes: &[u8]) -> Result<Digest> {
-        let text = sums::text(bytes);
+    /// The digest in the text of the file, as far as it is signed, under whichever name the image has.
+    fn find(&self, bytes: Vec<u8>, client: &Client) -> Result<Digest> {
+        let signed = match self.signature {
+            Some(signature) => signature.of_sums(self.file, bytes, client, self.report)?,
+            None => bytes,
+        };
+        let text = sums::text(&signed);
         let mut names = vec![self.source.file_name()];
         if let Location::Path(path) = self.source
             && let Ok(target) = path.canonicalize()
@@ -110,11 +115,11 @@ impl Lookup<'_> {
     }
 
     /// What was last seen, if that is of use without a network: for an image that is here.
-    fn known(&self) -> Result<Option<Digest>> {
+    fn known(&self, place: &str) -> Result<Option<Digest>> {
         let Some(cache) = self.cache else {
             return Ok(None);
         };
-        let seen = cache.place(&self.place()).map(|seen| seen.digests);
+        let seen = cache.place(place).map(|seen| seen.digests);
         let seen = seen.and_then(|digests| digests.into_iter().next());
         let Some(digest) = seen.and_then(|(algorithm, hex)| Digest::new(algorithm, &hex)) else {
             return Ok(None);
@@ -123,22 +128,22 @@ impl Lookup<'_> {
         Ok(here.then_some(digest))
     }
 
-    fn note(&self, digest: &Digest) {
+    fn note(&self, place: &str, digest: &Digest) {
         if let Some(cache) = self.cache {
             let seen = PlaceRecord {
                 digests: Digests::from([(digest.algorithm, digest.hex.clone())]),
                 ..PlaceRecord::default()
             };
-            cache.set_place(&self.place(), &seen);
+            cache.set_place(place, &seen);
         }
     }
 
-    /// What the cache knows it by.
-    fn place(&self) -> String {
-        let whole = |location: &Location| match location {
-            Location::Path(path) => path.display().to_string(),
-            Location::Url(url) => url.clone(),
-        };
-        format!("sums {} for {}", whole(self.file), whole(self.source))
+    /// What the cache knows it by. What was seen without a signature, or by other keys, is not what was seen with it.
+    fn place(&self) -> Result<String> {
+        let place = format!("sums {} for {}", self.file.whole(), self.source.whole());
+        match self.signature {
+            Some(signature) => Ok(format!("{place}, {}", signature.place_of_sums(self.file)?)),
+            None => Ok(place),
+        }
     }
 }

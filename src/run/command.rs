@@ -25,11 +25,11 @@ pub fn run(plan: &CommandPlan, command: Vec<String>, verbose: bool, ui: &Ui) -> 
     }
     block_on(async {
         let mut signals = Signals::listen()?;
-        let image = Opened::open(plan, &mut signals, ui).await?;
+        let (image, settings) = Opened::open(plan, &mut signals, ui).await?;
         // Without what may be secret in a URL.
-        let name = plan.image.source.location.to_string();
+        let name = plan.image.source.to_string();
         let mut session = Session::start(image.file(), &name, signals, None, ui)?;
-        let facts = match session.open(&plan.image.settings).await {
+        let facts = match session.open(&settings).await {
             Ok(facts) => facts,
             Err(error) => {
                 if plan.write {

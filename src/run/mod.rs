@@ -1,6 +1,6 @@
 //! The life of a run, from a checked plan to its end: signals, the stage's session, and what is put off.
 //!
-//! [`playbook`] is `pichroot ansible`; [`command`] is `exec` and `shell`.
+//! [`playbook`] is `pichroot ansible`; [`command`] is `exec` and `shell`; [`images`] and [`import`] open none.
 
 pub mod command;
 mod deferred;
@@ -8,6 +8,8 @@ mod early;
 mod finishing;
 mod first_boot;
 pub mod flash;
+pub mod images;
+pub mod import;
 mod job;
 mod journal;
 mod listing;
@@ -15,6 +17,7 @@ mod made_of;
 mod new_image;
 mod opened;
 pub mod playbook;
+mod processor;
 mod reached;
 mod session;
 mod signals;

@@ -4,11 +4,12 @@ use std::{fs::File, path::Path};
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::{early, signals::Signals};
+use super::{early, processor, signals::Signals};
 use crate::{
-    config::CommandPlan,
+    config::{CommandPlan, ImagePlan},
     error::{Context, Error, Kind, Result},
-    image::{self, Cache, Location, WorkImage},
+    image::{self, Asked, Cache, Location, Source, WorkImage},
+    stage::protocol::Settings,
     sys::in_use,
     ui::Ui,
 };
@@ -21,29 +22,52 @@ pub enum Opened {
     Copy(WorkImage),
 }
 
+/// How the stage opens a source that was found: where the user asks for no processor, with the one that the catalogue
+/// tells.
+pub fn settings(plan: &ImagePlan, source: &Source) -> Settings {
+    let mut settings = plan.settings.clone();
+    let listed = source.listed.as_ref();
+    let processor = listed.and_then(|listed| processor::of(&listed.devices));
+    settings.least_cpu = processor.map(str::to_owned);
+    settings
+}
+
 impl Opened {
-    /// Fetches or locks what the plan says.
-    pub async fn open(plan: &CommandPlan, signals: &mut Signals, ui: &Ui) -> Result<Self> {
-        let (source, report) = (plan.image.source.clone(), ui.clone());
-        match &plan.image.source.location {
-            Location::Path(path) if plan.write => {
+    /// Fetches or locks what the plan says; with it comes how the stage opens it.
+    pub async fn open(
+        plan: &CommandPlan,
+        signals: &mut Signals,
+        ui: &Ui,
+    ) -> Result<(Self, Settings)> {
+        let report = ui.clone();
+        match &plan.image.source {
+            Asked::Source(
+                source @ Source {
+                    location: Location::Path(path),
+                    ..
+                },
+            ) if plan.write => {
                 // Locked before it is verified: another run may be changing it.
                 let file = lock(path)?;
+                let source = source.clone();
                 let verified = move || image::verify_in_place(&source, &report);
                 signals.during(verified).await?;
-                Ok(Opened::InPlace(file))
+                Ok((Opened::InPlace(file), plan.image.settings.clone()))
             }
-            _ => {
+            asked => {
                 let cache = Cache::open(&plan.image.cache)?;
+                let (asked, looking, lists) = (asked.clone(), ui.clone(), cache.clone());
+                let source = signals.during(move || asked.find(&lists, &looking)).await?;
+                let settings = settings(&plan.image, &source);
                 if !image::at_hand(&cache, &source) {
-                    early::host(&plan.image.settings, ui)?;
+                    early::host(&settings, ui)?;
                 }
                 let scratch = cache.root().join("scratch.img");
                 let copied = move || {
                     let base = image::fetch(&cache, &source, &report)?;
                     WorkImage::create(&base, &scratch, true, None, &report)
                 };
-                Ok(Opened::Copy(signals.during(copied).await?))
+                Ok((Opened::Copy(signals.during(copied).await?), settings))
             }
         }
     }

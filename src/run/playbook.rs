@@ -13,14 +13,14 @@ use super::{
     journal::Journal,
     listing, need_root,
     new_image::{self, Files},
-    reached,
+    opened, reached,
     session::{Closed, Session},
     signals::{Signals, block_on},
     sizing::{self, Growth},
 };
 use crate::{
     ansible::{guard, selection::Selection},
-    config::{AnsiblePlan, ImagePlan, OnError, Surroundings},
+    config::{AnsiblePlan, OnError, Surroundings},
     error::{Kind, Result},
     event::{Event, Left, Report},
     finish::{
@@ -29,9 +29,9 @@ use crate::{
         plan::Beside,
         ready::Ready,
     },
-    image::{self, Cache, OutputLock, WorkImage, kept},
+    image::{self, Cache, OutputLock, Source, WorkImage, kept},
     shape::new::Plan,
-    stage::protocol::Last,
+    stage::protocol::{Last, Settings},
     sys::{programs, room},
     ui::{Ui, relay},
 };
@@ -39,7 +39,12 @@ use crate::{
 /// Everything that is decided before any work begins.
 struct Run {
     plan: AnsiblePlan,
-    image: ImagePlan,
+    /// What the image is made from.
+    source: Source,
+    /// The image that is made of it, if it is none itself.
+    new: Option<Plan>,
+    /// How the stage opens it.
+    settings: Settings,
     /// Whom the output belongs to, by user and group.
     owner: Option<(u32, u32)>,
     command: AnsibleCommand,
@@ -66,9 +71,11 @@ pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
     }
     let cache = Cache::open(&image.cache)?;
     let _locks = lock_all(&cache, &plan)?;
-    let long = !image::at_hand(&cache, &image.source);
+    let source = image.source.find(&cache, ui)?;
+    let settings = opened::settings(&image, &source);
+    let long = !image::at_hand(&cache, &source);
     if long {
-        early::host(&image.settings, ui)?;
+        early::host(&settings, ui)?;
     }
     let may_read = command.ask(&plan, true, ui)?;
     // Else the run itself tells nearly as soon, but for a selection of nothing, which Ansible takes.
@@ -83,7 +90,9 @@ pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
     }
     let run = Run {
         plan,
-        image,
+        source,
+        new: image.new,
+        settings,
         owner,
         command,
     };
@@ -104,7 +113,7 @@ impl Run {
         // For what comes after the session, which takes the others with it.
         let mut at_end = Signals::listen()?;
         let plan = &self.plan;
-        let source = self.image.source.clone();
+        let source = self.source.clone();
         let (report, output, owner) = (ui.clone(), plan.output.clone(), self.owner);
         let force = plan.force || plan.changes_nothing;
         // Without what may be secret in a URL.
@@ -115,7 +124,7 @@ impl Run {
             plan.finish.has(Beside::Manifest),
         );
         let mut journal = Journal::begin();
-        let new = self.image.new.clone();
+        let new = self.new.clone();
         let begun = signals
             .during(move || {
                 if new.is_some() {
@@ -142,7 +151,7 @@ impl Run {
         let (work, begun, size, source_sha256) = begun;
         journal.source_sha256 = source_sha256;
         journal.done("source");
-        match (begun, &self.image.new) {
+        match (begun, &self.new) {
             (Begun::New(files), Some(plan)) => {
                 new_image::make(work.file(), plan, &files, &name, &mut signals, ui).await?;
                 if small {
@@ -230,7 +239,7 @@ impl Run {
             Session::start(work.file(), finishing.source, signals, Some(&output), ui)?;
         // Only the stage's copies keep the pipes open now.
         drop(output);
-        let facts = session.open(&self.image.settings).await?;
+        let facts = session.open(&self.settings).await?;
         ui.tell(Event::Opened(facts.opened()));
         journal.opened = Some(facts.opened());
         journal.done("open");

@@ -235,7 +235,8 @@ fn start(
     let host = Arch::host().ok_or_else(|| Error::host("this host's architecture is unknown"))?;
     let board = plan.settings.board;
     board.map_or(Ok(()), |board| board.check(arch))?;
-    let better = board.map(|board| board.kind.cpu.qemu);
+    let least = plan.settings.least_cpu.as_deref();
+    let better = board.map(|board| board.kind.cpu.qemu).or(least);
     let cpu = Cpu {
         wanted: plan.settings.cpu.as_deref(),
         better: better.filter(|_| arch == Arch::Aarch64),

@@ -43,6 +43,8 @@ pub struct Settings {
     pub cpu: Option<String>,
     /// The board that the image is for, where it is named.
     pub board: Option<Board>,
+    /// The CPU that all boards have at least which a catalogue says the image is for.
+    pub least_cpu: Option<String>,
     /// Where twins come from; `None` if there are to be none.
     pub twins: Option<TwinSettings>,
     /// Which network programs in the chroot see.

@@ -1,5 +1,5 @@
 //! Programs that read a stranger's bytes: bounded in time, memory and output, and without any rights but to the
-//! files that they are given, as open descriptors.
+//! files that they are lent, as open descriptors.
 
 use std::{
     ffi::OsString,
@@ -54,35 +54,46 @@ pub struct Ended {
     pub said: String,
 }
 
-/// Runs `program` within `bounds`; `args` makes its arguments of the paths by which it finds the `files`. `heard` gets
-/// what it prints.
+/// What a program is lent of ours.
+#[derive(Debug, Clone, Copy)]
+pub struct Lent<'a> {
+    /// Files that it finds by the path of a descriptor, which has the same number as ours.
+    pub files: &'a [&'a File],
+    /// Its standard input; `None` is empty.
+    pub stdin: Option<&'a File>,
+}
+
+/// Runs `program` within `bounds`; `args` makes its arguments of the paths by which it finds the files that it is lent.
+/// `heard` gets what it prints.
 ///
-/// A path is that of a descriptor, so it leads to that file and nothing else; [`NOBODY`] must be able to open it.
+/// Each path is that of a descriptor, so it leads to that file and nothing else; [`NOBODY`] must be able to open it.
 ///
 /// # Errors
 /// [`Kind::Host`] when it cannot be started.
 pub fn run(
     program: &Path,
-    args: impl FnOnce(&[OsString]) -> Vec<OsString>,
-    files: &[&File],
+    args: impl FnOnce(Vec<OsString>) -> Vec<OsString>,
+    lent: Lent,
     bounds: Bounds,
     heard: &mut dyn FnMut(&[u8]),
 ) -> Result<Ended> {
     let failed = || format!("cannot run {}", program.display());
-    let fds: Vec<RawFd> = files.iter().map(|file| file.as_raw_fd()).collect();
-    let paths: Vec<OsString> = fds
-        .iter()
-        .map(|fd| format!("/proc/self/fd/{fd}").into())
-        .collect();
+    let fds: Vec<RawFd> = lent.files.iter().map(|file| file.as_raw_fd()).collect();
+    let path = |fd: &RawFd| OsString::from(format!("/proc/self/fd/{fd}"));
+    let paths = fds.iter().map(path).collect();
+    let stdin = match lent.stdin {
+        Some(file) => Stdio::from(file.try_clone().context(Kind::Host, failed)?),
+        None => Stdio::null(),
+    };
     let (output, writer) = io::pipe().context(Kind::Host, failed)?;
     let mut command = Command::new(program);
     command
-        .args(args(&paths))
+        .args(args(paths))
         .env_clear()
         .env("PATH", search_path())
         .env("LC_ALL", "C")
         .current_dir("/")
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(writer.try_clone().context(Kind::Host, failed)?)
         .stderr(writer);
     let as_nobody = geteuid().is_root();
@@ -204,12 +215,14 @@ mod tests {
         file.write_all(b"content\n").unwrap();
         let open = fs::Permissions::from_mode(0o666);
         file.as_file().set_permissions(open).unwrap();
-        let args = |paths: &[OsString]| {
-            let path = paths[0].clone();
-            vec!["-c".into(), script.into(), "sh".into(), path]
+        let args = |mut paths: Vec<OsString>| {
+            vec!["-c".into(), script.into(), "sh".into(), paths.remove(0)]
         };
-        let files = [file.as_file()];
-        run(Path::new("/bin/sh"), args, &files, bounds, &mut |_| {}).unwrap()
+        let lent = Lent {
+            files: &[file.as_file()],
+            stdin: None,
+        };
+        run(Path::new("/bin/sh"), args, lent, bounds, &mut |_| {}).unwrap()
     }
 
     #[test]

@@ -19,7 +19,7 @@ use nix::{
     sys::stat::{Mode, SFlag, makedev, mknod},
 };
 
-use super::bounded::{self, Bounds, Ended, NOBODY};
+use super::bounded::{self, Bounds, Ended, Lent, NOBODY};
 use crate::error::{Context, Error, Kind, Result};
 
 /// The major number of loop devices (Documentation/admin-guide/devices.txt).
@@ -117,8 +117,12 @@ impl LoopDevice {
         bounds: Bounds,
     ) -> Result<Ended> {
         self.give_to(NOBODY)?;
-        let of_path = |paths: &[OsString]| args(paths[0].clone());
-        let ended = bounded::run(program, of_path, &[&self.device], bounds, &mut |_| {});
+        let of_path = |mut paths: Vec<OsString>| args(paths.remove(0));
+        let lent = Lent {
+            files: &[&self.device],
+            stdin: None,
+        };
+        let ended = bounded::run(program, of_path, lent, bounds, &mut |_| {});
         self.give_to(0)?;
         ended
     }

@@ -4,6 +4,7 @@
 //! guess a format.
 
 use std::{
+    ffi::OsString,
     fs::{File, Permissions},
     io,
     os::unix::fs::{MetadataExt, PermissionsExt, fchown},
@@ -11,7 +12,7 @@ use std::{
 };
 
 use super::{
-    bounded::{self, Bounds, NOBODY},
+    bounded::{self, Bounds, Lent, NOBODY},
     programs,
 };
 use crate::error::{Context, Error, Kind, Result};
@@ -62,22 +63,26 @@ pub fn convert(
     let program = programs::find("qemu-img")?;
     let name = |format: Option<DiskFormat>| format.map_or("raw", DiskFormat::name);
     let failed = || "cannot lend a file to qemu-img".to_owned();
-    let source = from.2.then(|| Lent::new(from.0)).transpose();
+    let source = from.2.then(|| Handed::new(from.0)).transpose();
     let source = source.context(Kind::Host, failed)?;
-    let target = Lent::new(to.0).context(Kind::Host, failed)?;
-    let args = |paths: &[std::ffi::OsString]| {
+    let target = Handed::new(to.0).context(Kind::Host, failed)?;
+    let args = |paths: Vec<OsString>| {
         let words = ["convert", "-p", "-f", name(from.1), "-O", name(to.1)];
         let words = words.into_iter().map(Into::into);
-        words.chain(paths.iter().cloned()).collect()
+        words.chain(paths).collect()
     };
     let mut heard = |said: &[u8]| {
         if let Some(part) = part(said) {
             progress(part);
         }
     };
-    let ended = bounded::run(&program, args, &[from.0, to.0], BOUNDS, &mut heard);
+    let lent = Lent {
+        files: &[from.0, to.0],
+        stdin: None,
+    };
+    let ended = bounded::run(&program, args, lent, BOUNDS, &mut heard);
     source
-        .map_or(Ok(()), Lent::back)
+        .map_or(Ok(()), Handed::back)
         .context(Kind::Host, failed)?;
     target.back().context(Kind::Host, failed)?;
     let ended = ended?;
@@ -106,17 +111,17 @@ fn part(said: &[u8]) -> Option<f64> {
 }
 
 /// A file that belongs to [`NOBODY`] for a while, who may write it.
-struct Lent<'a> {
+struct Handed<'a> {
     file: &'a File,
     owner: u32,
     mode: u32,
     given: bool,
 }
 
-impl<'a> Lent<'a> {
+impl<'a> Handed<'a> {
     fn new(file: &'a File) -> io::Result<Self> {
         let meta = file.metadata()?;
-        let lent = Lent {
+        let lent = Handed {
             file,
             owner: meta.uid(),
             mode: meta.mode() & 0o7777,
@@ -138,7 +143,7 @@ impl<'a> Lent<'a> {
     }
 }
 
-impl Drop for Lent<'_> {
+impl Drop for Handed<'_> {
     fn drop(&mut self) {
         if self.given {
             // There is another error to tell.

@@ -158,13 +158,26 @@ impl Report for Ui {
 
 /// `text` without what a terminal would obey: labels, paths and lines of the image are in messages.
 fn printable(text: &str) -> Cow<'_, str> {
-    let obeyed = |c: char| c.is_control() && c != '\n' && c != '\t';
-    if !text.contains(obeyed) {
+    shown(text, |c| is_obeyed(c) && c != '\n' && c != '\t')
+}
+
+/// What a terminal does rather than shows: control characters, and those that turn the direction of writing, so that a
+/// text seems to be another one.
+fn is_obeyed(c: char) -> bool {
+    let turns = ['\u{61c}', '\u{200e}', '\u{200f}'];
+    c.is_control()
+        || turns.contains(&c)
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `text` with the characters that `hidden` says written as escapes.
+fn shown(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&hidden) {
         return text.into();
     }
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if obeyed(c) {
+        if hidden(c) {
             shown.extend(c.escape_default());
         } else {
             shown.push(c);
@@ -173,10 +186,18 @@ fn printable(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
-/// Writes `text`, a document for other programs, to standard output.
+/// Writes `text`, a JSON document for other programs, to standard output. What a terminal would obey is written as
+/// JSON's escapes: it is in texts only, and some of it JSON leaves as it is.
 pub fn document(text: &str) -> io::Result<()> {
+    let escaped: String = text
+        .chars()
+        .map(|c| match is_obeyed(c) && c != '\n' {
+            true => format!("\\u{:04x}", u32::from(c)),
+            false => c.to_string(),
+        })
+        .collect();
     let mut out = io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+    match writeln!(out, "{escaped}").and_then(|()| out.flush()) {
         // Whoever read it has what it wants.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
@@ -194,5 +215,6 @@ mod tests {
             printable("\x1b]0;x\x07 \r\u{9b}2J"),
             r"\u{1b}]0;x\u{7} \r\u{9b}2J"
         );
+        assert_eq!(printable("gpj.\u{202e}exe"), r"gpj.\u{202e}exe");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use super::{is_obeyed, shown};
+
 // Bold colours (ECMA-48), and none.
 const RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[1;33m";
@@ -21,7 +23,8 @@ pub enum Tone {
     Bad,
 }
 
-/// Writes lines of cells to standard output, each column as wide as its widest cell.
+/// Writes lines of cells to standard output, each column as wide as its widest cell. A line of one cell stands beside
+/// the columns, and may be longer than they are. What a terminal would obey is shown.
 ///
 /// # Errors
 /// Those of writing; a reader that went away is none.
@@ -37,17 +40,23 @@ pub fn table(lines: &[(Tone, Vec<String>)]) -> io::Result<()> {
 }
 
 fn layout(lines: &[(Tone, Vec<String>)]) -> String {
+    let visible = |(tone, cells): &(Tone, Vec<String>)| {
+        let cells = cells.iter().map(|cell| shown(cell, is_obeyed).into_owned());
+        (*tone, cells.collect())
+    };
+    let lines: Vec<(Tone, Vec<String>)> = lines.iter().map(visible).collect();
     let mut widths: Vec<usize> = Vec::new();
-    for (_, cells) in lines {
+    for (_, cells) in lines.iter().filter(|(_, cells)| cells.len() > 1) {
         widths.resize(widths.len().max(cells.len()), 0);
         for (width, cell) in widths.iter_mut().zip(cells) {
             *width = (*width).max(cell.chars().count());
         }
     }
     let mut text = String::new();
-    for (tone, cells) in lines {
+    for (tone, cells) in &lines {
         let mut line = String::new();
-        for (number, (cell, width)) in cells.iter().zip(&widths).enumerate() {
+        for (number, cell) in cells.iter().enumerate() {
+            let width = widths.get(number).copied().unwrap_or_default();
             let padded = format!("{cell:width$}");
             let colour = match tone {
                 _ if number > 0 => "",
@@ -83,6 +92,12 @@ mod tests {
         assert_eq!(
             text,
             "ok       e2fsck  here\nmissing  x\n                 run\n"
+        );
+        let alone = (Tone::Plain, vec!["a long line beside them".into()]);
+        let text = layout(&[line("a\n\x1b[2J", "b", "c"), alone, line("d", "e", "")]);
+        assert_eq!(
+            text,
+            "a\\n\\u{1b}[2J  b  c\na long line beside them\nd             e\n"
         );
     }
 }

@@ -1,6 +1,6 @@
 //! What happened, in words.
 
-use std::{fmt::Display, path::Path};
+use std::{fmt::Display, path::Path, time::Duration};
 
 use super::first_boot;
 use crate::{
@@ -71,6 +71,34 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
             image.display()
         ),
 
+        Event::Chosen {
+            name,
+            date,
+            location,
+        } => match date {
+            Some(date) => format!("{name}, of {date}: {location}"),
+            None => format!("{name}: {location}"),
+        },
+        Event::OldLists {
+            lists,
+            age,
+            failure,
+        } => {
+            let (copies, of) = match lists {
+                1 => ("its copy in the cache is used", ""),
+                _ => ("copies in the cache are used", ", at the oldest"),
+            };
+            format!("{}; so {copies}, of {} ago{of}", failed(failure), ago(*age))
+        }
+        Event::ListsNotRead { lists: 1, failure } | Event::ListNotRead(failure) => failed(failure),
+        Event::ListsNotRead { lists, failure } => {
+            format!("{lists} lists of images are not read, -v tells which; the first: {}", failed(failure))
+        }
+        Event::Signed { what, by } => format!("{what} is signed by {by}"),
+        Event::OldSignature(failure) => format!(
+            "{}; so what it was good for before is used, if the cache has that",
+            failed(failure)
+        ),
         Event::Unchecked {
             source,
             meant: true,
@@ -159,6 +187,7 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
         Event::NotAnswered => "reboot, systemctl and others that act on a running machine are not answered on this processor".to_owned(),
         Event::NoTwins(why) => no_twins(why),
         Event::NoPackageCache(failure) => failed(failure),
+        Event::NotTranslated { place, text } => format!("{place}: {text}"),
         Event::AlsoFailed(failure) => with_hint(failure),
         Event::InitramfsModules => {
             "an initramfs was made with MODULES=most in place of the image's MODULES=dep, which would have looked \
@@ -217,6 +246,19 @@ pub fn of_task(task: &Task) -> String {
         Task::Packing(path) => format!("making {}", path.display()),
         Task::Copying(path) => format!("copying {}", path.display()),
     }
+}
+
+/// How long ago something was, to a unit that says enough.
+pub fn ago(age: Duration) -> String {
+    let seconds = age.as_secs();
+    let (number, unit) = match seconds {
+        0..120 => (seconds, "second"),
+        120..7200 => (seconds / 60, "minute"),
+        7200..172_800 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {unit}{plural}")
 }
 
 fn to_flash(

@@ -59,6 +59,8 @@ pub fn pichroot(dir: &Path) -> Command {
         .env("PICHROOT_CACHE_DIR", cache())
         .env("ANSIBLE_NOCOLOR", "1")
         .env_remove("VAULT_TOKEN")
+        // No test asks a server of somebody else's.
+        .env("PICHROOT_CATALOGUE", "none")
         .stdin(Stdio::null());
     command
 }

@@ -14,6 +14,8 @@ pub struct Request {
     /// The first byte wanted, of a Range header.
     pub from: Option<usize>,
     pub authorization: Option<String>,
+    /// The version that is known, of an If-None-Match header.
+    pub known: Option<String>,
 }
 
 /// Serves until the test ends.
@@ -25,8 +27,16 @@ pub struct Server {
 impl Server {
     /// Answers each request by what `answer` makes of it and of its number, from 0.
     pub fn start(answer: impl Fn(usize, &Request) -> Vec<u8> + Send + 'static) -> Self {
+        Server::start_with_host(move |number, request, _| answer(number, request))
+    }
+
+    /// As [`start`](Self::start), for answers that name the server itself, as `127.0.0.1:PORT`.
+    pub fn start_with_host(
+        answer: impl Fn(usize, &Request, &str) -> Vec<u8> + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let host = listener.local_addr().unwrap().to_string();
+        let url = format!("http://{host}");
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = requests.clone();
         thread::spawn(move || {
@@ -37,7 +47,7 @@ impl Server {
                 };
                 let number = seen.lock().unwrap().len();
                 seen.lock().unwrap().push(request.clone());
-                let _ = stream.write_all(&answer(number, &request));
+                let _ = stream.write_all(&answer(number, &request, &host));
             }
         });
         Server { url, requests }
@@ -72,12 +82,16 @@ pub fn rest(body: &[u8], from: usize) -> Vec<u8> {
 fn read(stream: &TcpStream) -> Option<Request> {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let path = lines.next()?.split(' ').nth(1)?.to_owned();
-    let (mut from, mut authorization) = (None, None);
+    let (mut from, mut authorization, mut known) = (None, None, None);
     for line in lines.take_while(|line| !line.is_empty()) {
-        if let Some((name, value)) = line.split_once(": ")
-            && name.eq_ignore_ascii_case("authorization")
-        {
-            authorization = Some(value.to_owned());
+        match line.split_once(": ") {
+            Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
+                authorization = Some(value.to_owned());
+            }
+            Some((name, value)) if name.eq_ignore_ascii_case("if-none-match") => {
+                known = Some(value.to_owned());
+            }
+            _ => {}
         }
         if let Some(range) = line.to_ascii_lowercase().strip_prefix("range: bytes=") {
             from = range.trim_end_matches('-').parse().ok();
@@ -87,5 +101,6 @@ fn read(stream: &TcpStream) -> Option<Request> {
         path,
         from,
         authorization,
+        known,
     })
 }

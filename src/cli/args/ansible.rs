@@ -12,7 +12,8 @@ Examples:
   Build mypi.img from the image that ./pichroot.yml names:
     pichroot ansible bootstrap-ubuntu-image.yml -e hn_hostname=mypi
 
-  Without a configuration file, from a local image with its checksum:
+  Without a configuration file, from an image by its name, or from a file with its checksum:
+    pichroot ansible site.yml --image raspios-lite-arm64 -o pi.img
     pichroot ansible site.yml --image ubuntu.img.xz --checksum file:SHA256SUMS -o pi.img
 
   With secrets, of which none is ever on a command line, in a log or on the disk:
@@ -28,7 +29,7 @@ pub struct AnsibleArgs {
     /// The playbook: a path, else a name in ./playbooks, else one that comes with pichroot
     pub playbook: PathBuf,
 
-    /// The image to start from: a path or URL; compressed or not; never changed
+    /// The image to start from: a path, a URL, or a name that `pichroot images` lists; compressed or not; never changed
     ///
     /// Default: image.source of the configuration file.
     #[arg(long, value_name = "SOURCE")]

@@ -44,7 +44,7 @@ Examples:
 /// An image, and how its programs are run.
 #[derive(Debug, Args)]
 pub struct ImageArgs {
-    /// The image: a path or URL; compressed or not
+    /// The image: a path, a URL, or a name that `pichroot images` lists; compressed or not
     #[arg(value_name = "IMAGE")]
     pub image: String,
 

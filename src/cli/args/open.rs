@@ -14,6 +14,20 @@ pub struct OpenArgs {
     #[arg(long, value_name = "SUM")]
     pub checksum: Option<String>,
 
+    /// The publisher's keys, in binary or as text: the checksum file, or where none is given the image, must be signed
+    /// by one of them
+    /// [default: image.signature of the configuration file, for the image that it names]
+    #[arg(long, value_name = "FILE")]
+    pub keyring: Option<PathBuf>,
+
+    /// The signature: a URL or path [default: beside what is signed, with .gpg, .sign, .asc or .sig behind its name]
+    #[arg(long, value_name = "SOURCE")]
+    pub signature: Option<String>,
+
+    /// A list of images in Raspberry Pi Imager's form, to look names up in: a URL or path; repeatable
+    #[arg(long = "catalogue", value_name = "LIST")]
+    pub catalogues: Vec<String>,
+
     /// The configuration file [default: ./pichroot.yml where it exists]
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -44,6 +58,9 @@ impl From<OpenArgs> for GivenImage {
         GivenImage {
             config: args.config,
             checksum: args.checksum,
+            keyring: args.keyring,
+            signature: args.signature,
+            catalogues: args.catalogues,
             emulation: args.emulation,
             network: args.network,
             live: args.live,

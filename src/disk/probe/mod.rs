@@ -110,6 +110,48 @@ mod tests {
         assert_eq!(probe(&mut Cursor::new(vec![0; 200_000])), None);
     }
 
+    #[test]
+    fn fuzz_probes() {
+        let made = |program: &str, args: &[&str]| {
+            which::which(program)
+                .unwrap_or_else(|_| panic!("{program} is missing: {PACKAGES} have it"));
+            let file = tempfile::NamedTempFile::new().unwrap();
+            file.as_file().set_len(8 << 20).unwrap();
+            let output = Command::new(program)
+                .args(args)
+                .arg(file.path())
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{program}: {output:?}");
+            // What they are known by is at the beginning.
+            let mut bytes = std::fs::read(file.path()).unwrap();
+            bytes.truncate(80 << 10);
+            bytes
+        };
+        let inputs = [
+            made("mkfs.ext4", &["-q", "-L", "writable"]),
+            made("mkfs.vfat", &["-n", "BOOT"]),
+            made("mkswap", &["-L", "swap"]),
+            fat::tests::image(),
+            vec![0; 70_000],
+        ];
+        let words = [
+            "\x53\u{ef}",
+            "XFSB",
+            "_BHRfS_M",
+            "LUKS",
+            "LABELONE",
+            "hsqs",
+            "NTFS    ",
+            "EXFAT   ",
+            "CD001",
+        ];
+        crate::fuzz::run("probes", &inputs, &words, |bytes| {
+            let found = probe(&mut Cursor::new(bytes));
+            found.map(|fs| (fs.kind.name(), fs.label.is_some(), fs.uuid.is_some()))
+        });
+    }
+
     proptest! {
         #[test]
         fn damaged_fat_never_panics(changes in prop::collection::vec((0usize..96, any::<u8>()), 1..12)) {

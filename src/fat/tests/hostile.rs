@@ -107,6 +107,19 @@ fn sample() -> Vec<u8> {
     image
 }
 
+#[test]
+fn fuzz_fat() {
+    crate::fuzz::run("fat", &[sample()], &[], |bytes| {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(bytes, 0).unwrap();
+        let device = Device::new(file, 0, bytes.len() as u64).unwrap();
+        let mut volume = Volume::open(device).map_err(|errno| errno as i32)?;
+        exercise(&mut volume, 1, 0);
+        let nodes = volume.nodes.len();
+        Ok::<_, i32>((nodes, volume.finish().is_ok()))
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
     #[test]

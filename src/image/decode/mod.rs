@@ -77,6 +77,35 @@ pub(super) mod testing {
         Ok(out)
     }
 
+    #[test]
+    fn fuzz_streams() {
+        use std::io::Write;
+        let data = image(5, 6);
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&data).unwrap();
+        let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        xz.write_all(&data).unwrap();
+        let inputs = [
+            gzip.finish().unwrap(),
+            xz.finish().unwrap(),
+            ::zstd::encode_all(&data[..], 1).unwrap(),
+        ];
+        crate::fuzz::run("streams", &inputs, &["\u{1f}", "7zXZ"], |bytes| {
+            let format = Format::detect(bytes);
+            if matches!(format, Format::Zip | Format::Foreign(..) | Format::Page(_)) {
+                return (format.name(), None);
+            }
+            let decoded = open(format, bytes).and_then(|reader| {
+                let mut out = Vec::new();
+                reader
+                    .take(8 << 20)
+                    .read_to_end(&mut out)
+                    .map(|_| out.len() >> 12)
+            });
+            (format.name(), Some(decoded.map_err(|error| error.kind())))
+        });
+    }
+
     /// The demands on a stream format, given its encoder.
     pub fn check_format(format: Format, encode: fn(&[u8]) -> Vec<u8>) {
         let (one, two) = (image(7, 12), image(9, 5));

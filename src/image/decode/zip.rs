@@ -140,6 +140,36 @@ mod tests {
     use ::zip::{ZipWriter, write::SimpleFileOptions};
     use std::io::{Cursor, Write};
 
+    #[test]
+    fn fuzz_zip() {
+        let image = image(3, 2);
+        let inputs = [
+            pack(&[("x.img", &image)]),
+            pack(&[("README", b"text"), ("d/x.IMG", &image), ("._x.img", b"")]),
+            pack(&[("a.img", &image), ("b.img", &image)]),
+        ];
+        crate::fuzz::run(
+            "zip",
+            &inputs,
+            &["PK\x05\x06", "PK\x01\x02", "x.img"],
+            |bytes| {
+                let file = tempfile::tempfile().unwrap();
+                std::os::unix::fs::FileExt::write_all_at(&file, bytes, 0).unwrap();
+                with_image(
+                    &file,
+                    |error| (error.kind(), String::new()),
+                    |name, _, reader| {
+                        let mut image = Vec::new();
+                        // As much as a run would write at once.
+                        let read = reader.take(1 << 20).read_to_end(&mut image);
+                        read.map(|_| name.len())
+                            .map_err(|error| (error.kind(), error.to_string()))
+                    },
+                )
+            },
+        );
+    }
+
     fn pack(entries: &[(&str, &[u8])]) -> Vec<u8> {
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, bytes) in entries {

@@ -19,6 +19,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// The server's own address.
+    pub fn host(&self) -> &str {
+        self.header("host").unwrap_or_default()
+    }
+
     fn header(&self, name: &str) -> Option<&str> {
         let lines = self.text.lines();
         lines
@@ -38,6 +43,16 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// All of a file, with its ETag where it has one.
+    pub fn of(body: &[u8], etag: Option<&str>) -> Reply {
+        let mut reply = Reply::status(200);
+        reply.body = body.to_vec();
+        match etag {
+            Some(etag) => reply.header("etag", etag),
+            None => reply,
+        }
+    }
+
     pub fn status(status: u16) -> Reply {
         Reply {
             status,

@@ -18,6 +18,7 @@ fn client() -> Client {
         pause: Duration::from_millis(1),
         connect: Duration::from_secs(5),
         stall: Duration::from_millis(300),
+        whole: None,
     };
     Client::through(None, patience)
 }

@@ -82,13 +82,7 @@ impl Transfer<'_> {
             headers.push(("range", format!("bytes={have}-")));
             headers.extend(state.if_range().map(|version| ("if-range", version)));
         } else if let Some(cached) = cached {
-            headers.extend(cached.etag.clone().map(|etag| ("if-none-match", etag)));
-            headers.extend(
-                cached
-                    .last_modified
-                    .clone()
-                    .map(|date| ("if-modified-since", date)),
-            );
+            headers.extend(cached.headers());
         }
         let response = self
             .client
