@@ -1,8 +1,6 @@
 //! From the arguments of a subcommand to its plan, and over to the run.
 
-use super::args::{
-    AnsibleArgs, ExecArgs, FlashArgs, ImageArgs, ImagesArgs, ImportArgs, ShellArgs,
-};
+use super::args::{AnsibleArgs, ExecArgs, FlashArgs, ImageArgs, ImagesArgs, ImportArgs, ShellArgs};
 use crate::{
     config::{AnsiblePlan, CommandPlan, FlashPlan, ImagesPlan, Surroundings},
     error::{Error, Result},

@@ -9,6 +9,7 @@ pub mod choice;
 pub mod data_dir;
 pub mod extra_vars;
 pub mod file;
+mod finish;
 pub mod flash;
 pub mod given;
 pub mod hcl;

@@ -7,8 +7,7 @@ use std::{
 
 use super::{
     choice::{Executor, OnError},
-    extra_vars,
-    file::{self, File},
+    extra_vars, finish,
     given::Given,
     image::{ImagePlan, Machine},
     known::Known,
@@ -22,12 +21,11 @@ use crate::{
     ansible::{ExtraVars, find, hosts, json::Vars, user_inventory},
     error::{Error, Result},
     event::Event,
-    finish::{output::Output, plan::Finish},
+    finish::plan::Finish,
     image::{Asked, Source as ImageSource, kept},
     nearest,
     secrets::{Secret, Source},
-    shape::{grow::Grow, new, shrink},
-    sys::room,
+    shape::grow::Grow,
 };
 
 /// Everything `pichroot ansible` is going to do; all paths are absolute.
@@ -88,7 +86,7 @@ impl AnsiblePlan {
     ///
     /// # Errors
     /// [`crate::error::Kind::Usage`] for whatever is wrong, with its path or name and a hint.
-    pub fn new(given: Given, around: &Surroundings) -> Result<Self> {
+    pub fn new(mut given: Given, around: &Surroundings) -> Result<Self> {
         let (cwd, home) = (around.cwd.as_path(), around.home());
         let (file, folder) = read_config(given.image.config.as_deref(), cwd)?;
         let playbook = Playbook::find(&given.playbook, cwd, around.data_dir.as_deref())?;
@@ -129,29 +127,19 @@ impl AnsiblePlan {
                 around,
             )
         })?;
-        let expand = |template: &String| {
-            let path = names::expand("image.output", template, &known, machine.as_deref())?;
-            Ok::<_, Error>(locations::absolute(&path, &folder, home))
-        };
-        let paths: Vec<PathBuf> = match (given.outputs.as_slice(), file.image.output.all()) {
-            ([], []) => {
-                vec![cwd.join(names::default_output(machine.as_deref(), playbook.name()))]
+        let finish = finish::plan(&mut given, &file.finish, around, || {
+            let expand = |template: &String| {
+                let path = names::expand("image.output", template, &known, machine.as_deref())?;
+                Ok(locations::absolute(&path, &folder, home))
+            };
+            match file.image.output.all() {
+                [] => Ok(vec![cwd.join(names::default_output(
+                    machine.as_deref(),
+                    playbook.name(),
+                ))]),
+                templates => templates.iter().map(expand).collect(),
             }
-            ([], templates) => templates.iter().map(expand).collect::<Result<_>>()?,
-            (paths, _) => paths.iter().map(|path| cwd.join(path)).collect(),
-        };
-        let outputs = paths.iter().map(|path| Output::new(path));
-        let outputs = outputs.collect::<Result<Vec<_>>>()?;
-        let finish = Finish {
-            outputs,
-            shrink: shrink(given.shrink.as_deref(), file.finish.shrink.as_ref())?,
-            beside: match given.beside.is_empty() {
-                true => file.finish.with.clone(),
-                false => given.beside,
-            },
-            entry: file.finish.imager.clone(),
-            epoch: epoch(around)?,
-        };
+        })?;
         let output = finish.image();
         let host_name = machine.unwrap_or_else(|| names::from_stem(&output));
 
@@ -181,7 +169,7 @@ impl AnsiblePlan {
             finish.check(given.force || changes_nothing, source.path())?;
             let mut image = ImagePlan::new(source, becomes, &given.image, &file, around)?;
             if let Some(declared) = &file.image.new {
-                let new = new_image(declared, &file, given.grow.is_some())?;
+                let new = finish::new_image(declared, &file, given.grow.is_some())?;
                 image.settings.layout = Some(new.layout.clone());
                 // A kept image has been made.
                 image.new = (!given.resume).then_some(new);
@@ -274,54 +262,6 @@ fn inventories(given: &[String], base: &Path, home: Option<&Path>) -> Result<Vec
             .hint(nearest::hint(Path::new(&place), other)))
     });
     absolute.collect()
-}
-
-/// The image that is made of an archive, with nothing said beside it that it decides itself.
-fn new_image(declared: &new::Declared, file: &File, grow: bool) -> Result<new::Plan> {
-    for (there, what) in [
-        (file.image.layout.is_some(), "image.layout"),
-        (grow || file.image.grow.is_some(), "grow"),
-    ] {
-        if there {
-            return Err(
-                Error::usage(format!("{what} is there beside image.new")).hint(
-                    "leave it out: image.new says how large everything is, and where it is mounted",
-                ),
-            );
-        }
-    }
-    new::Plan::new(declared)
-}
-
-/// How many bytes stay free in an image that is made small, if it is.
-fn shrink(given: Option<&str>, configured: Option<&file::Shrink>) -> Result<Option<u64>> {
-    let margin = match (given, configured) {
-        (Some(text), _) => text,
-        (None, Some(file::Shrink::Margin(text))) => text,
-        (None, Some(file::Shrink::Wanted(true))) => return Ok(Some(shrink::MARGIN)),
-        (None, _) => return Ok(None),
-    };
-    let bytes = if margin == "0" {
-        Some(0)
-    } else {
-        room::parse(margin)
-    };
-    bytes.map(Some).ok_or_else(|| {
-        Error::usage(format!("shrink: {margin} is not a size"))
-            .hint("write what is to stay free in the file system, such as 200M, or 0")
-    })
-}
-
-/// What <https://reproducible-builds.org/specs/source-date-epoch/> says of time.
-fn epoch(around: &Surroundings) -> Result<Option<u64>> {
-    let name = "SOURCE_DATE_EPOCH";
-    let parsed = around.text(name).map(|text| (text, text.parse()));
-    match parsed {
-        None => Ok(None),
-        Some((_, Ok(seconds))) => Ok(Some(seconds)),
-        Some((text, Err(_))) => Err(Error::usage(format!("{name} is {text}, which is no time"))
-            .hint("set it to seconds since 1970, such as `date +%s` prints, or unset it")),
-    }
 }
 
 /// What is known of the kept run, which has to be one of this playbook.

@@ -9,9 +9,7 @@ use super::{
     imager::Entry,
     output::{self, Format, Output},
 };
-use crate::{
-    error::{Error, Result},
-};
+use crate::error::{Error, Result};
 
 /// A file that is made beside the outputs, spelt alike on the command line and in pichroot.yml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]

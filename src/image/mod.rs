@@ -12,6 +12,7 @@ mod asked;
 mod cache;
 pub mod catalogue;
 mod checksum;
+mod convert;
 pub mod copy;
 mod decode;
 mod digest;

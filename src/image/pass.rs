@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     cache::ELSEWHERE,
-    copy,
+    convert,
     decode::{self, Format, HEAD},
     digest::{Algorithm, Digests, Hasher},
     expected::Expected,
@@ -20,12 +20,7 @@ use super::{
 use crate::{
     error::{Context, Error, Kind, Result},
     event::{Progress, Report, Task},
-    sys::{
-        self,
-        newfile::NewFile,
-        qemu_img::{self, DiskFormat},
-        room,
-    },
+    sys::{self, newfile::NewFile, qemu_img::DiskFormat, room},
 };
 
 /// The largest image that is decoded, in bytes: a guard against files made to fill the disk. The
@@ -171,58 +166,14 @@ fn unzip(
 }
 
 /// Makes a plain image of the disk of a virtual machine.
-fn convert(
-    input: &Input,
-    disk: DiskFormat,
-    new: &NewFile,
-    report: &dyn Report,
-) -> Result<Written> {
-    decode::disk::stands_alone(input.file, disk).map_err(|error| {
-        Error::image(format!("{} cannot be used: {error}", input.name))
-            .hint("make one image of it with qemu-img convert -O qcow2, where the others are")
-    })?;
-    let failed = || format!("cannot read {}", input.name);
-    let meta = input.file.metadata().context(Kind::Host, failed)?;
-    let task = Task::Decompressing(input.name.to_owned());
-    let progress = report.begin(task, Some(meta.len()));
-    let mut at = |part: f64| progress.at((part * meta.len() as f64) as u64);
-    // Whoever converts has no rights, so what not everybody may read is copied.
-    let copied = match meta.mode() & 0o004 {
-        0 => Some(own_copy(input, new)?),
-        _ => None,
-    };
-    let from = copied.as_ref().map_or(input.file, NewFile::file);
-    qemu_img::convert(
-        (from, Some(disk), copied.is_some()),
-        (new.file(), None),
-        &mut at,
-    )
-    .map_err(|error| match error.kind() {
-        Kind::Image => error
-            .of(input.name)
-            .hint("get the image again; `qemu-img check` tells more of it"),
-        Kind::Host if error.to_string().contains("No space left") => {
-            error.better_hint(room::hint(new.file(), None, ELSEWHERE))
-        }
-        _ => error,
-    })?;
-    let size = new.file().metadata().context(Kind::Host, failed)?.len();
-    if size > LIMIT {
-        return Err(too_large(input));
+fn convert(input: &Input, disk: DiskFormat, new: &NewFile, report: &dyn Report) -> Result<Written> {
+    match convert::disk(input.file, input.name, disk, new, report)? {
+        size if size > LIMIT => Err(too_large(input)),
+        size => Ok(Written {
+            size,
+            digests: None,
+        }),
     }
-    Ok(Written {
-        size,
-        digests: None,
-    })
-}
-
-/// A copy of the source beside `new`.
-fn own_copy(input: &Input, new: &NewFile) -> Result<NewFile> {
-    let failed = || format!("cannot copy {} to the cache", input.name);
-    let copy = new.another().context(Kind::Host, failed)?;
-    let size = input.file.metadata().context(Kind::Host, failed)?.len();
-    copy::copy(input.file, copy.file(), size, &mut |_| {}).context(Kind::Host, failed)?;
-    Ok(copy)
 }
 
 fn too_large(input: &Input) -> Error {

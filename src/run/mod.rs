@@ -2,6 +2,7 @@
 //!
 //! [`playbook`] is `pichroot ansible`; [`command`] is `exec` and `shell`; [`images`] and [`import`] open none.
 
+mod beginning;
 pub mod command;
 mod deferred;
 mod early;

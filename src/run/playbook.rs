@@ -6,17 +6,15 @@ use std::{
 };
 
 use super::{
+    beginning::Beginning,
     deferred, early,
     finishing::Finishing,
     first_boot,
     job::{self, AnsibleCommand},
     journal::Journal,
-    listing, need_root,
-    new_image::{self, Files},
-    opened, reached,
+    listing, need_root, opened, reached,
     session::{Closed, Session},
     signals::{Signals, block_on},
-    sizing::{self, Growth},
 };
 use crate::{
     ansible::{guard, selection::Selection},
@@ -99,72 +97,25 @@ pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
     block_on(run.whole(cache, ui))
 }
 
-/// How a work image begins.
-enum Begun {
-    /// As a copy of a base image, which may have to fill what was added.
-    Copy(Option<Growth>),
-    /// Empty, to get these files.
-    New(Files),
-}
-
 impl Run {
     async fn whole(&self, cache: Cache, ui: &Ui) -> Result<()> {
         let mut signals = Signals::listen()?;
         // For what comes after the session, which takes the others with it.
         let mut at_end = Signals::listen()?;
         let plan = &self.plan;
-        let source = self.source.clone();
-        let (report, output, owner) = (ui.clone(), plan.output.clone(), self.owner);
-        let force = plan.force || plan.changes_nothing;
         // Without what may be secret in a URL.
-        let name = source.location.to_string();
-        let (shown, wanted, original) = (name.clone(), plan.grow, plan.original_size);
-        let (small, summed) = (
-            plan.finish.shrink.is_some(),
-            plan.finish.has(Beside::Manifest),
-        );
+        let name = self.source.location.to_string();
         let mut journal = Journal::begin();
-        let new = self.new.clone();
-        let begun = signals
-            .during(move || {
-                if new.is_some() {
-                    let files = Files::fetch(&cache, &source, &report)?;
-                    let sha256 = if summed { files.sha256(&report)? } else { None };
-                    let work = WorkImage::empty(&output, force, owner)?;
-                    return Ok((work, Begun::New(files), 0, sha256));
-                }
-                let base = image::fetch(&cache, &source, &report)?;
-                let growth = wanted.map(|grow| Growth::of(base.file(), grow, original, &shown));
-                let growth = growth.transpose()?.flatten();
-                if small {
-                    sizing::can_shrink(base.file(), &shown)?;
-                }
-                let work = WorkImage::create(&base, &output, force, owner, &report)?;
-                if let Some(growth) = &growth {
-                    growth.make_room(work.file(), &shown)?;
-                }
-                let sha256 = summed.then(|| base.source_sha256(&report)).transpose()?;
-                let size = original.unwrap_or(base.size());
-                Ok((work, Begun::Copy(growth), size, sha256))
-            })
+        let beginning = Beginning {
+            plan,
+            source: &self.source,
+            new: self.new.as_ref(),
+            name: &name,
+            owner: self.owner,
+        };
+        let (work, size) = beginning
+            .begin(cache, &mut journal, &mut signals, ui)
             .await?;
-        let (work, begun, size, source_sha256) = begun;
-        journal.source_sha256 = source_sha256;
-        journal.done("source");
-        match (begun, &self.new) {
-            (Begun::New(files), Some(plan)) => {
-                new_image::make(work.file(), plan, &files, &name, &mut signals, ui).await?;
-                if small {
-                    sizing::can_shrink(work.file(), &name)?;
-                }
-                journal.done("new image");
-            }
-            (Begun::Copy(Some(growth)), _) => {
-                growth.fill(work.file(), &name, &mut signals, ui).await?;
-                journal.done("grow");
-            }
-            _ => {}
-        }
         let finishing = Finishing {
             plan,
             command: &self.command,

@@ -19,11 +19,7 @@ enum Before {
 }
 
 fn before() -> impl Strategy<Value = Vec<(Before, u64)>> {
-    let kind = prop_oneof![
-        Just(Before::Fat),
-        Just(Before::Ext4),
-        Just(Before::Noise)
-    ];
+    let kind = prop_oneof![Just(Before::Fat), Just(Before::Ext4), Just(Before::Noise)];
     prop::collection::vec((kind, 2u64..6), 0..3)
 }
 
@@ -54,7 +50,8 @@ fn bytes(image: &Path, part: &Partition) -> Vec<u8> {
 }
 
 fn provision(case: &Case, source: &str, output: &str, more: &[String]) {
-    let mut command: Command = case.ansible(&["--image", source, "--checksum", "none", "-o", output]);
+    let mut command: Command =
+        case.ansible(&["--image", source, "--checksum", "none", "-o", output]);
     case.works(command.args(more));
 }
 

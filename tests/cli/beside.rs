@@ -151,9 +151,18 @@ fn a_manifest_says_what_the_image_is_made_of() {
     );
     // One that is there twice is taken from beside the playbook.
     for (path, text) in [
-        ("collections/ansible_collections/a/b/MANIFEST.json", "{\"collection_info\": {\"version\": \"1.2.3\"}}"),
-        ("others/ansible_collections/a/b/galaxy.yml", "version: 9.9.9\n"),
-        ("others/ansible_collections/a/c/galaxy.yml", "version: 0.1.0\n"),
+        (
+            "collections/ansible_collections/a/b/MANIFEST.json",
+            "{\"collection_info\": {\"version\": \"1.2.3\"}}",
+        ),
+        (
+            "others/ansible_collections/a/b/galaxy.yml",
+            "version: 9.9.9\n",
+        ),
+        (
+            "others/ansible_collections/a/c/galaxy.yml",
+            "version: 0.1.0\n",
+        ),
     ] {
         case.file(path, text);
     }
@@ -205,7 +214,11 @@ fn a_manifest_says_what_the_image_is_made_of() {
     );
     assert!(manifest["ansible"]["commit"].is_null());
     let collections = &manifest["ansible"]["collections"];
-    assert_eq!((&collections["a.b"], &collections["a.c"]), (&"1.2.3".into(), &"0.1.0".into()), "{text}");
+    assert_eq!(
+        (&collections["a.b"], &collections["a.c"]),
+        (&"1.2.3".into(), &"0.1.0".into()),
+        "{text}"
+    );
     let outputs = manifest["outputs"].as_array().unwrap();
     assert_eq!(outputs.len(), 2, "{text}");
     for output in outputs {

@@ -297,7 +297,12 @@ fn a_disk_that_fails() {
     );
     let flash = case.pichroot(["flash", "--yes", "noise.img"]);
     let error = ["error: cannot write /dev/loop"];
-    case.refused_on(&mut in_script(&script, &flash), 3, &error, "is it still there?");
+    case.refused_on(
+        &mut in_script(&script, &flash),
+        3,
+        &error,
+        "is it still there?",
+    );
     case.unchanged();
 }
 
@@ -326,7 +331,12 @@ fn a_disk_that_goes_away() {
     );
     let flash = case.pichroot(["flash", "--yes", "noise.img"]);
     let error = ["error: cannot ", " /dev/loop", "Input/output error"];
-    case.refused_on(&mut in_script(&script, &flash), 3, &error, "is it still there?");
+    case.refused_on(
+        &mut in_script(&script, &flash),
+        3,
+        &error,
+        "is it still there?",
+    );
     case.unchanged();
 }
 
@@ -334,12 +344,22 @@ fn a_disk_that_goes_away() {
 fn in_script(script: &str, command: &Command) -> Command {
     let mut outer = Command::new("unshare");
     outer
-        .args(["--mount", "--propagation", "private", "sh", "-c", script, "sh"])
+        .args([
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            script,
+            "sh",
+        ])
         .arg(command.get_program())
         .args(command.get_args())
         .current_dir(command.get_current_dir().unwrap())
         .stdin(Stdio::null());
-    let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let set = command
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
     outer.envs(set);
     outer
 }

@@ -84,15 +84,29 @@ fn a_manifest_of_a_real_image() {
     let packages = manifest["packages"].as_array().unwrap();
     let image = Image::new(&scene.output());
     let status = image.cat("/var/lib/dpkg/status");
-    let known = status.lines().filter(|line| line.ends_with(" ok installed"));
+    let known = status
+        .lines()
+        .filter(|line| line.ends_with(" ok installed"));
     assert_eq!(packages.len(), known.count());
     let dpkg = packages.iter().find(|one| one["name"] == "dpkg").unwrap();
     assert_eq!(dpkg["architecture"], "arm64", "{dpkg}");
-    assert!(dpkg["version"].as_str().unwrap().starts_with("1."), "{dpkg}");
+    assert!(
+        dpkg["version"].as_str().unwrap().starts_with("1."),
+        "{dpkg}"
+    );
     let put_off = manifest["first_boot"]["put_off"].as_array().unwrap();
-    let whats: Vec<_> = put_off.iter().map(|one| one["what"].as_str().unwrap()).collect();
+    let whats: Vec<_> = put_off
+        .iter()
+        .map(|one| one["what"].as_str().unwrap())
+        .collect();
     assert_eq!(whats, ["modprobe 8021q", "reboot"], "{text}");
-    assert!(put_off[0]["task"].as_str().unwrap().starts_with("The module"), "{text}");
+    assert!(
+        put_off[0]["task"]
+            .as_str()
+            .unwrap()
+            .starts_with("The module"),
+        "{text}"
+    );
     assert_eq!(put_off[1]["by"], "boot", "{text}");
     assert_eq!(manifest["layout"][0]["mounted"], "/boot/firmware", "{text}");
 }
