@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    mem::take,
     path::{Path, PathBuf},
 };
 
@@ -104,7 +105,10 @@ impl AnsiblePlan {
         passthrough::check(file.ansible.args.iter().map(AsRef::as_ref), "ansible.args")?;
         passthrough::check(given.rest.iter().map(AsRef::as_ref), "what follows --")?;
         let configured = file.ansible.args.iter().map(OsString::from);
-        let mut arguments: Vec<_> = configured.chain(given.options).chain(given.rest).collect();
+        let typed = take(&mut given.options)
+            .into_iter()
+            .chain(take(&mut given.rest));
+        let mut arguments: Vec<_> = configured.chain(typed).collect();
         let changes_nothing = passthrough::changes_nothing(&arguments);
 
         let inventories = if given.inventories.is_empty() {

@@ -24,7 +24,6 @@ use crate::{
     finish::{
         manifest::Span,
         output::{Output, check_may_write},
-        plan::Beside,
         ready::Ready,
     },
     image::{self, Cache, OutputLock, Source, WorkImage, kept},

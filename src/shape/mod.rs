@@ -12,3 +12,6 @@ pub mod new;
 pub mod shrink;
 pub mod table;
 mod tool;
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,6 @@ mod case;
 mod images;
 
 mod ansible;
-mod any_layout;
 mod architecture;
 mod catalogue;
 mod catalogue_search;

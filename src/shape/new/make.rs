@@ -1,6 +1,6 @@
 //! The table and the file systems of a new image, by the programs for them.
 
-use std::{fs::File, os::fd::AsRawFd, path::Path, time::Duration};
+use std::{ffi::OsString, fs::File, os::fd::AsRawFd, path::Path, time::Duration};
 
 use super::{
     declared::FileSystem,
@@ -8,16 +8,15 @@ use super::{
 };
 use crate::{
     error::{Context, Kind, Result},
-    shape::tool::{DEVICE, Tool},
     sys::{
-        command,
+        command::{self, Surroundings},
         loopdev::{LoopDevice, Window},
         programs,
     },
 };
 
-/// How long making a file system may compute: those that write all of their tables take some seconds.
-const PROCESSOR: Duration = Duration::from_secs(120);
+/// How long making a file system may take: those that write all of their tables take some seconds, on a slow disk more.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// Has sfdisk write the table of `plan` into the empty file `image`.
 ///
@@ -52,21 +51,32 @@ pub fn write_table(image: &File, plan: &Plan) -> Result<()> {
 /// # Errors
 /// [`Kind::Image`] with what the program says; [`Kind::Host`] when it is missing.
 pub fn make(image: &File, part: &Part, scratch: &Path) -> Result<()> {
-    let Some((tool, args)) = command_of(part) else {
+    let Some((name, args)) = command_of(part) else {
         return Ok(());
     };
+    let program = programs::find(name)?;
     let window = Window {
         start: part.start,
         size: part.size,
         read_only: false,
     };
     let device = LoopDevice::attach(image, window, &scratch.join("dev"))?;
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let done = tool.run(&args, &device, part.number)?;
-    match done.code {
-        0 => Ok(()),
-        _ => Err(done
-            .failure()
+    // It reads nothing but zeros, and mkfs.xfs needs root's rights to set the size of blocks.
+    let args = args.into_iter().map(OsString::from);
+    let args: Vec<OsString> = args.chain([device.node().into()]).collect();
+    let around = Surroundings {
+        dir: Path::new("/"),
+        env: &[
+            ("PATH".into(), command::search_path()),
+            ("LC_ALL".into(), "C".into()),
+        ],
+        limit: LIMIT,
+    };
+    let output = command::output_in(&around, &program, &args)?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(command::failure(Kind::Image, &program, &args, &output)
+            .of(&format!("partition {}", part.number))
             .hint("are its size, label and options in image.new right?")),
     }
 }
@@ -78,13 +88,13 @@ impl Plan {
             .parts
             .iter()
             .filter_map(command_of)
-            .map(|(tool, _)| tool.name);
+            .map(|(name, _)| name);
         made.chain(["sfdisk", "tar"]).collect()
     }
 }
 
-/// The program that makes the file system of `part`, and its arguments.
-fn command_of(part: &Part) -> Option<(Tool, Vec<String>)> {
+/// The program that makes the file system of `part`, and its arguments but for the device.
+fn command_of(part: &Part) -> Option<(&'static str, Vec<String>)> {
     // FAT's own field for what is before it on the disk, in sectors.
     let hidden = (part.start / 512).to_string();
     let (name, fixed, label): (_, &[&str], _) = match part.filesystem {
@@ -98,17 +108,10 @@ fn command_of(part: &Part) -> Option<(Tool, Vec<String>)> {
         FileSystem::Swap => ("mkswap", &[], "-L"),
         FileSystem::None => return None,
     };
-    let tool = Tool {
-        name,
-        processor: PROCESSOR,
-    };
     let named = part
         .label
         .iter()
         .flat_map(|text| [label.to_owned(), text.clone()]);
     let args = fixed.iter().map(|word| (*word).to_owned()).chain(named);
-    let args = args
-        .chain(part.options.iter().cloned())
-        .chain([DEVICE.to_owned()]);
-    Some((tool, args.collect()))
+    Some((name, args.chain(part.options.iter().cloned()).collect()))
 }
