@@ -49,8 +49,11 @@ pub fn unpack(image: &File, wanted: &Unpack, archive: File) -> Result<Vec<Event>
 fn fill(mounts: &Mounts, wanted: &Unpack, fats: &[(u32, PathBuf)], archive: File) -> Result<()> {
     tar::unpack_from(archive, mounts.root())?
         .end()
-        .map_err(|error| {
-            error.hint("is the archive whole, and is the image large enough for it?")
+        .map_err(|error| match error.to_string() {
+            // Of the image: where this machine's disk is full, the image's files cannot be written at all.
+            text if text.contains(tar::NO_SPACE) => Error::image(text)
+                .hint("make the image or that partition larger in image.new"),
+            _ => error.hint("is the archive whole?"),
         })?;
     let root = Root::open(mounts.root())?;
     for (number, at) in fats {

@@ -24,6 +24,9 @@ const ALL: [&str; 4] = [
 /// How much of what it complains of is kept, in bytes.
 const TAIL: u64 = 4096;
 
+/// What it says where a file system is full.
+pub const NO_SPACE: &str = "No space left";
+
 /// A running tar. Dropped, it is killed.
 pub struct Tar {
     child: Child,
@@ -155,11 +158,13 @@ impl Tar {
             return Ok(());
         }
         let said = self.complaints.recv().unwrap_or_default();
-        let first = said.lines().next().unwrap_or_default();
-        let error = Error::host(format!("tar ended with {status}: {first}"));
-        Err(match said.contains("No space left") {
-            true => error.hint("free some space on that file system, or use another one"),
-            false => error,
+        // It says of the same write first how much of it was written.
+        let full = said.lines().find(|line| line.contains(NO_SPACE));
+        let reason = full.or(said.lines().next()).unwrap_or_default();
+        let error = Error::host(format!("tar ended with {status}: {reason}"));
+        Err(match full {
+            Some(_) => error.hint("free some space on that file system, or use another one"),
+            None => error,
         })
     }
 }

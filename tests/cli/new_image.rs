@@ -241,8 +241,8 @@ fn what_cannot_be_made() {
         case.refused(&mut with(pi("root").replace(from, to)), 2, &[error], "");
     }
     let small = pi("root").replace("64M", "20M").replace("16M", "17M");
-    let error = ["root", "tar ended with", "No space left"];
-    case.refused(&mut with(small), 3, &error, "");
+    let error = ["root: ", "tar ended with", "No space left"];
+    case.refused(&mut with(small), 4, &error, "larger in image.new");
     let label = pi("root").replace("system-boot", "much-too-long-a-label");
     let ended = case.run(&mut with(label));
     assert_eq!(ended.code, Some(4), "{ended:#?}");

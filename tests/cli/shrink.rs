@@ -80,8 +80,9 @@ fn the_image_ends_behind_what_is_in_it() {
                 .unwrap();
             let number = |text: &str| text.trim().parse::<u64>().unwrap();
             let left = number(blocks) * number(size);
+            // resize2fs leaves some by itself.
             assert!(
-                left + 4 * MIB >= free * MIB && left < (free + 16) * MIB,
+                left + 4 * MIB >= free * MIB && left < (free + 24) * MIB,
                 "{label} {more:?}: {left}"
             );
             sizes.push(length(&out));
