@@ -13,8 +13,8 @@ ifneq ($(filter /usr/bin/cargo,$(or $(shell command -v cargo || true),/usr/bin/c
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 endif
 
-.PHONY: help demo test conformance twins old-kernel first-boot fresh kills reproducible fuzz build lint bench install \
-	clean setup-demo setup-test setup-old-kernel setup-first-boot
+.PHONY: help demo test test-all conformance twins old-kernel first-boot living fresh kills reproducible fuzz build lint bench \
+	install clean setup-demo setup-test setup-old-kernel setup-first-boot
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 13
@@ -22,8 +22,11 @@ help: ## list the targets
 demo: setup-demo build ## set up, make or reuse a base image, and provision it to mypi.img
 	@scripts/demo.sh
 
-test: setup-test ## set up, lint, and run every test; TEST_ARGS="..." goes to the test runner
+test: setup-test ## set up, lint, and run every test but the long ones; TEST_ARGS="..." goes to the test runner
 	@scripts/test.sh $(TEST_ARGS)
+
+test-all: setup-test ## the same with the tests that take long
+	@PICHROOT_TEST_ALL=1 scripts/test.sh $(TEST_ARGS)
 
 conformance: setup-test build ## Ansible's own tests on an image, and one playbook in two ways; takes long
 	@scripts/conformance.sh
@@ -39,6 +42,10 @@ old-kernel: setup-old-kernel build ## exec on Linux 6.1, which needs the host's 
 first-boot: setup-first-boot build ## boot an image in a virtual machine, which does what was put off to then; takes minutes
 	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
 		scripts/as-root.sh tests/first-boot/run.sh
+
+living: setup-test build ## ten plays of the kinds that roles for living machines are, twice each; takes minutes
+	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
+		scripts/as-root.sh tests/living/run.py
 
 fresh: setup-demo ## make demo, and a part of make test, on a Debian 12 and a Debian 13 without Rust; takes half an hour
 	@scripts/as-root.sh tests/fresh/run.sh bookworm trixie

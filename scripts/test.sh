@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# test.sh [nextest or cargo test arguments] : lint and run every test. Called by `make test`, after the set-up.
+# test.sh [nextest or cargo test arguments] : lint and run every test. Called by `make test`, after the set-up. Tests that are
+# marked `ignore` take long, and run with PICHROOT_TEST_ALL=1 only, which is `make test-all`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH=$PWD/.venv/bin:$PATH
@@ -39,10 +40,16 @@ scripts/lint.sh
 
 if cargo nextest --version >/dev/null 2>&1; then
     runner=(cargo nextest run --locked)
+    all=(--run-ignored all)
 else
     runner=(cargo test --locked)
+    all=(-- --include-ignored)
 fi
 "${runner[@]}" --no-run
+if [ -z "${PICHROOT_TEST_ALL:-}" ]; then
+    all=()
+    echo "tests that take long are not run: make test-all"
+fi
 
 # The connection plugin by itself, and in a chroot that is this very system.
 if [ $# = 0 ]; then
@@ -53,7 +60,7 @@ wait "$image_job"
 PICHROOT_TEST_IMAGE=$(cat "$path_file")
 export PICHROOT_TEST_IMAGE
 tested=true
-"${runner[@]}" "$@"
+"${runner[@]}" "$@" "${all[@]}"
 
 # A part of Ansible's own tests of connection plugins, through ours; make conformance has the rest.
 if [ $# = 0 ]; then

@@ -43,8 +43,9 @@ pub fn file(missing: &Path) -> Option<PathBuf> {
 /// The hint for the file `missing`: what was meant, as far as that can be told, else `other`.
 pub fn hint(missing: &Path, other: &str) -> String {
     match file(missing) {
-        Some(path) => format!("did you mean {}?", path.display()),
-        None => other.to_owned(),
+        // What is there is meant, and something else is wrong with it.
+        Some(path) if !missing.exists() => format!("did you mean {}?", path.display()),
+        _ => other.to_owned(),
     }
 }
 
@@ -79,5 +80,15 @@ mod tests {
         ] {
             assert_eq!(file(&path(wrong)), meant.map(path), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_meant() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("list.json");
+        fs::write(&path, "").unwrap();
+        assert_eq!(hint(&path, "x"), "x");
+        let missing = dir.path().join("lost.json");
+        assert!(hint(&missing, "x").ends_with("list.json?"));
     }
 }

@@ -8,13 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     covers::cover::Covering,
     disk::{self, Disk},
-    living::plan::LivingPlan,
+    living::{kernel::lacking::PREFIX, plan::LivingPlan},
     shortcuts::{Shortcuts, apt_hooks},
     target::plan::TargetPlan,
 };
-use crate::{
-    emulation::Emulator, error::Failure, event::Event, twins::dispatcher::format::LACKING,
-};
+use crate::{emulation::Emulator, error::Failure, event::Event};
 
 /// Everything the executor needs to know; it takes nothing from its environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -122,7 +120,7 @@ pub fn environment(plan: &ChrootPlan) -> Vec<(String, String)> {
         environment.push(("QEMU_CPU", cpu));
     }
     if plan.emulator.is_some() {
-        environment.push(("QEMU_LD_PREFIX", LACKING.trim_end_matches('\0')));
+        environment.push(("QEMU_LD_PREFIX", PREFIX));
     }
     // What `uname -r` says under qemu: roles and packages ask it for the kernel to prepare.
     if let (Some(_), Some(kernel)) = (&plan.emulator, &plan.kernel) {

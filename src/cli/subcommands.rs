@@ -59,6 +59,11 @@ pub fn import(args: ImportArgs, ui: &Ui) -> Result<u8> {
         });
     let wanted = Wanted {
         template: cwd.join(args.template),
+        var_files: args
+            .var_files
+            .into_iter()
+            .map(|path| cwd.join(path))
+            .collect(),
         variables: variables.collect::<Result<_>>()?,
         folder: args
             .output

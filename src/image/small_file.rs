@@ -12,7 +12,7 @@ use nix::fcntl::OFlag;
 /// All of a regular file.
 ///
 /// # Errors
-/// Also when it is none, or has more than `limit` bytes.
+/// Also when it is none; [`io::ErrorKind::FileTooLarge`] when it has more than `limit` bytes.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     // Without waiting, should it be a fifo.
     let file = File::options()
@@ -25,10 +25,8 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
-        return Err(io::Error::other(format!(
-            "it is larger than {} MiB",
-            limit >> 20
-        )));
+        let what = format!("it is larger than {} MiB", limit >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
     }
     Ok(bytes)
 }

@@ -4,11 +4,14 @@ use serde_json::Value;
 
 use super::{
     image::{Image, Secret},
-    later::{Later, Piece, pieces},
+    later::{Later, Piece, ansible_name, pieces},
     places::Places,
     template::{Block, Left, Template, known},
 };
-use crate::config::{key_value, yaml};
+use crate::{
+    config::{key_value, yaml},
+    sys::command::quote,
+};
 
 /// What only reaching a machine needs, or is as always here.
 const NOTHING: &[&str] = &[
@@ -33,6 +36,18 @@ const NOTHING: &[&str] = &[
     "ansible_winrm_use_http",
 ];
 
+/// Options with a value that only reaching a machine needs.
+const LOGIN: &[&str] = &[
+    "--private-key",
+    "--key-file",
+    "-T",
+    "--timeout",
+    "--ssh-common-args",
+    "--ssh-extra-args",
+    "--scp-extra-args",
+    "--sftp-extra-args",
+];
+
 /// The playbooks of the provisioner; what it says beside goes into `image`.
 pub fn playbooks(
     block: &Block,
@@ -42,58 +57,56 @@ pub fn playbooks(
     left: &mut Vec<Left>,
 ) -> Vec<String> {
     let mut playbooks = Vec::new();
+    let mut args = Vec::new();
     for field in &block.fields {
         let (name, line) = (field.name.as_str(), field.line);
         if let Err(why) = &field.value {
             left.push(Left::new(line, name, why));
             continue;
         }
-        let texts = block.texts(name);
+        let mut now = || template.texts_now(block, name, left);
         match name {
             "playbook_file" | "playbook_files" => {
-                for text in texts {
-                    match template.now(&text) {
-                        Err(why) => left.push(Left::new(line, name, &why)),
-                        Ok(path) => {
-                            let (path, found) = places.find(&path);
-                            if !found {
-                                left.push(Left::missing(line, "playbook", &path));
-                            }
-                            playbooks.push(path);
-                        }
+                for path in now() {
+                    let (path, found) = places.find(&path);
+                    if !found {
+                        left.push(Left::missing(line, "playbook", &path));
                     }
+                    playbooks.push(path);
                 }
             }
-            "extra_arguments" => arguments(texts, line, template, places, image, left),
-            "user" => image.user = texts.into_iter().next(),
+            "extra_arguments" => {
+                args = arguments(block.texts(name), line, template, places, image, left);
+            }
+            "user" => image.user = now().pop(),
             "ansible_env_vars" => {
-                for text in texts {
-                    match (template.now(&text), text.split_once('=')) {
-                        (Ok(now), Some(_)) => {
-                            let (name, value) = now.split_once('=').expect("it had one before");
-                            image
-                                .command_environment
-                                .push((name.into(), value.trim_matches(['"', '\'']).into()));
+                for text in now() {
+                    match text.split_once('=') {
+                        Some((name, value)) => image
+                            .command_environment
+                            .push((name.into(), value.trim_matches(['"', '\'']).into())),
+                        None => {
+                            let what = format!("{text:?} in {name}");
+                            left.push(Left::new(line, what, "it is not NAME=VALUE"));
                         }
-                        (Err(why), _) => left.push(Left::new(line, name, &why)),
-                        (Ok(_), None) => left.push(Left::new(line, &text, "this is no NAME=VALUE")),
                     }
                 }
             }
-            "inventory_file" => image
-                .inventory
-                .extend(texts.iter().map(|path| places.find(path).0)),
+            "inventory_file" => {
+                let paths = now().into_iter().map(|path| places.find(&path).0);
+                image.inventory.extend(paths);
+            }
             "roles_path" | "collections_path" => {
                 let variable = format!("ANSIBLE_{}", name.to_uppercase());
-                let path = texts.first().map(|path| places.find(path).0);
+                let path = now().pop().map(|path| places.find(&path).0);
                 image
                     .command_environment
                     .extend(path.map(|path| (variable, path)));
             }
             "galaxy_file" => {
-                let files = texts
-                    .iter()
-                    .map(|path| format!("ansible-galaxy install -r {}", places.find(path).0));
+                let files = now().into_iter().map(|path| {
+                    format!("ansible-galaxy install -r {}", quote(&places.find(&path).0))
+                });
                 image.before.extend(files);
             }
             "groups" | "empty_groups" => left.push(Left::new(
@@ -105,7 +118,18 @@ pub fn playbooks(
             _ => left.push(Left::new(line, name, "nothing here is like it")),
         }
     }
-    if playbooks.is_empty() {
+    if image.args.as_ref().is_some_and(|known| *known != args) {
+        let why =
+            "one run has all playbooks, so the arguments of all provisioners are for each of them";
+        let line = block.line_of("extra_arguments");
+        left.push(Left::new(line, "a run with other arguments", why));
+    }
+    let known = image.args.get_or_insert_default();
+    let new = args.into_iter().filter(|arg| !known.contains(arg));
+    let new: Vec<_> = new.collect();
+    known.extend(new);
+    let named = ["playbook_file", "playbook_files"];
+    if named.iter().all(|name| block.field(name).is_none()) {
         left.push(Left::new(
             block.line,
             "a provisioner without a playbook",
@@ -115,7 +139,7 @@ pub fn playbooks(
     playbooks
 }
 
-/// Arguments of ansible-playbook.
+/// Arguments of ansible-playbook: those that are to be handed on.
 fn arguments(
     given: Vec<String>,
     line: usize,
@@ -123,7 +147,8 @@ fn arguments(
     places: &Places,
     image: &mut Image,
     left: &mut Vec<Left>,
-) {
+) -> Vec<String> {
+    let mut args = Vec::new();
     let mut given = given.into_iter();
     while let Some(argument) = given.next() {
         let (option, joined) = split(&argument);
@@ -144,19 +169,22 @@ fn arguments(
                     left.push(Left::new(line, format!("{option} {value}"), why));
                 }
             }
-            "-u" | "--user" => image.user = Some(value()),
-            "-e" | "--extra-vars" => variables(&value(), line, places, image, left),
-            "-k" | "--ask-pass" | "--private-key" | "--key-file" | "-T" | "--timeout" => {
-                if option != "-k" && option != "--ask-pass" {
-                    value();
-                }
+            "-u" | "--user" => match template.now(&value()) {
+                Ok(user) => image.user = Some(user),
+                Err(why) => left.push(Left::new(line, option, why)),
+            },
+            "-e" | "--extra-vars" => {
+                variables(&value(), line, template, places, image, left);
             }
+            "-k" | "--ask-pass" => {}
+            _ if LOGIN.contains(&option) => drop(value()),
             _ => match template.now(&argument) {
-                Ok(argument) => image.args.push(argument),
+                Ok(argument) => args.push(argument),
                 Err(why) => left.push(Left::new(line, "an argument of ansible-playbook", why)),
             },
         }
     }
+    args
 }
 
 /// An option with the value that is joined to it.
@@ -181,11 +209,22 @@ fn split(argument: &str) -> (&str, Option<String>) {
 }
 
 /// What `--extra-vars` says.
-fn variables(text: &str, line: usize, places: &Places, image: &mut Image, left: &mut Vec<Left>) {
+fn variables(
+    text: &str,
+    line: usize,
+    template: &Template,
+    places: &Places,
+    image: &mut Image,
+    left: &mut Vec<Left>,
+) {
     if let Some(path) = text.strip_prefix('@') {
-        image
-            .command_words
-            .push(format!("-e @{}", places.find(path).0));
+        match template.now(path) {
+            Ok(path) => {
+                let words = format!("-e {}", quote(&format!("@{}", places.find(&path).0)));
+                image.command_words.push(words);
+            }
+            Err(why) => left.push(Left::new(line, "a file of variables", why)),
+        }
         return;
     }
     let map = match text.trim_start().starts_with(['{', '[']) {
@@ -218,21 +257,18 @@ fn variables(text: &str, line: usize, places: &Places, image: &mut Image, left: 
 fn variable(name: &str, value: Value, image: &mut Image) -> Result<(), String> {
     let Value::String(text) = &value else {
         let value = image.in_ansible_deep(value)?;
-        image.vars.push((name.to_owned(), value));
-        return Ok(());
+        return image.set_var(name, value);
     };
     match pieces(text).as_slice() {
-        [Piece::Later(Later::Variable(same))] if same == name => {
-            image.handed_on.push(name.to_owned())
+        [Piece::Later(Later::Variable(same))] if ansible_name(same) == name => {
+            image.handed_on.push(same.clone());
         }
         [Piece::Later(Later::Vault(path, field))] => {
             let secret = Secret::Vault(path.clone(), field.clone());
-            image.secrets.push((name.to_owned(), secret));
+            image.set_secret(name, secret)?;
         }
         [Piece::Later(Later::Environment(variable))] => {
-            image
-                .secrets
-                .push((name.to_owned(), Secret::Environment(variable.clone())));
+            image.set_secret(name, Secret::Environment(variable.clone()))?;
         }
         _ => {
             let value = match text.as_str() {
@@ -240,7 +276,7 @@ fn variable(name: &str, value: Value, image: &mut Image) -> Result<(), String> {
                 "false" => Value::Bool(false),
                 text => image.in_ansible(text)?.into(),
             };
-            image.vars.push((name.to_owned(), value));
+            image.set_var(name, value)?;
         }
     }
     Ok(())

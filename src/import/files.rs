@@ -6,12 +6,13 @@ use super::{
     image::Image,
     places::Places,
     plays::Plays,
-    template::{Block, Left, known},
+    template::{Block, Left, Template, known},
 };
 
 /// Adds what the provisioner copies to `plays`.
 pub fn file(
     block: &Block,
+    template: &Template,
     places: &Places,
     plays: &mut Plays,
     image: &mut Image,
@@ -75,17 +76,19 @@ pub fn file(
         ),
         None => {}
     }
-    for path in [block.texts("source"), block.texts("sources")].concat() {
-        let (shown, found) = places.find(&path);
-        if !found {
-            left.push(Left::missing(block.line_of("source"), "file", &shown));
+    for field in ["source", "sources"] {
+        for path in template.texts_now(block, field, left) {
+            let (shown, found) = places.find(&path);
+            if !found {
+                left.push(Left::missing(block.line_of(field), "file", &shown));
+            }
+            let parts = [
+                ("src", shown.as_str()),
+                ("dest", &destination),
+                ("mode", "preserve"),
+            ];
+            copy(&parts, &destination, plays);
         }
-        let parts = [
-            ("src", shown.as_str()),
-            ("dest", &destination),
-            ("mode", "preserve"),
-        ];
-        copy(&parts, &destination, plays);
     }
 }
 

@@ -172,6 +172,67 @@ const FUNCTIONS: &[(&str, Function)] = &[
             .cloned()
             .collect())
     }),
+    ("element", |args| {
+        let [values, index] = values(args)?;
+        let values = list(values)?;
+        let index = index.as_u64().ok_or("takes an index")? as usize;
+        let found = index.checked_rem(values.len()).map(|at| values[at].clone());
+        found.ok_or_else(|| "has no element to choose".into())
+    }),
+    ("reverse", |args| {
+        let [values] = values(args)?;
+        Ok(list(values)?.into_iter().rev().collect())
+    }),
+    ("sort", |args| {
+        let [values] = values(args)?;
+        let texts = list(values)?.into_iter().map(|value| text(Some(value)));
+        let mut texts = texts.collect::<Result<Vec<_>, _>>()?;
+        texts.sort_unstable();
+        Ok(texts.into_iter().map(Value::from).collect())
+    }),
+    ("distinct", |args| {
+        let [values] = values(args)?;
+        let mut known = Vec::new();
+        for value in list(values)? {
+            if !known.contains(&value) {
+                known.push(value);
+            }
+        }
+        Ok(known.into())
+    }),
+    ("flatten", |args| {
+        let [values] = values(args)?;
+        Ok(flat(list(values)?).into())
+    }),
+    ("startswith", |args| {
+        let [text, prefix] = texts(args)?;
+        Ok(text.starts_with(&prefix).into())
+    }),
+    ("endswith", |args| {
+        let [text, suffix] = texts(args)?;
+        Ok(text.ends_with(&suffix).into())
+    }),
+    ("strcontains", |args| {
+        let [text, part] = texts(args)?;
+        Ok(text.contains(&part).into())
+    }),
+    ("tobool", |args| match texts::<1>(args)?[0].as_str() {
+        "true" => Ok(true.into()),
+        "false" => Ok(false.into()),
+        _ => Err("takes true or false".into()),
+    }),
+    ("tonumber", |args| {
+        let [text] = texts(args)?;
+        let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+        let whole = text.parse::<i64>().ok().map(Value::from);
+        whole
+            .or(number.map(Value::from))
+            .ok_or_else(|| "takes a number".into())
+    }),
+    ("tolist", |args| {
+        let [values] = values(args)?;
+        list(values).map(Value::from)
+    }),
     ("tostring", |args| Ok(texts::<1>(args)?[0].as_str().into())),
     ("format", format),
     ("jsonencode", |args| {
@@ -233,9 +294,79 @@ fn text(value: Option<Value>) -> Result<String, String> {
     }
 }
 
+/// Lists in lists as one.
+fn flat(values: Vec<Value>) -> Vec<Value> {
+    let flat = values.into_iter().flat_map(|value| match value {
+        Value::Array(inner) => flat(inner),
+        value => vec![value],
+    });
+    flat.collect()
+}
+
 fn list(value: Value) -> Result<Vec<Value>, String> {
     match value {
         Value::Array(values) => Ok(values),
         _ => Err("takes a list".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hcl::eval::Evaluate;
+
+    use super::*;
+
+    fn value(text: &str) -> Result<String, String> {
+        let mut context = Context::new();
+        declare(&mut context);
+        let body: hcl::Body = hcl::parse(&format!("x = {text}")).unwrap();
+        let value = body.attributes().next().unwrap().expr().evaluate(&context);
+        let value = value.map_err(|error| error.to_string())?;
+        Ok(serde_json::to_string(&value).unwrap())
+    }
+
+    #[test]
+    fn functions_give_what_packer_gives() {
+        for (text, expected) in [
+            ("upper(\"a\")", "\"A\""),
+            ("trimsuffix(\"22.04.5\", \".5\")", "\"22.04\""),
+            ("basename(\"/a/b.img\")", "\"b.img\""),
+            ("dirname(\"/a/b.img\")", "\"/a\""),
+            ("join(\"-\", [\"a\", 1])", "\"a-1\""),
+            ("split(\",\", \"a,b\")", "[\"a\",\"b\"]"),
+            ("element([\"a\", \"b\"], 3)", "\"b\""),
+            ("reverse([1, 2])", "[2,1]"),
+            ("sort([\"b\", \"a\"])", "[\"a\",\"b\"]"),
+            ("distinct([1, 1, 2])", "[1,2]"),
+            ("flatten([[1, [2]], 3])", "[1,2,3]"),
+            ("concat([1], [2])", "[1,2]"),
+            ("compact([\"\", \"a\"])", "[\"a\"]"),
+            ("length(\"\u{e9}a\")", "2"),
+            ("contains([\"a\"], \"b\")", "false"),
+            ("startswith(\"ab\", \"a\")", "true"),
+            ("endswith(\"ab\", \"a\")", "false"),
+            ("strcontains(\"ab\", \"b\")", "true"),
+            ("tobool(\"true\")", "true"),
+            ("tonumber(\"1.5\") + tonumber(2)", "3.5"),
+            ("coalesce(\"\", \"a\")", "\"a\""),
+            ("lookup({a = 1}, \"b\", 2)", "2"),
+            ("merge({a = 1}, {a = 2}).a", "2"),
+            ("format(\"%s-%d%%\", \"x\", 2)", "\"x-2%\""),
+            ("jsonencode([1])", "\"[1]\""),
+            ("replace(\"a.b\", \".\", \"-\")", "\"a-b\""),
+        ] {
+            assert_eq!(value(text).as_deref(), Ok(expected), "{text}");
+        }
+        for text in [
+            "replace(\"a\", \"/a/\", \"b\")",
+            "upper(timestamp())",
+            "element([], 0)",
+            "tonumber(\"nan\")",
+            "format(\"%x\", 1)",
+            "upper()",
+            "none(1)",
+        ] {
+            assert!(value(text).is_err(), "{text}");
+        }
     }
 }

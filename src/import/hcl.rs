@@ -8,8 +8,6 @@ use std::path::Path;
 use hcl::{
     Expression, Map, Value,
     eval::{Context, Evaluate},
-    expr::{TemplateExpr, TraversalOperator},
-    template::{Element, Template as Text},
 };
 use hcl_edit::{
     Span,
@@ -18,8 +16,10 @@ use hcl_edit::{
 
 use super::{
     functions,
-    later::Later,
+    later::{Later, is_marked},
+    plain::is_plain,
     template::{Block, Field, Left, Template, Variable},
+    wanted::{Given, Wrong},
 };
 
 /// What Packer tells of a build while it runs.
@@ -40,14 +40,11 @@ const BUILD: [&str; 14] = [
     "SSHPrivateKey",
 ];
 
-/// An error, with its line.
-type Wrong = (usize, String);
-
 /// Reads the text of a template in `folder`; `given` are values of variables.
 ///
 /// # Errors
 /// The line, and what is wrong there.
-pub fn read(text: &str, folder: &Path, given: &[(String, String)]) -> Result<Template, Wrong> {
+pub fn read(text: &str, folder: &Path, given: &[Given]) -> Result<Template, Wrong> {
     let body = hcl_edit::parser::parse_body(text)
         .map_err(|error| (error.location().line(), error.message().to_owned()))?;
     let mut reader = Reader {
@@ -58,8 +55,13 @@ pub fn read(text: &str, folder: &Path, given: &[(String, String)]) -> Result<Tem
     };
     reader.declare(&body, folder, given)?;
     for structure in &body {
-        if let Structure::Block(block) = structure {
-            reader.top(block);
+        match structure {
+            Structure::Block(block) => reader.top(block),
+            Structure::Attribute(attribute) => {
+                let (line, name) = (reader.line(attribute), attribute.key.as_str());
+                let why = "a template has blocks only";
+                reader.template.left.push(Left::new(line, name, why));
+            }
         }
     }
     Ok(reader.template)
@@ -82,12 +84,7 @@ impl Reader<'_> {
     }
 
     /// Makes variables, locals and functions known.
-    fn declare(
-        &mut self,
-        body: &Body,
-        folder: &Path,
-        given: &[(String, String)],
-    ) -> Result<(), Wrong> {
+    fn declare(&mut self, body: &Body, folder: &Path, given: &[Given]) -> Result<(), Wrong> {
         for context in [&mut self.later, &mut self.now] {
             functions::declare(context);
             let folder = folder.display().to_string();
@@ -115,24 +112,16 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        for (name, value) in given {
-            match self
-                .template
-                .variables
-                .iter_mut()
-                .find(|variable| variable.name == *name)
-            {
-                Some(variable) => variable.value = Some(value.as_str().into()),
-                None => return Err((0, format!("there is no variable {name}, which --var sets"))),
+        for given in given {
+            let mut variables = self.template.variables.iter_mut();
+            match variables.find(|variable| variable.name == given.name) {
+                Some(variable) => variable.set(given),
+                None => given.unknown()?,
             }
         }
         let (mut later, mut now) = (Map::new(), Map::new());
         for variable in &self.template.variables {
             let name = variable.name.clone();
-            let mark = match &variable.environment {
-                Some(environment) => Later::Environment(environment.clone()),
-                None => Later::Variable(name.clone()),
-            };
             match variable.value.clone().map(from_json) {
                 // Only a text can have something else in its place.
                 Some(value @ (Value::Array(_) | Value::Object(_))) => {
@@ -140,8 +129,9 @@ impl Reader<'_> {
                     now.insert(name, value);
                 }
                 value => {
-                    later.insert(name.clone(), mark.mark().into());
-                    now.extend(value.map(|value| (name, value)));
+                    later.insert(name.clone(), variable.mark().into());
+                    let known = value.filter(|value| !value.as_str().is_some_and(is_marked));
+                    now.extend(known.map(|value| (name, value)));
                 }
             }
         }
@@ -156,23 +146,24 @@ impl Reader<'_> {
             let attribute = body.get_attribute(key)?;
             Some(Expression::from(attribute.value.clone()))
         };
+        for check in body.blocks() {
+            let what = format!("{} of the variable {name}", check.ident.as_str());
+            let why = "check the value in the playbook: ansible.builtin.assert";
+            let left = Left::new(self.line(check), what, why);
+            self.template.left.push(left);
+        }
         let sensitive = expression("sensitive") == Some(Expression::Bool(true));
         let value = expression("default").and_then(|value| self.value(&value, true).ok());
         self.add(name, value, sensitive);
     }
 
     fn add(&mut self, name: &str, value: Option<Value>, sensitive: bool) {
-        let text = value.as_ref().and_then(Value::as_str).unwrap_or_default();
-        let environment = match super::later::pieces(text).as_slice() {
-            [super::later::Piece::Later(Later::Environment(name))] => Some(name.clone()),
-            _ => None,
-        };
-        let value = value.filter(|value| environment.is_none() && !value.is_null());
+        let value = value.filter(|value| !value.is_null());
         self.template.variables.push(Variable {
             name: name.to_owned(),
             value: value.map(to_json),
-            environment,
             sensitive,
+            in_file: false,
         });
     }
 
@@ -214,9 +205,16 @@ impl Reader<'_> {
                 .declare_var("local", Value::Object(later.clone()));
             self.now.declare_var("local", Value::Object(now.clone()));
             if open.len() == before {
-                return;
+                break;
             }
         }
+        // What is only put into a text says there why it cannot be.
+        for (name, expression) in open {
+            let why = self.value(&expression, true).err().unwrap_or_default();
+            let mark = Later::Unknown(format!("local.{name} {why}")).mark();
+            later.insert(name, mark.into());
+        }
+        self.later.declare_var("local", Value::Object(later));
     }
 
     /// A block at the top.
@@ -229,7 +227,7 @@ impl Reader<'_> {
                 let source = self.block(block, kind, name);
                 self.template.sources.push(source);
             }
-            ("build", _) => self.build(&block.body),
+            ("build", _) => self.build(block),
             (kind, labels) => {
                 let what = [&[kind], labels].concat().join(" ");
                 let why =
@@ -239,28 +237,61 @@ impl Reader<'_> {
         }
     }
 
-    fn build(&mut self, body: &Body) {
-        for block in body.blocks() {
+    fn build(&mut self, build: &HclBlock) {
+        let whole = self.block(build, "build", "");
+        let named = whole.texts("sources");
+        let inner = build
+            .body
+            .blocks()
+            .filter(|block| block.ident.as_str() == "source");
+        let inner = inner.filter_map(|block| Some(block.labels.first()?.as_str().to_owned()));
+        let of = named.into_iter().chain(inner).map(|name| {
+            let short = name
+                .strip_prefix("source.")
+                .or_else(|| name.strip_prefix("sources."));
+            short.unwrap_or(&name).to_owned()
+        });
+        let of: Vec<String> = of.collect();
+        for field in &whole.fields {
+            if let ("sources", Err(why)) = (field.name.as_str(), &field.value) {
+                self.template
+                    .left
+                    .push(Left::new(field.line, "sources", why));
+            }
+        }
+        for block in build.body.blocks() {
             let label = block.labels.first().map_or("", |label| label.as_str());
+            let step = |block: &HclBlock, label: &str| Block {
+                of: of.clone(),
+                ..self.block(block, label, label)
+            };
             match block.ident.as_str() {
                 "provisioner" => {
-                    let provisioner = self.block(block, label, label);
+                    let provisioner = step(block, label);
                     self.template.provisioners.push(provisioner);
                 }
                 "post-processor" => {
-                    let after = self.block(block, label, label);
+                    let after = step(block, label);
                     self.template.after.push(after);
                 }
                 "post-processors" => {
-                    for inner in block.body.blocks() {
+                    let inner = block.body.blocks().map(|inner| {
                         let label = inner.labels.first().map_or("", |label| label.as_str());
-                        let after = self.block(inner, label, label);
-                        self.template.after.push(after);
-                    }
+                        step(inner, label)
+                    });
+                    let inner: Vec<_> = inner.collect();
+                    self.template.after.extend(inner);
+                }
+                "source" if block.body.is_empty() => {}
+                "source" => {
+                    let why = "put what it holds into the source itself";
+                    let left =
+                        Left::new(self.line(block), format!("source {label} of a build"), why);
+                    self.template.left.push(left);
                 }
                 other => {
                     let what = format!("{other} {label}");
-                    let why = "a build has one source here, and no other steps";
+                    let why = "a build has no such steps here";
                     let left = Left::new(self.line(block), what.trim_end(), why);
                     self.template.left.push(left);
                 }
@@ -294,6 +325,7 @@ impl Reader<'_> {
             name: name.to_owned(),
             line: self.line(block),
             fields: fields.collect(),
+            of: Vec::new(),
         }
     }
 
@@ -318,49 +350,6 @@ impl Reader<'_> {
         };
         expression.evaluate(context).map_err(|error| why(&error))
     }
-}
-
-/// Whether a value is only put together, and nothing is computed of variables.
-fn is_plain(expression: &Expression) -> bool {
-    match expression {
-        Expression::Null | Expression::Bool(_) | Expression::Number(_) | Expression::String(_) => {
-            true
-        }
-        Expression::Variable(_) => true,
-        Expression::Array(values) => values.iter().all(is_plain),
-        Expression::Object(object) => object.values().all(is_plain),
-        Expression::Parenthesis(inner) => is_plain(inner),
-        Expression::Traversal(traversal) => {
-            let plain = |operator: &TraversalOperator| match operator {
-                TraversalOperator::GetAttr(_) | TraversalOperator::LegacyIndex(_) => true,
-                TraversalOperator::Index(index) => {
-                    matches!(index, Expression::String(_) | Expression::Number(_))
-                }
-                _ => false,
-            };
-            is_plain(&traversal.expr) && traversal.operators.iter().all(plain)
-        }
-        Expression::FuncCall(call) => {
-            functions::is_later(call.name.name.as_str())
-                && call
-                    .args
-                    .iter()
-                    .all(|arg| matches!(arg, Expression::String(_)))
-        }
-        Expression::TemplateExpr(template) => is_plain_text(template),
-        _ => false,
-    }
-}
-
-fn is_plain_text(template: &TemplateExpr) -> bool {
-    let Ok(text) = Text::from_expr(template) else {
-        return false;
-    };
-    text.elements().iter().all(|element| match element {
-        Element::Literal(_) => true,
-        Element::Interpolation(interpolation) => is_plain(&interpolation.expr),
-        Element::Directive(_) => false,
-    })
 }
 
 /// The parser's words for what is known to Packer alone.

@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use super::later::{Later, Piece, jinja, pieces};
+use super::later::{Later, Piece, ansible_name, jinja, pieces};
+
+/// Why a variable cannot have a second value.
+const TWICE: &str =
+    "another provisioner gives it another value: set it in the plays of each playbook";
 
 /// What an image is made from, and what becomes of it. Texts may hold what is known only later.
 #[derive(Debug, Default)]
@@ -19,8 +23,8 @@ pub struct Image {
     pub user: Option<String>,
     /// `ansible.inventory`.
     pub inventory: Vec<String>,
-    /// `ansible.args`.
-    pub args: Vec<String>,
+    /// `ansible.args`; `None` before the first provisioner with a playbook.
+    pub args: Option<Vec<String>>,
     /// `vars`, beside those of the template.
     pub vars: Vec<(String, Value)>,
     /// `secrets`: by the name of the variable.
@@ -93,16 +97,47 @@ impl Image {
         })
     }
 
+    /// Has the variable `name` in `vars`.
+    ///
+    /// # Errors
+    /// Where it is something else already.
+    pub fn set_var(&mut self, name: &str, value: Value) -> Result<(), String> {
+        let known = self.vars.iter().find(|(known, _)| known == name);
+        let same = known.map(|(_, known)| *known == value);
+        if same == Some(false) || self.secrets.iter().any(|(known, _)| known == name) {
+            return Err(TWICE.into());
+        }
+        if same.is_none() {
+            self.vars.push((name.to_owned(), value));
+        }
+        Ok(())
+    }
+
+    /// Has the variable `name` in `secrets`.
+    ///
+    /// # Errors
+    /// Where it is something else already.
+    pub fn set_secret(&mut self, name: &str, secret: Secret) -> Result<(), String> {
+        let known = self.secrets.iter().find(|(known, _)| known == name);
+        let same = known.map(|(_, known)| *known == secret);
+        if same == Some(false) || self.vars.iter().any(|(known, _)| known == name) {
+            return Err(TWICE.into());
+        }
+        if same.is_none() {
+            self.secrets.push((name.to_owned(), secret));
+        }
+        Ok(())
+    }
+
     /// The name of the variable with this secret.
     fn secret(&mut self, text: &str, secret: Secret) -> String {
         if let Some((name, _)) = self.secrets.iter().find(|(_, known)| *known == secret) {
             return name.clone();
         }
-        let name: String = text
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-            .collect();
-        let name = format!("secret_{name}");
+        let mut name = format!("secret_{}", ansible_name(text).trim_start_matches('_'));
+        while self.secrets.iter().any(|(known, _)| *known == name) {
+            name.push('_');
+        }
         self.secrets.push((name.clone(), secret));
         name
     }

@@ -1,23 +1,30 @@
 //! Reads Packer's older templates, which are JSON with Go's templates in its texts.
 
+use std::path::Path;
+
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
     later::Later,
     template::{Block, Field, Left, Template, Variable},
+    wanted::{Given, Wrong},
 };
 
-/// An error, with its line.
-type Wrong = (usize, String);
+/// How many variables are in one another at most.
+const DEPTH: usize = 8;
 
-/// Reads the text of a template; `given` are values of variables.
+/// The longest text that is made, in bytes.
+const LIMIT: usize = 1 << 20;
+
+/// Reads the text of a template in `folder`; `given` are values of variables.
 ///
 /// # Errors
 /// The line, and what is wrong there.
-pub fn read(text: &str, given: &[(String, String)]) -> Result<Template, Wrong> {
+pub fn read(text: &str, folder: &Path, given: &[Given]) -> Result<Template, Wrong> {
     let mut reader = Reader {
         text,
-        environment: Vec::new(),
+        folder,
+        variables: Vec::new(),
     };
     let whole: &RawValue =
         serde_json::from_str(text).map_err(|error| (error.line(), error.to_string()))?;
@@ -25,7 +32,24 @@ pub fn read(text: &str, given: &[(String, String)]) -> Result<Template, Wrong> {
     let members = reader.object(whole)?;
     // Whatever comes before them may need them.
     for (_, value) in members.iter().filter(|(key, _)| key == "variables") {
-        reader.variables(value, &mut template)?;
+        for (name, value) in reader.object(value)? {
+            let value = serde_json::from_str(value.get()).unwrap_or_default();
+            reader.variables.push((name, value));
+        }
+    }
+    for given in given {
+        let mut variables = reader.variables.iter_mut();
+        match variables.find(|(name, _)| *name == given.name) {
+            Some((_, value)) => *value = given.value.clone(),
+            None => given.unknown()?,
+        }
+    }
+    template.variables = reader.rendered_variables();
+    for given in given {
+        let mut variables = template.variables.iter_mut();
+        if let Some(variable) = variables.find(|variable| variable.name == given.name) {
+            variable.set(given);
+        }
     }
     for (key, value) in members {
         match key.as_str() {
@@ -47,23 +71,15 @@ pub fn read(text: &str, given: &[(String, String)]) -> Result<Template, Wrong> {
             }
         }
     }
-    for (name, value) in given {
-        match template
-            .variables
-            .iter_mut()
-            .find(|variable| variable.name == *name)
-        {
-            Some(variable) => variable.value = Some(value.as_str().into()),
-            None => return Err((0, format!("there is no variable {name}, which --var sets"))),
-        }
-    }
     Ok(template)
 }
 
 struct Reader<'a> {
     text: &'a str,
-    /// Variables, and the variables of the environment that they come from.
-    environment: Vec<(String, String)>,
+    /// The template's folder.
+    folder: &'a Path,
+    /// Variables as they are written.
+    variables: Vec<(String, Value)>,
 }
 
 impl<'a> Reader<'a> {
@@ -85,26 +101,27 @@ impl<'a> Reader<'a> {
             .map_err(|_| (self.line(value), "this has to be a list".to_owned()))
     }
 
-    fn variables(&mut self, value: &'a RawValue, template: &mut Template) -> Result<(), Wrong> {
-        for (name, value) in self.object(value)? {
-            let value: Value = serde_json::from_str(value.get()).unwrap_or_default();
-            let words = value
-                .as_str()
-                .and_then(|text| text.trim().strip_prefix("{{")?.strip_suffix("}}"));
-            let environment = match words.map(words_of).as_deref() {
-                Some([env, name]) if env == "env" => Some(name.clone()),
-                _ => None,
-            };
-            self.environment
-                .extend(environment.clone().map(|variable| (name.clone(), variable)));
-            template.variables.push(Variable {
-                name,
-                value: Some(value).filter(|value| environment.is_none() && !value.is_null()),
-                environment,
-                sensitive: false,
-            });
-        }
-        Ok(())
+    fn rendered_variables(&self) -> Vec<Variable> {
+        let variables = self
+            .variables
+            .iter()
+            .map(|(name, _)| self.variable(name, DEPTH));
+        variables.flatten().collect()
+    }
+
+    /// The variable `name`, which may be made of others.
+    fn variable(&self, name: &str, depth: usize) -> Option<Variable> {
+        let (_, value) = self.variables.iter().find(|(known, _)| known == name)?;
+        Some(Variable {
+            name: name.to_owned(),
+            value: match value {
+                Value::Null => None,
+                Value::String(text) => Some(self.render(text, depth).into()),
+                other => Some(other.clone()),
+            },
+            sensitive: false,
+            in_file: false,
+        })
     }
 
     /// Builders, provisioners or post-processors. Post-processors may be in lists of their own, or only named.
@@ -121,6 +138,7 @@ impl<'a> Reader<'a> {
                     kind,
                     line: self.line(item),
                     fields: Vec::new(),
+                    of: Vec::new(),
                 });
                 continue;
             }
@@ -140,18 +158,19 @@ impl<'a> Reader<'a> {
                 name: String::new(),
                 line: self.line(item),
                 fields,
+                of: Vec::new(),
             };
             let Some(kind) = block.text("type") else {
                 return Err((block.line, format!("this {what} has no type")));
             };
             let name = block.text("name").unwrap_or_else(|| kind.clone());
-            let fields = block.fields.into_iter();
+            let fields = block.fields.iter();
             let fields = fields.filter(|field| field.name != "type" && field.name != "name");
             blocks.push(Block {
-                fields: fields.collect(),
+                fields: fields.cloned().collect(),
                 kind,
                 name,
-                line: block.line,
+                ..block
             });
         }
         Ok(blocks)
@@ -160,7 +179,7 @@ impl<'a> Reader<'a> {
     /// A value whose texts are no Go templates any more.
     fn rendered(&self, value: Value) -> Value {
         match value {
-            Value::String(text) => Value::String(self.render(&text)),
+            Value::String(text) => Value::String(self.render(&text, DEPTH)),
             Value::Array(values) => values
                 .into_iter()
                 .map(|value| self.rendered(value))
@@ -176,7 +195,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text with what stands for each `{{...}}` in it.
-    fn render(&self, text: &str) -> String {
+    fn render(&self, text: &str, depth: usize) -> String {
         let mut out = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("{{") {
@@ -187,28 +206,35 @@ impl<'a> Reader<'a> {
             let words = words_of(inner);
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             out += &match words.as_slice() {
-                ["user", name] => self.variable(name).mark(),
+                ["user", name] => self.mark(name, depth),
+                ["env", name] => Later::Environment((*name).to_owned()).mark(),
                 ["vault", path, field] => {
                     Later::Vault((*path).to_owned(), (*field).to_owned()).mark()
                 }
                 ["pwd"] => ".".to_owned(),
-                _ => Later::Unknown(format!("{{{{{inner}}}}} is known to Packer alone")).mark(),
+                ["template_dir"] => self.folder.display().to_string(),
+                _ => {
+                    let what = format!("{{{{{inner}}}}} cannot be computed here");
+                    Later::Unknown(what).mark()
+                }
             };
+            if out.len() > LIMIT {
+                return Later::Unknown("this becomes too long".into()).mark();
+            }
             rest = behind;
         }
         out + rest
     }
 
     /// What stands for a variable.
-    fn variable(&self, name: &str) -> Later {
-        let known = self
-            .environment
-            .iter()
-            .find(|(variable, _)| variable == name);
-        match known {
-            Some((_, environment)) => Later::Environment(environment.clone()),
-            None => Later::Variable(name.to_owned()),
-        }
+    fn mark(&self, name: &str, depth: usize) -> String {
+        let variable = match depth {
+            0 => Err(format!("the variable {name} is made of too many others")),
+            depth => self
+                .variable(name, depth - 1)
+                .ok_or_else(|| format!("there is no variable {name}")),
+        };
+        variable.map_or_else(|why| Later::Unknown(why).mark(), |variable| variable.mark())
     }
 }
 

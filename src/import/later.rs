@@ -104,10 +104,20 @@ pub fn jinja(text: &str) -> Result<String, String> {
     };
     let parts = pieces(text).into_iter().map(|piece| match piece {
         Piece::Text(text) => Ok(escaped(text)),
-        Piece::Later(Later::Variable(name)) => Ok(format!("{{{{ {name} }}}}")),
+        Piece::Later(Later::Variable(name)) => Ok(format!("{{{{ {} }}}}", ansible_name(&name))),
         Piece::Later(other) => Err(other.to_string()),
     });
     parts.collect()
+}
+
+/// A name of Packer's, which may have hyphens, as Ansible can have it.
+pub fn ansible_name(name: &str) -> String {
+    let fits = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let name: String = name.chars().map(fits).collect();
+    match name.starts_with(|c: char| c.is_ascii_digit()) {
+        true => format!("_{name}"),
+        false => name,
+    }
 }
 
 /// A text as people read it: variables by their names.
@@ -130,11 +140,11 @@ impl std::fmt::Display for Later {
                 write!(f, "{name} has no value: give it by --var {name}=VALUE")
             }
             Later::Vault(path, field) => {
-                write!(f, "the secret {path}#{field} is a part of a longer text")
+                write!(f, "the secret {path}#{field} is read in a run only")
             }
             Later::Environment(name) => write!(
                 f,
-                "the variable {name} of the environment is a part of a longer text"
+                "the variable {name} of the environment is read in a run only"
             ),
             Later::Unknown(why) => f.write_str(why),
         }

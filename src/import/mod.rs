@@ -16,6 +16,7 @@ mod image;
 mod json;
 mod later;
 mod places;
+mod plain;
 mod plays;
 mod shell;
 mod source;
@@ -30,9 +31,12 @@ pub use wanted::Wanted;
 use std::path::PathBuf;
 
 use places::Places;
-use template::Template;
+use template::{Block, Template};
 
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    sys::command::quote,
+};
 
 /// The builders whose images are made in a chroot, as here.
 const BUILDERS: [&str; 3] = ["arm", "cross", "arm-image"];
@@ -54,12 +58,9 @@ pub struct Imported {
 /// [`Kind::Usage`] where it cannot be read, or builds no image in a chroot.
 pub fn import(wanted: &Wanted) -> Result<Imported> {
     let mut template = read(wanted)?;
-    let (sources, others): (Vec<_>, Vec<_>) = std::mem::take(&mut template.sources)
-        .into_iter()
-        .partition(|source| BUILDERS.contains(&source.kind.as_str()));
+    let mut others = std::mem::take(&mut template.sources);
     let mut left = std::mem::take(&mut template.left);
-    let mut sources = sources.into_iter();
-    let Some(source) = sources.next() else {
+    let Some(source) = chosen(&template, &others).map(|at| others.remove(at)) else {
         let kinds: Vec<_> = others.iter().map(|source| source.kind.as_str()).collect();
         let what = match kinds.as_slice() {
             [] => "has no source".to_owned(),
@@ -70,18 +71,29 @@ pub fn import(wanted: &Wanted) -> Result<Imported> {
              (arm-image) can be translated",
         ));
     };
-    for other in sources.chain(others) {
-        left.push(Left::new(
-            other.line,
-            format!("source {}.{}", other.kind, other.name),
-            "one image is translated, the first: put the others into templates of their own",
-        ));
+    for other in others {
+        let why = format!(
+            "one image is translated, {}: put the others into templates of their own",
+            source.full_name()
+        );
+        let what = format!("source {}", other.full_name());
+        left.push(Left::new(other.line, what, why));
     }
     let places = Places::new(wanted);
-    let mut image = source::image(&source, &template, &mut left);
+    let mut image = source::image(&source, &template, &places, &mut left);
     let plays = tasks::plays(&source, &template, &places, &mut image, &mut left);
     left.sort_by_key(|left| left.line);
-    let (files, commands) = written::all(&template, image, plays, &places);
+    for path in &wanted.var_files {
+        let path = places.find(&path.to_string_lossy()).0;
+        image
+            .command_words
+            .push(format!("--var-file {}", quote(&path)));
+    }
+    let (files, mut commands) = written::all(&template, image, plays, &places);
+    if wanted.folder != wanted.cwd {
+        // pichroot.yml is looked for in the working directory.
+        commands.insert(0, format!("cd {}", quote(&places.way())));
+    }
     Ok(Imported {
         files,
         commands,
@@ -89,9 +101,19 @@ pub fn import(wanted: &Wanted) -> Result<Imported> {
     })
 }
 
+/// The first source that can be translated; of those, rather one that is built.
+fn chosen(template: &Template, sources: &[Block]) -> Option<usize> {
+    let can_be = |source: &Block| BUILDERS.contains(&source.kind.as_str());
+    let steps = template.provisioners.iter().chain(&template.after);
+    let built: Vec<&String> = steps.flat_map(|step| &step.of).collect();
+    let is_built = |source: &Block| built.contains(&&source.full_name());
+    let position = |is: &dyn Fn(&Block) -> bool| sources.iter().position(is);
+    position(&|source| can_be(source) && is_built(source)).or_else(|| position(&can_be))
+}
+
 fn read(wanted: &Wanted) -> Result<Template> {
     let path = &wanted.template;
-    let given = &wanted.variables;
+    let given = wanted.given()?;
     let hint = "name a Packer template: NAME.pkr.hcl, a folder with such files, or NAME.json";
     let text = places::text(path).map_err(|error| error.hint(hint))?;
     if later::is_marked(&text) {
@@ -100,8 +122,8 @@ fn read(wanted: &Wanted) -> Result<Template> {
     }
     let json = path.extension().is_some_and(|end| end == "json");
     let read = match json {
-        true => json::read(&text, given),
-        false => hcl::read(&text, wanted.beside(), given),
+        true => json::read(&text, wanted.beside(), &given),
+        false => hcl::read(&text, wanted.beside(), &given),
     };
     read.map_err(|(line, why)| {
         let place = match line {

@@ -40,6 +40,19 @@ impl Places {
         }
     }
 
+    /// The path of the folder from the working directory.
+    pub fn way(&self) -> String {
+        relative(&tidy(&self.folder), &tidy(&self.cwd))
+    }
+
+    /// An address as it is; a path as [`find`](Self::find) gives it.
+    pub fn location(&self, named: &str) -> String {
+        match named.contains("://") {
+            true => named.to_owned(),
+            false => self.find(named).0,
+        }
+    }
+
     /// The path of `named` from the folder that the files are for, and whether there is such a file.
     pub fn find(&self, named: &str) -> (String, bool) {
         let slash = if named.ends_with('/') { "/" } else { "" };
@@ -58,11 +71,11 @@ impl Places {
 /// # Errors
 /// [`Kind::Usage`] where it cannot be read.
 pub fn text(path: &Path) -> Result<String> {
-    let failed = |path: &Path| format!("cannot read {}", path.display());
+    let failed = || format!("cannot read {}", path.display());
     let files = match path.is_dir() {
         false => vec![path.to_owned()],
         true => {
-            let entries = std::fs::read_dir(path).context(Kind::Usage, || failed(path))?;
+            let entries = std::fs::read_dir(path).context(Kind::Usage, failed)?;
             let files = entries.flatten().map(|entry| entry.path());
             let is_part = |file: &PathBuf| file.to_string_lossy().ends_with(".pkr.hcl");
             let mut files: Vec<_> = files.filter(is_part).collect();
@@ -81,11 +94,21 @@ pub fn text(path: &Path) -> Result<String> {
             path.display()
         )));
     };
-    let meta = std::fs::metadata(file).context(Kind::Usage, || failed(file))?;
+    bounded(file)
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// [`Kind::Usage`] where it cannot be read, or is too large to be meant.
+pub fn bounded(file: &Path) -> Result<String> {
+    let failed = || format!("cannot read {}", file.display());
+    let meta = std::fs::metadata(file).context(Kind::Usage, failed)?;
     if !meta.is_file() || meta.len() > LIMIT {
-        return Err(Error::usage(format!("{} is no template", file.display())));
+        let what = format!("{} is not a text of at most 4 MiB", file.display());
+        return Err(Error::usage(what));
     }
-    std::fs::read_to_string(file).context(Kind::Usage, || failed(file))
+    std::fs::read_to_string(file).context(Kind::Usage, failed)
 }
 
 /// Without `.` and, where that says the same, without `..`.

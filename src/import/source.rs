@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::{
     image::Image,
-    later::shown,
+    later::{Later, Piece, pieces, shown},
+    places::Places,
     template::{Block, Field, Left, Template},
 };
 
@@ -48,23 +49,27 @@ const READ: &[&str] = &[
     "iso_urls",
     "iso_checksum",
     "output_filename",
+    "iso_checksum_type",
+    "iso_checksum_url",
     "target_image_size",
+    "last_partition_extra_size",
     "qemu_args",
 ];
 
 /// The section `image` of a builder.
-pub fn image(source: &Block, template: &Template, left: &mut Vec<Left>) -> Image {
+pub fn image(source: &Block, template: &Template, places: &Places, left: &mut Vec<Left>) -> Image {
     let mut image = Image::default();
     for field in &source.fields {
         if let (Err(why), false) = (&field.value, NOTHING.contains(&field.name.as_str())) {
             left.push(Left::new(field.line, &field.name, why));
         }
     }
-    addresses(source, template, &mut image, left);
-    image.checksum = checksum(source, template, left);
-    size(source, template, &mut image, left);
+    image.source = address(source, template, places, left);
+    image.checksum = checksum(source, template, places, left);
+    image.grow = size(source, template, left);
     output(source, &mut image, left);
     environment(source, &mut image, left);
+    processor(source, template, &mut image, left);
     for field in &source.fields {
         let name = field.name.as_str();
         if field.value.is_ok() && !READ.contains(&name) && !NOTHING.contains(&name) {
@@ -74,7 +79,12 @@ pub fn image(source: &Block, template: &Template, left: &mut Vec<Left>) -> Image
     image
 }
 
-fn addresses(source: &Block, template: &Template, image: &mut Image, left: &mut Vec<Left>) {
+fn address(
+    source: &Block,
+    template: &Template,
+    places: &Places,
+    left: &mut Vec<Left>,
+) -> Option<String> {
     let names = ["file_urls", "file_url", "iso_urls", "iso_url"];
     let Some((name, urls)) = names
         .map(|name| (name, source.texts(name)))
@@ -83,13 +93,9 @@ fn addresses(source: &Block, template: &Template, image: &mut Image, left: &mut 
     else {
         let why = "name the image by image.source, or by --image";
         left.push(Left::new(source.line, "a source without an address", why));
-        return;
+        return None;
     };
     let line = source.line_of(name);
-    match template.now(&urls[0]) {
-        Ok(url) => image.source = Some(url),
-        Err(why) => left.push(Left::new(line, name, why)),
-    }
     if urls.len() > 1 {
         let why = "only the first address is used; a download that breaks off is resumed";
         left.push(Left::new(
@@ -98,33 +104,37 @@ fn addresses(source: &Block, template: &Template, image: &mut Image, left: &mut 
             why,
         ));
     }
+    let url = template.now(&urls[0]);
+    let url = url.map_err(|why| left.push(Left::new(line, name, why)));
+    Some(places.location(&url.ok()?))
 }
 
-fn checksum(source: &Block, template: &Template, left: &mut Vec<Left>) -> Option<String> {
-    let mut now = |name: &str| {
-        let text = source.text(name)?;
-        let now = template.now(&text);
-        now.map_err(|why| left.push(Left::new(source.line_of(name), name, why)))
-            .ok()
+fn checksum(
+    source: &Block,
+    template: &Template,
+    places: &Places,
+    left: &mut Vec<Left>,
+) -> Option<String> {
+    let mut now = |name: &str| template.text_now(source, name, left);
+    let given = |text: &String| !text.is_empty();
+    let mut either = |name: &str| {
+        let theirs = now(&format!("file_{name}")).filter(given);
+        theirs.or_else(|| now(&format!("iso_{name}")).filter(given))
     };
-    if let Some(url) = now("file_checksum_url") {
-        return Some(format!("file:{url}"));
-    }
-    let kind = now("file_checksum_type");
+    let kind = either("checksum_type");
     if kind.as_deref() == Some("none") {
-        return Some("none".into());
+        return kind;
     }
-    if let Some(sum) = now("file_checksum") {
-        return Some(format!(
-            "{}:{sum}",
-            kind.unwrap_or_else(|| kind_of(&sum).into())
-        ));
+    if let Some(url) = either("checksum_url") {
+        return Some(format!("file:{}", places.location(&url)));
     }
-    let sum = now("iso_checksum")?;
-    Some(match sum.as_str() {
-        "none" => sum,
-        sum if sum.contains(':') => sum.to_owned(),
-        sum => format!("{}:{sum}", kind_of(sum)),
+    let sum = either("checksum")?;
+    Some(match (kind, sum.split_once(':')) {
+        (_, None) if sum == "none" => sum,
+        (_, Some(("file", url))) => format!("file:{}", places.location(url)),
+        (_, Some(_)) => sum,
+        (Some(kind), None) => format!("{kind}:{sum}"),
+        (None, None) => format!("{}:{sum}", kind_of(&sum)),
     })
 }
 
@@ -138,31 +148,31 @@ fn kind_of(sum: &str) -> &'static str {
     }
 }
 
-fn size(source: &Block, template: &Template, image: &mut Image, left: &mut Vec<Left>) {
+fn size(source: &Block, template: &Template, left: &mut Vec<Left>) -> Option<String> {
     let method = source.text("image_build_method").unwrap_or_default();
     let line = source.line_of("image_build_method");
     match method.as_str() {
+        "resize" if source.field("image_size").is_some() => {
+            return template.text_now(source, "image_size", left);
+        }
         "resize" => {
-            let size = source.text("image_size").map(|size| template.now(&size));
-            match size {
-                Some(Ok(size)) => image.grow = Some(size),
-                Some(Err(why)) => left.push(Left::new(source.line_of("image_size"), "image_size", why)),
-                None => left.push(Left::new(line, "resize without image_size", "say how large by image.grow")),
-            }
+            let why = "say how large by image.grow";
+            left.push(Left::new(line, "resize without image_size", why));
         }
         "new" => left.push(Left::new(
             line,
             "image_build_method \"new\"",
-            "an image is not made of an archive of files here: start from an image that the publisher makes, or make one \
-             of the archive first",
+            "write its partitions as image.new into pichroot.yml, with sizes, file systems and mount points",
         )),
         _ => {}
     }
-    // In bytes; of the last partition, as here.
-    image.grow = image
-        .grow
-        .take()
-        .or_else(|| source.text("target_image_size"));
+    // In bytes; of the last partition, as here. Zero is none.
+    let mut bytes = |name| {
+        let bytes = template.text_now(source, name, left);
+        bytes.filter(|bytes| bytes != "0")
+    };
+    let more = bytes("last_partition_extra_size").map(|more| format!("+{more}"));
+    bytes("target_image_size").or(more)
 }
 
 fn output(source: &Block, image: &mut Image, left: &mut Vec<Left>) {
@@ -170,14 +180,20 @@ fn output(source: &Block, image: &mut Image, left: &mut Vec<Left>) {
         let Some(path) = source.text(name) else {
             continue;
         };
+        let line = source.line_of(name);
+        let unknown = pieces(&path).into_iter().find_map(|piece| match piece {
+            Piece::Text(_) | Piece::Later(Later::Variable(_)) => None,
+            Piece::Later(later) => Some(later.to_string()),
+        });
+        if let Some(why) = unknown {
+            let why = format!("{why}; name the output by --output");
+            left.push(Left::new(line, name, why));
+            continue;
+        }
         let packed = [".gz", ".xz", ".zip", ".zst", ".bz2", ".tar"];
         if packed.iter().any(|end| path.ends_with(end)) {
             let why = "the output is a plain image: pack it, or the files in it, afterwards";
-            left.push(Left::new(
-                source.line_of(name),
-                format!("{name} = {:?}", shown(&path)),
-                why,
-            ));
+            left.push(Left::new(line, format!("{name} = {:?}", shown(&path)), why));
             continue;
         }
         image.output = Some(path);
@@ -185,22 +201,26 @@ fn output(source: &Block, image: &mut Image, left: &mut Vec<Left>) {
 }
 
 fn environment(source: &Block, image: &mut Image, left: &mut Vec<Left>) {
-    for assignment in source.texts("image_chroot_env") {
+    let field = "image_chroot_env";
+    for assignment in source.texts(field) {
+        let line = source.line_of(field);
         match assignment.split_once('=') {
             // Commands get the usual one.
             Some(("PATH", _)) => {}
-            Some((name, value)) => image.environment.push((name.to_owned(), value.to_owned())),
+            Some((name, value)) => match image.in_ansible(value) {
+                Ok(value) => image.environment.push((name.to_owned(), value)),
+                Err(why) => left.push(Left::new(line, format!("{name} in {field}"), why)),
+            },
             None => {
-                let why = "this is no NAME=VALUE";
-                left.push(Left::new(
-                    source.line_of("image_chroot_env"),
-                    assignment,
-                    why,
-                ));
+                let what = format!("{:?} in {field}", shown(&assignment));
+                left.push(Left::new(line, what, "it is not NAME=VALUE"));
             }
         }
     }
-    let words = source.texts("qemu_args");
+}
+
+fn processor(source: &Block, template: &Template, image: &mut Image, left: &mut Vec<Left>) {
+    let words = template.texts_now(source, "qemu_args", left);
     match words.as_slice() {
         [] => {}
         [option, cpu] if option == "-cpu" => {

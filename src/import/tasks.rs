@@ -30,7 +30,7 @@ pub fn plays(
         }
         match block.kind.as_str() {
             "shell" => shell::shell(block, template, places, &mut plays, image, left),
-            "file" => files::file(block, places, &mut plays, image, left),
+            "file" => files::file(block, template, places, &mut plays, image, left),
             "ansible" | "ansible-local" => {
                 for playbook in ansible::playbooks(block, template, places, image, left) {
                     plays.plays.push(Play::Import(playbook));
@@ -69,12 +69,14 @@ pub fn plays(
 
 /// Whether a provisioner is for this source, by its `only` and `except`.
 fn is_for(block: &Block, source: &Block) -> bool {
-    let full = format!("{}.{}", source.kind, source.name);
+    let full = source.full_name();
     let names = |field| {
         block
             .texts(field)
             .iter()
             .any(|name| *name == full || *name == source.name)
     };
-    (block.field("only").is_none() || names("only")) && !names("except")
+    (block.of.is_empty() || block.of.contains(&full))
+        && (block.field("only").is_none() || names("only"))
+        && !names("except")
 }

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::later::{Later, Piece, fill, pieces};
+use super::{
+    later::{Later, Piece, ansible_name, fill, is_marked, pieces},
+    wanted::Given,
+};
 
 /// What is left to do by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,12 +35,12 @@ impl Left {
 pub struct Variable {
     /// Its name.
     pub name: String,
-    /// Its value, if it has one.
+    /// Its value, if it has one. A text may hold what is known only later.
     pub value: Option<Value>,
-    /// The variable of the environment that it comes from.
-    pub environment: Option<String>,
     /// Whether it is not to be seen.
     pub sensitive: bool,
+    /// Whether a file of variables has it, which the command line names.
+    pub in_file: bool,
 }
 
 /// A field of a block.
@@ -62,6 +65,8 @@ pub struct Block {
     pub line: usize,
     /// What it holds.
     pub fields: Vec<Field>,
+    /// The sources that its build is of, as `kind.name`; all where there are none.
+    pub of: Vec<String>,
 }
 
 /// What was read.
@@ -79,7 +84,29 @@ pub struct Template {
     pub left: Vec<Left>,
 }
 
+impl Variable {
+    /// Has it the value that is given.
+    pub fn set(&mut self, given: &Given) {
+        self.value = Some(given.value.clone()).filter(|value| !value.is_null());
+        // Ansible takes the file's names as they are.
+        self.in_file = given.in_file && ansible_name(&self.name) == self.name;
+    }
+
+    /// What stands for it in a text: a text that is known only later is that itself.
+    pub fn mark(&self) -> String {
+        match self.value.as_ref().and_then(Value::as_str) {
+            Some(text) if is_marked(text) => text.to_owned(),
+            _ => Later::Variable(self.name.clone()).mark(),
+        }
+    }
+}
+
 impl Block {
+    /// A source as builds and provisioners name it.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.kind, self.name)
+    }
+
     /// The field called `name`.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
@@ -145,6 +172,21 @@ impl Template {
             Later::Variable(name) => self.value_of(name).ok_or_else(|| later.to_string()),
             other => Err(other.to_string()),
         })
+    }
+
+    /// The texts of a field with the values that variables have now. Which has none is told in `left`.
+    pub fn texts_now(&self, block: &Block, field: &str, left: &mut Vec<Left>) -> Vec<String> {
+        let texts = block.texts(field).into_iter();
+        let known = texts.filter_map(|text| {
+            let told = |why| left.push(Left::new(block.line_of(field), field, why));
+            self.now(&text).map_err(told).ok()
+        });
+        known.collect()
+    }
+
+    /// The same for a field with one text.
+    pub fn text_now(&self, block: &Block, field: &str, left: &mut Vec<Left>) -> Option<String> {
+        self.texts_now(block, field, left).into_iter().next()
     }
 
     /// The variables in `text`.

@@ -1,6 +1,7 @@
 //! Whole templates, in both languages.
 
 mod boards;
+mod rarer;
 
 use std::{fs, path::Path};
 
@@ -20,14 +21,28 @@ impl Place {
     }
 
     fn import(&self, name: &str, variables: &[(&str, &str)]) -> Result<Imported> {
-        let folder = self.0.path();
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        import(&Wanted {
-            template: folder.join(name),
+        let wanted = Wanted {
             variables: variables.iter().map(own).collect(),
+            ..self.wanted(name)
+        };
+        import(&wanted).inspect(Imported::check)
+    }
+
+    /// This file, without variables.
+    fn wanted(&self, name: &str) -> Wanted {
+        let folder = self.0.path();
+        Wanted {
+            template: folder.join(name),
+            var_files: Vec::new(),
+            variables: Vec::new(),
             folder: folder.to_owned(),
             cwd: folder.to_owned(),
-        })
+        }
+    }
+
+    fn file(&self, name: &str, text: &str) {
+        fs::write(self.0.path().join(name), text).unwrap();
     }
 }
 
@@ -42,6 +57,29 @@ pub fn json(text: &str) -> Imported {
 }
 
 impl Imported {
+    /// What is written can be read, each name is there once, and nothing of it is our own mark.
+    fn check(&self) {
+        let texts = self.files.iter().map(|(_, text)| text);
+        let told = self.left.iter().map(|left| &left.text);
+        for text in texts.chain(&self.commands).chain(told) {
+            assert!(!later::is_marked(text), "{text}");
+        }
+        for (path, text) in &self.files {
+            if path.extension().is_some_and(|end| end == "yml") {
+                serde_yaml::from_str::<Yaml>(text).unwrap();
+            }
+        }
+        // pichroot takes it; image.grow has tests of its own.
+        let mut config = self.yaml("pichroot.yml");
+        if let Some(Yaml::Mapping(image)) = config.get_mut("image") {
+            image.remove("grow");
+        }
+        serde_yaml::from_value::<crate::config::file::File>(config).unwrap();
+        let names: std::collections::BTreeSet<_> =
+            self.files.iter().map(|(path, _)| path).collect();
+        assert_eq!(names.len(), self.files.len(), "{names:?}");
+    }
+
     pub fn file(&self, name: &str) -> &str {
         let found = self.files.iter().find(|(path, _)| path == Path::new(name));
         &found
@@ -285,35 +323,21 @@ fn fuzz_templates() {
         "%{ if true }",
         "\\u00e9",
     ];
-    let folder = tempfile::tempdir().unwrap();
+    let place = Place::new("t.json", "");
     crate::fuzz::run(
         "templates",
         &[hcl_text.into(), json_text.into()],
         &words,
         |bytes| {
             let text = String::from_utf8_lossy(bytes);
-            let name = if text.trim_start().starts_with('{') {
-                "t.json"
-            } else {
-                "t.pkr.hcl"
+            let name = match text.trim_start().starts_with('{') {
+                true => "t.json",
+                false => "t.pkr.hcl",
             };
-            fs::write(folder.path().join(name), &*text).unwrap();
-            let made = import(&Wanted {
-                template: folder.path().join(name),
-                variables: Vec::new(),
-                folder: folder.path().to_owned(),
-                cwd: folder.path().to_owned(),
-            });
-            made.map(|made| {
-                // What is written can be read.
-                for (path, text) in &made.files {
-                    if path.extension().is_some_and(|end| end == "yml") {
-                        serde_yaml::from_str::<Yaml>(text).unwrap();
-                    }
-                }
-                (made.left.len(), made.files.len())
-            })
-            .map_err(|error| error.to_string().replace(|c: char| c.is_ascii_digit(), ""))
+            place.file(name, &text);
+            let made = place.import(name, &[]);
+            made.map(|made| (made.left.len(), made.files.len()))
+                .map_err(|error| error.to_string().replace(|c: char| c.is_ascii_digit(), ""))
         },
     );
 }

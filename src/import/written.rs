@@ -6,7 +6,7 @@ use serde_yaml::{Mapping, Value as Yaml};
 
 use super::{
     image::{Image, Secret},
-    later::{Later, fill},
+    later::{Later, ansible_name, fill},
     places::Places,
     plays::{Play, Plays},
     template::Template,
@@ -22,15 +22,16 @@ pub fn all(
 ) -> (Vec<(PathBuf, String)>, Vec<String>) {
     let output = image.output.as_deref().and_then(|output| {
         let expanded = fill(output, |later| match later {
-            Later::Variable(name) => Ok(format!("{{{name}}}")),
+            Later::Variable(name) => Ok(format!("{{{}}}", ansible_name(name))),
             other => Err(other.to_string()),
         });
         image.handed_on.extend(Template::variables_in(output));
+        // Nothing else is in it.
         expanded.ok()
     });
     image.handed_on.sort_unstable();
     image.handed_on.dedup();
-    let playbook = format!("{}.yml", places.stem);
+    let playbook = name(&places.stem, &plays);
     let command = command(template, &image, &playbook);
     let mut files = vec![
         (PathBuf::from(NAME), configuration(template, &image, output)),
@@ -40,6 +41,15 @@ pub fn all(
     let mut commands = image.before;
     commands.push(command);
     (files, commands)
+}
+
+/// The new playbook's name, which is neither pichroot's nor that of a playbook that it imports.
+fn name(stem: &str, plays: &Plays) -> String {
+    let mut name = format!("{stem}.yml");
+    while name == NAME || plays.plays.contains(&Play::Import(name.clone())) {
+        name.insert_str(name.len() - ".yml".len(), "-image");
+    }
+    name
 }
 
 fn configuration(template: &Template, image: &Image, output: Option<String>) -> String {
@@ -56,9 +66,10 @@ fn configuration(template: &Template, image: &Image, output: Option<String>) -> 
             .filter_map(|(key, value)| Some((key.into(), value?.into()))),
     );
     let mut ansible = Mapping::new();
-    let user = image.user.as_ref().and_then(|user| template.now(user).ok());
+    let user = image.user.as_deref();
     ansible.extend(user.map(|user| ("user".into(), user.into())));
-    for (key, list) in [("inventory", &image.inventory), ("args", &image.args)] {
+    let args = image.args.as_deref().unwrap_or_default();
+    for (key, list) in [("inventory", &image.inventory[..]), ("args", args)] {
         if !list.is_empty() {
             let list: Vec<Yaml> = list.iter().map(|text| text.as_str().into()).collect();
             ansible.insert(key.into(), list.into());
@@ -70,11 +81,11 @@ fn configuration(template: &Template, image: &Image, output: Option<String>) -> 
             .variables
             .iter()
             .find(|variable| variable.name == *name);
-        if let Some(variable) = variable.filter(|variable| !variable.sensitive)
+        if let Some(variable) = variable.filter(|variable| !variable.sensitive && !variable.in_file)
             && let Some(value) = &variable.value
         {
             vars.insert(
-                name.as_str().into(),
+                ansible_name(name).into(),
                 serde_yaml::to_value(value).unwrap_or_default(),
             );
         }
@@ -183,7 +194,9 @@ fn command(template: &Template, image: &Image, playbook: &str) -> String {
             .variables
             .iter()
             .find(|variable| variable.name == *name);
+        let name = ansible_name(name);
         match variable {
+            Some(variable) if variable.in_file => {}
             Some(variable) if variable.sensitive => words.push(format!("--secret {name}=prompt")),
             Some(variable) if variable.value.is_none() => words.push(format!("-e {name}=VALUE")),
             _ => {}

@@ -1,8 +1,15 @@
 //! Starting the executor from the stage, and writing its id maps.
 
-use std::{collections::BTreeSet, os::unix::net::UnixStream};
+use std::{
+    collections::BTreeSet,
+    os::{fd::AsFd, unix::net::UnixStream},
+};
 
-use nix::{sched::CloneFlags, unistd::Pid};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sched::CloneFlags,
+    unistd::Pid,
+};
 
 use crate::{
     chroot::{
@@ -43,6 +50,12 @@ impl Executor {
             }
         }
         until_now
+    }
+
+    /// Whether it has been killed: that closes its socket, and its process ends when all that it ran has.
+    pub fn is_gone(&self) -> bool {
+        let mut socket = [PollFd::new(self.orders.as_fd(), PollFlags::empty())];
+        poll(&mut socket, PollTimeout::ZERO).is_ok_and(|number| number > 0)
     }
 }
 

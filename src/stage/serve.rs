@@ -104,18 +104,24 @@ pub(super) fn until_close(
                     let ending = ended?;
                     watch.look();
                     if ending != Ending::Code(0) {
+                        // Ansible can be quicker than the kernel, which ends all that the executor ran.
+                        if executor.is_gone() {
+                            return Err(killed());
+                        }
                         supervisor.report(watch.little())?;
                     }
                     supervisor.tell(&Event::Ended { ending, note: note(dir) })?;
                 }
                 _ = looks.tick(), if job.is_some() => watch.look(),
-                _ = &mut executor_end => {
-                    return Err(Error::other("the executor of the image was killed")
-                        .hint("did something in the image use up all memory? see the kernel's log"));
-                }
+                _ = &mut executor_end => return Err(killed()),
             }
         }
     })
+}
+
+fn killed() -> Error {
+    Error::other("the executor of the image was killed")
+        .hint("did something in the image use up all memory? see the kernel's log")
 }
 
 /// What is still to be done in the image; of the rest it is told why not.

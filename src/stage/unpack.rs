@@ -51,8 +51,9 @@ fn fill(mounts: &Mounts, wanted: &Unpack, fats: &[(u32, PathBuf)], archive: File
         .end()
         .map_err(|error| match error.to_string() {
             // Of the image: where this machine's disk is full, the image's files cannot be written at all.
-            text if text.contains(tar::NO_SPACE) => Error::image(text)
-                .hint("make the image or that partition larger in image.new"),
+            text if text.contains(tar::NO_SPACE) => {
+                Error::image(text).hint("make the image or that partition larger in image.new")
+            }
             _ => error.hint("is the archive whole?"),
         })?;
     let root = Root::open(mounts.root())?;

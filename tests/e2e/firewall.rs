@@ -38,6 +38,7 @@ const RULES: &str = "- iptables: {chain: INPUT, protocol: tcp, destination_port:
 
 /// Without a package that loads rules at boot, the first boot makes them; with it, they are in its file.
 #[test]
+#[ignore = "long: make test-all"]
 fn rules_of_iptables_are_kept_for_the_machine() {
     const ONCE: &str = "- iptables: {chain: INPUT, protocol: tcp, destination_port: '9', jump: REJECT, state: present}
 - iptables: {chain: INPUT, protocol: tcp, destination_port: '9', jump: REJECT, state: absent}
@@ -94,6 +95,7 @@ fn rules_of_iptables_are_kept_for_the_machine() {
 
 /// ufw is a program of the image, which asks iptables more than a hundred times.
 #[test]
+#[ignore = "long: make test-all"]
 fn ufw_is_set_up_and_on_at_boot() {
     let scene = Scene::new();
     let install = "- apt: {name: ufw, update_cache: true, install_recommends: false}\n";
@@ -137,6 +139,7 @@ fn ufw_is_set_up_and_on_at_boot() {
 
 /// A file is checked before it takes the other's place, and carried where its unit is enabled.
 #[test]
+#[ignore = "long: make test-all"]
 fn rules_of_nft_are_checked_and_kept() {
     let scene = Scene::new();
     let install = "- apt: {name: [nftables, ipset], update_cache: true, install_recommends: false}
@@ -204,6 +207,7 @@ fn rules_of_nft_are_checked_and_kept() {
 
 /// nmcli has no daemon to talk to; netplan's generator tells what is wrong.
 #[test]
+#[ignore = "long: make test-all"]
 fn connections_are_files_of_the_image() {
     let scene = Scene::new();
     let install = "- apt: {name: [network-manager, netplan.io], update_cache: true, install_recommends: false}\n";

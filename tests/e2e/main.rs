@@ -24,6 +24,7 @@ mod failure;
 mod firewall;
 mod first_boot;
 mod host_mounts;
+mod import;
 mod interactive;
 mod inventory;
 mod kernel;

@@ -12,6 +12,9 @@ Examples:
   Into a folder, with a value for a variable that something is computed of:
     pichroot import ../packer/pi.pkr.hcl --var version=24.04 --output new/
 
+  With the values that a file has, as packer build gets it:
+    pichroot import pi.pkr.hcl --var-file mypi.pkrvars.hcl
+
   An older template, in JSON; in place of files that an earlier import has written:
     pichroot import --force board.json
 
@@ -28,6 +31,10 @@ pub struct ImportArgs {
     /// The value of a variable; repeatable
     #[arg(long = "var", value_name = "NAME=VALUE")]
     pub variables: Vec<String>,
+
+    /// A file of variables, as packer build -var-file has it; repeatable
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub var_files: Vec<PathBuf>,
 
     /// The folder to write to; made where it is missing [default: the working directory]
     #[arg(short, long, value_name = "FOLDER")]

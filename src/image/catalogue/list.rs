@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -87,11 +88,15 @@ impl Wanted {
     pub fn ask(&self, cache: &Cache, client: &Client, report: &dyn Report) -> Asked {
         let url = match &self.location {
             Location::Path(path) => {
-                let read = small_file::read(path, SIZE)
-                    .context(Kind::Usage, || {
-                        format!("cannot read the list of images {}", path.display())
-                    })
-                    .map_err(|error| error.hint(nearest::hint(path, HINT)));
+                let what = || format!("cannot read the list of images {}", path.display());
+                let read = small_file::read(path, SIZE).or_else(|error| {
+                    let kind = match error.kind() {
+                        ErrorKind::FileTooLarge => Kind::Image,
+                        _ => Kind::Usage,
+                    };
+                    Err(error).context(kind, what)
+                });
+                let read = read.map_err(|error| error.hint(nearest::hint(path, HINT)));
                 return Asked {
                     kept: None,
                     answer: read.map(|text| Answer::New(text, Validators::default())),

@@ -87,7 +87,10 @@ impl Place {
     }
 
     fn catalogues(&self, own: &[&str]) -> Catalogues {
-        let url = |path: &&str| Location::Url(self.server.url(path));
+        let url = |path: &&str| match path.starts_with('/') {
+            true => Location::Path(path.into()),
+            false => Location::Url(self.server.url(path)),
+        };
         Catalogues {
             own: own.iter().map(url).collect(),
             official: Some(url(&"official.json")),
@@ -310,6 +313,11 @@ fn what_is_no_list_is_not_kept_in_place_of_one() {
     let error = huge.find(&[], "pi").unwrap_err();
     assert_eq!(error.kind(), Kind::Image);
     assert!(error.to_string().contains("larger than 8 MiB"), "{error}");
+    let here = huge.dir.path().join("huge.json");
+    fs::File::create(&here).unwrap().set_len(9 << 20).unwrap();
+    let error = huge.find(&[here.to_str().unwrap()], "pi").unwrap_err();
+    assert_eq!(error.kind(), Kind::Image);
+    assert!(error.hint_text().unwrap().contains("os_list"), "{error}");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //!
 //! Compiled twice: into pichroot, and by build.rs into the dispatcher, which has no standard library.
 
+use core::ffi::CStr;
+
 /// Where the chroot sees the twins; nothing of an image is there.
 pub const PLACE: &str = "/run/twins";
 /// The table of twins, below [`PLACE`].
@@ -10,8 +12,8 @@ pub const TABLE: &str = "table";
 /// The counts of starts, below [`PLACE`].
 pub const COUNTS: &str = "counts";
 
-/// What the emulator looks for files in before the root: for those that this host's kernel does not have. Ended by NUL.
-pub const LACKING: &str = "/run/pichroot/lacking\0";
+/// What the emulator looks for files in before the root, in the chroot's own memory: for those that this host's kernel does not have.
+pub const LACKING: &CStr = c"/run/pichroot/lacking";
 
 /// The first bytes of the dispatcher, filled in when it is put in front of an emulator.
 #[repr(C)]

@@ -7,10 +7,13 @@
 use std::{collections::BTreeMap, path::Path};
 
 use super::catalogue::has_kernel;
-use crate::sys::inroot::Root;
+use crate::{sys::inroot::Root, twins::dispatcher::format::LACKING};
 
-/// Where qemu looks first, in the chroot's own memory. The dispatcher has it, too.
-pub const PREFIX: &str = "/run/pichroot/lacking";
+/// Where qemu looks first, in the chroot's own memory.
+pub const PREFIX: &str = match LACKING.to_str() {
+    Ok(path) => path,
+    Err(_) => panic!("not a text"),
+};
 
 /// Where kernels with a device tree have a link, and where that leads.
 const DEVICE_TREE: &str = "/proc/device-tree";

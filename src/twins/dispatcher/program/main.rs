@@ -120,7 +120,7 @@ fn with_options(stack: Stack) -> Stack {
     let release = option(b"QEMU_UNAME=", c"-r".as_ptr().cast(), release);
     let prefix = match stack.has_variable(b"QEMU_LD_PREFIX=") {
         true => [core::ptr::null(); 2],
-        false => [c"-L".as_ptr().cast(), format::LACKING.as_ptr()],
+        false => [c"-L".as_ptr().cast(), format::LACKING.as_ptr().cast()],
     };
     let first = [
         stack.argument(0).0,
