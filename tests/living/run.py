@@ -23,7 +23,9 @@ TOP = HERE.parents[1]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target"))
 ROLES = HERE / "roles"
 # Counters and dice, which are never the same twice.
-VOLATILE = re.compile(r"random/|-nr$|-state$|ns_last_pid|pty/nr$|max_sample_rate$|quota/")
+VOLATILE = re.compile(
+    r"random/|-nr$|-state$|ns_last_pid|pty/nr$|max_sample_rate$|quota/"
+)
 FILES = ["modules", "self/mountinfo", "swaps", "sys/kernel/hostname"]
 COMMANDS = [
     ["nft", "list", "ruleset"],

@@ -31,7 +31,6 @@ import sys
 import time
 
 import yaml
-
 from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleError
