@@ -22,6 +22,7 @@ mod shell;
 mod source;
 mod tasks;
 mod template;
+mod text;
 mod wanted;
 mod written;
 
@@ -115,7 +116,7 @@ fn read(wanted: &Wanted) -> Result<Template> {
     let path = &wanted.template;
     let given = wanted.given()?;
     let hint = "name a Packer template: NAME.pkr.hcl, a folder with such files, or NAME.json";
-    let text = places::text(path).map_err(|error| error.hint(hint))?;
+    let text = text::template(path).map_err(|error| error.hint(hint))?;
     if later::is_marked(&text) {
         let what = format!("{} holds characters for private use", path.display());
         return Err(Error::usage(what).hint("remove them"));

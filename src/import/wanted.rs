@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::places;
+use super::text;
 use crate::{
     config::hcl,
     error::{Error, Result},
@@ -91,7 +91,7 @@ impl Given {
 /// What a file of variables holds, by its ending.
 fn values(path: &Path) -> Result<serde_json::Map<String, Value>> {
     let hint = "name a file as packer build -var-file has it: NAME.pkrvars.hcl or NAME.json";
-    let text = places::bounded(path).map_err(|error| error.hint(hint))?;
+    let text = text::bounded(path).map_err(|error| error.hint(hint))?;
     if path.extension().is_some_and(|end| end == "hcl") {
         return hcl::parse(&text, path);
     }

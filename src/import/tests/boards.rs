@@ -2,8 +2,10 @@
 
 use super::{hcl, json};
 
-/// A board file of packer-builder-arm: how it is built, what is fetched, its checksum, and the partitions, each with its
-/// start, type, file system, size and mount point.
+/// In the form of each file of its folder `boards`; the addresses are others.
+const BOARDS: &str = include_str!("boards.txt");
+
+/// A board file: a line of [`BOARDS`].
 struct Board {
     name: &'static str,
     method: &'static str,
@@ -11,294 +13,34 @@ struct Board {
     checksum: &'static str,
     label: &'static str,
     size: &'static str,
-    partitions: &'static [(
-        &'static str,
-        &'static str,
-        &'static str,
-        &'static str,
-        &'static str,
-    )],
+    partitions: Vec<[&'static str; 5]>,
 }
-
-type Partitions = &'static [(
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-)];
-
-/// One partition from this sector.
-const fn board(
-    name: &'static str,
-    method: &'static str,
-    archive: &'static str,
-    checksum: &'static str,
-    size: &'static str,
-    partitions: Partitions,
-) -> Board {
-    Board {
-        name,
-        method,
-        archive,
-        checksum,
-        label: "dos",
-        size,
-        partitions,
-    }
-}
-
-const ROOT_2048: Partitions = &[("2048", "83", "ext4", "0", "/")];
-const ROOT_4096: Partitions = &[("4096", "83", "ext4", "0", "/")];
-const ROOT_8192: Partitions = &[("8192", "83", "ext4", "0", "/")];
-const ROOT_24576: Partitions = &[("24576", "83", "ext4", "12G", "/")];
-const PI: Partitions = &[
-    ("8192", "c", "vfat", "256M", "/boot"),
-    ("532480", "83", "ext4", "0", "/"),
-];
-const PI_ARCH: Partitions = &[
-    ("2048", "c", "vfat", "256M", "/boot"),
-    ("526336", "83", "ext4", "0", "/"),
-];
-const PI_TMP: Partitions = &[
-    ("8192", "c", "vfat", "256M", "/boot-tmp"),
-    ("532480", "83", "ext4", "0", "/"),
-];
-const UBUNTU: Partitions = &[
-    ("2048", "c", "fat", "256M", "/boot/firmware"),
-    ("526336", "83", "ext4", "2.8G", "/"),
-];
-const ROCK: Partitions = &[
-    ("64", "c", "fat", "3.9M", ""),
-    ("16384", "c", "fat", "4M", ""),
-    ("24576", "c", "fat", "4M", ""),
-    ("32768", "c", "fat", "512M", "/boot"),
-    ("1081344", "83", "ext4", "3.2G", "/"),
-];
-
-/// In the form of each file of its folder `boards`; the addresses are others.
-const BOARDS: [Board; 25] = [
-    board(
-        "armv7/alpine",
-        "new",
-        "tar.gz",
-        "sha256-url",
-        "4G",
-        ROOT_4096,
-    ),
-    board(
-        "armv7/archlinuxarm-docker",
-        "new",
-        "tar.gz",
-        "md5-url",
-        "2G",
-        ROOT_4096,
-    ),
-    board(
-        "armv8/archlinuxarm-docker",
-        "new",
-        "tar.gz",
-        "md5-url",
-        "2G",
-        ROOT_4096,
-    ),
-    board(
-        "bananapi-r1/archlinuxarm",
-        "reuse",
-        "img.gz",
-        "md5-url",
-        "4G",
-        &[
-            ("8192", "c", "vfat", "56M", "/boot"),
-            ("122880", "83", "ext4", "3.7G", "/"),
-        ],
-    ),
-    board(
-        "beaglebone-black/angstrom",
-        "reuse",
-        "img.xz",
-        "sha256",
-        "4G",
-        &[
-            ("63", "c", "vfat", "79.6M", "/boot"),
-            ("147456", "83", "ext4", "0", "/"),
-        ],
-    ),
-    board(
-        "beaglebone-black/archlinuxarm",
-        "new",
-        "tar.gz",
-        "md5-url",
-        "2G",
-        ROOT_2048,
-    ),
-    board(
-        "beaglebone-black/debian",
-        "reuse",
-        "img.xz",
-        "sha256",
-        "4G",
-        ROOT_8192,
-    ),
-    board(
-        "beaglebone-black/ubuntu",
-        "resize",
-        "img.xz",
-        "sha256",
-        "6G",
-        ROOT_8192,
-    ),
-    board(
-        "jetson-nano/ubuntu",
-        "reuse",
-        "zip",
-        "md5",
-        "12G",
-        ROOT_24576,
-    ),
-    board(
-        "odroid-u3/archlinuxarm",
-        "new",
-        "tar.gz",
-        "md5-url",
-        "2G",
-        ROOT_4096,
-    ),
-    board(
-        "odroid-xu4/archlinuxarm",
-        "new",
-        "tar.gz",
-        "md5-url",
-        "2G",
-        ROOT_4096,
-    ),
-    board(
-        "odroid-xu4/ubuntu",
-        "reuse",
-        "img.xz",
-        "md5sum-url",
-        "2G",
-        &[
-            ("2048", "c", "vfat", "128M", "/boot"),
-            ("264192", "83", "ext4", "0", "/"),
-        ],
-    ),
-    board(
-        "parallella/archlinuxarm",
-        "new",
-        "tar.gz",
-        "md5-url",
-        "2G",
-        &[
-            ("2048", "b", "fat", "400M", "/boot-tmp"),
-            ("821248", "83", "ext4", "0", "/"),
-        ],
-    ),
-    board(
-        "parallella/ubuntu",
-        "reuse",
-        "img.gz",
-        "sha256-url",
-        "4G",
-        &[
-            ("2048", "b", "fat", "100M", "/boot"),
-            ("206848", "83", "ext4", "0", "/"),
-        ],
-    ),
-    board(
-        "raspberry-pi-3/archlinuxarm",
-        "new",
-        "tar.gz",
-        "md5-url",
-        "2G",
-        PI_ARCH,
-    ),
-    board(
-        "raspberry-pi-3/raspios-lite-arm64",
-        "reuse",
-        "zip",
-        "sha256-url",
-        "2G",
-        PI,
-    ),
-    board(
-        "raspberry-pi-4/archlinuxarm",
-        "new",
-        "tar.gz",
-        "md5-url",
-        "2G",
-        PI_ARCH,
-    ),
-    board(
-        "raspberry-pi-4/ubuntu-json",
-        "reuse",
-        "img.xz",
-        "sha256-url",
-        "3.1G",
-        UBUNTU,
-    ),
-    board(
-        "raspberry-pi-4/ubuntu-hcl",
-        "reuse",
-        "img.xz",
-        "sha256-url",
-        "3.1G",
-        UBUNTU,
-    ),
-    board(
-        "raspberry-pi/archlinuxarm",
-        "new",
-        "tar.gz",
-        "md5-url",
-        "2G",
-        PI_TMP,
-    ),
-    board(
-        "raspberry-pi/raspbian-resize",
-        "resize",
-        "zip",
-        "sha256-url",
-        "6G",
-        PI,
-    ),
-    board(
-        "raspberry-pi/raspbian",
-        "reuse",
-        "zip",
-        "sha256-url",
-        "2G",
-        PI,
-    ),
-    board(
-        "raspberry-pi/raspios-lite-arm",
-        "reuse",
-        "zip",
-        "sha256-url",
-        "2G",
-        PI,
-    ),
-    Board {
-        label: "gpt",
-        ..board(
-            "rock-4b/debos-radxa",
-            "reuse",
-            "img.xz",
-            "sha256",
-            "3.8G",
-            ROCK,
-        )
-    },
-    board(
-        "wandboard/archlinuxarm",
-        "new",
-        "tar.gz",
-        "md5-url",
-        "2G",
-        ROOT_8192,
-    ),
-];
 
 impl Board {
+    fn all() -> Vec<Self> {
+        let lines = BOARDS.lines().filter(|line| !line.starts_with('#'));
+        lines.map(Board::read).collect()
+    }
+
+    fn read(line: &'static str) -> Self {
+        let mut words = line.split_whitespace();
+        let mut word = || words.next().unwrap();
+        Board {
+            name: word(),
+            method: word(),
+            archive: word(),
+            checksum: word(),
+            label: word(),
+            size: word(),
+            partitions: words
+                .map(|part| {
+                    let fields = part.split(':').map(|field| field.trim_matches('-'));
+                    fields.collect::<Vec<_>>().try_into().unwrap()
+                })
+                .collect(),
+        }
+    }
+
     /// Its fields, each with its value in JSON, which HCL reads as well.
     fn fields(&self) -> Vec<(&'static str, String)> {
         let text = |text: &str| serde_json::to_string(text).unwrap();
@@ -345,8 +87,8 @@ impl Board {
         fields
     }
 
-    fn partition(part: &(&str, &str, &str, &str, &str), colon: &str, end: &str) -> String {
-        let (start, kind, fs, size, at) = part;
+    fn partition(part: &[&str; 5], colon: &str, end: &str) -> String {
+        let [start, kind, fs, size, at] = part;
         let fields = [
             ("name", "x"),
             ("type", kind),
@@ -399,7 +141,9 @@ impl Board {
 
 #[test]
 fn every_board_file_in_form() {
-    for board in BOARDS {
+    let boards = Board::all();
+    assert_eq!(boards.len(), 25);
+    for board in boards {
         for made in [json(&board.json()), hcl(&board.hcl())] {
             let image = &made.yaml("pichroot.yml")["image"];
             let address = format!("http://h.example/{}.{}", board.name, board.archive);
