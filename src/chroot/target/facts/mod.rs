@@ -30,7 +30,9 @@ pub fn on(target: &Target, gathered: Map<String, Value>) -> Map<String, Value> {
             None if is_interface(&value) => None,
             None | Some(From::Host) => Some(value),
             Some(From::Image) => Some(in_image(name, value)),
-            Some(From::Kernel) => of_kernel(target, name),
+            Some(From::Kernel) => apparmor(target),
+            Some(From::AnyKernel) if target.release().is_none() => Some(value),
+            Some(From::AnyKernel) => of_kernel(target, name),
             Some(From::Board) => of_board(target, name),
             Some(From::Machine) => Some(of_machine(target, name, value)),
             Some(From::Nowhere) => None,
@@ -66,16 +68,17 @@ fn in_image(name: &str, mut value: Value) -> Value {
 fn of_kernel(target: &Target, name: &str) -> Option<Value> {
     match name {
         "kernel" => target.release().map(Value::from),
-        "kernel_version" => target.version().map(Value::from),
-        // Else it is "apparmor".
-        _ => {
-            let status = match target.has_apparmor()? {
-                true => "enabled",
-                false => "disabled",
-            };
-            Some(json!({"status": status}))
-        }
+        // Else it is "kernel_version".
+        _ => target.version().map(Value::from),
     }
+}
+
+fn apparmor(target: &Target) -> Option<Value> {
+    let status = match target.has_apparmor()? {
+        true => "enabled",
+        false => "disabled",
+    };
+    Some(json!({"status": status}))
 }
 
 fn of_board(target: &Target, name: &str) -> Option<Value> {
@@ -177,23 +180,17 @@ mod tests {
         let (_dir, target) = target(None);
         let facts = on(&target, gathered());
         let text = serde_json::to_string(&facts).unwrap();
-        for of_host in [
-            "-host", "SMP", "EPYC", "enp3s0", "192.0.2", "kvm", "24105", "5f1d", "QEMU",
-        ] {
+        for of_host in ["EPYC", "enp3s0", "192.0.2", "kvm", "24105", "5f1d", "QEMU"] {
             assert!(!text.contains(of_host), "{of_host}: {text}");
         }
-        for absent in [
-            "processor",
-            "processor_vcpus",
-            "memtotal_mb",
-            "loadavg",
-            "kernel",
-        ] {
+        for absent in ["processor", "processor_vcpus", "memtotal_mb", "loadavg"] {
             assert!(
                 !facts.contains_key(&format!("ansible_{absent}")),
                 "{absent}"
             );
         }
+        // The image has no kernel, as a container's.
+        assert_eq!(facts["ansible_kernel"], "6.18.0-host");
         assert_eq!(facts["ansible_interfaces"], json!(["lo"]));
         assert_eq!(facts["ansible_lo"]["ipv4"]["address"], "127.0.0.1");
         assert_eq!(facts["ansible_default_ipv4"], json!({}));

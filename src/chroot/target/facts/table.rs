@@ -8,6 +8,8 @@ pub enum From {
     Image,
     /// The image's newest kernel; absent if there is none, or it does not tell.
     Kernel,
+    /// The image's newest kernel; without one what uname(2) says in the image, which is this machine's.
+    AnyKernel,
     /// The board that is named; absent if none is.
     Board,
     /// What every machine of this image says.
@@ -106,7 +108,7 @@ pub const TABLE: &[Row] = &[
     row(From::Image, &["selinux", "selinux_python_present"]),
     row(From::Image, &["is_chroot"]),
     row(From::Image, &["gather_subset", "module_setup"]),
-    row(From::Kernel, &["kernel", "kernel_version"]),
+    row(From::AnyKernel, &["kernel", "kernel_version"]),
     row(From::Kernel, &["apparmor"]),
     row(
         From::Board,
@@ -193,6 +195,7 @@ mod tests {
         let from = match row.from {
             From::Image => "the image",
             From::Kernel => "its kernel, or absent",
+            From::AnyKernel => "its kernel, or this machine's",
             From::Board => "the board, or absent",
             From::Machine => "any machine of it",
             From::Host => "this machine",
