@@ -173,7 +173,7 @@ impl Image {
         let last = volumes.last().unwrap();
         let inside = format!("{}?offset={}", self.name(), last.partition.start);
         let text = run("debugfs", &["-R", "cat /kept", &inside], "");
-        assert!(text.ends_with(&"kept\n".repeat(1000)), "{text}");
+        assert!(text.contains(&"kept\n".repeat(1000)), "{text}");
         volumes
     }
 

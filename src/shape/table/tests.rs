@@ -261,6 +261,8 @@ proptest! {
             script += &format!("start={at},size={size}\n");
             at += size;
         }
-        there_and_back(at + logical.unwrap_or(0) + tail + 40, &script, more, less);
+        // sfdisk places partitions of disks below 5 MiB by rules of their own.
+        let sectors = (at + logical.unwrap_or(0) + tail + 40).max(12_000);
+        there_and_back(sectors, &script, more, less);
     }
 }
