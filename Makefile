@@ -13,8 +13,8 @@ ifneq ($(filter /usr/bin/cargo,$(or $(shell command -v cargo || true),/usr/bin/c
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 endif
 
-.PHONY: help demo test test-all conformance twins layouts old-kernel first-boot living fresh kills fuzz build lint bench \
-	install clean setup-demo setup-test setup-layouts setup-old-kernel setup-first-boot
+.PHONY: help demo test test-all conformance twins layouts old-kernel first-boot living fresh kills reproducible fuzz \
+	build lint bench install clean setup-demo setup-test setup-layouts setup-old-kernel setup-first-boot
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 13
@@ -55,6 +55,10 @@ fresh: setup-demo ## make demo, and a part of make test, on a Debian 12 and a De
 
 kills: ## kill -9 of the supervisor 500 times, and of any process of a run 200 times; takes an hour
 	@PICHROOT_TEST_KILLS="500 200" scripts/test.sh --test e2e kills::
+
+reproducible: setup-test build ## build one input twice, and list what differs
+	@image="$$(scripts/link-base-image.sh)"; PATH="$(CURDIR)/.venv/bin:$$PATH" scripts/as-root.sh \
+		tests/reproducible/run.py --pichroot $(CARGO_TARGET_DIR)/release/pichroot --image "$$image"
 
 fuzz: setup-test ## a minute for each reader of a stranger's bytes; FUZZ_SECONDS=600 for more
 	@PICHROOT_FUZZ_SECONDS="$(FUZZ_SECONDS)" scripts/test.sh --lib fuzz_

@@ -22,9 +22,11 @@ run
 ui
 import
 config
+finish
 stage
 chroot
 twins
+shape
 image fat
 ansible secrets packages
 emulation

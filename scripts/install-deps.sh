@@ -19,11 +19,12 @@ run=(gcc libc6-dev make python3 python3-venv ca-certificates e2fsprogs dosfstool
 # mount: with-emulation.sh; a small root has none.
 demo=(mmdebstrap mount arch-test debian-archive-keyring mtools fdisk xz-utils)
 # busybox-static: tiny images that run here without qemu. zip, zstd, gdisk: images of other kinds. tmux, bsdutils (script): a terminal for the tests of one.
+# qemu-utils: images of virtual machines. bmap-tools: a second opinion on block maps.
 # xfsprogs and those beside it: file systems of each kind that is told apart. iptables: what our answers are compared with.
 # gnupg, gpgv: signing, and verifying it.
 # git: ansible-lint asks it which files are ours.
 test=(shellcheck sudo busybox-static zip unzip zstd gdisk binutils jq tmux bsdutils procps git gnupg gpgv
-    xfsprogs btrfs-progs f2fs-tools exfatprogs iptables)
+    xfsprogs btrfs-progs f2fs-tools exfatprogs qemu-utils bmap-tools iptables)
 old_kernel=(qemu-system-x86 kmod)
 # ipxe-qemu: qemu wants its ROM for a network card.
 first_boot=(qemu-system-arm ipxe-qemu)

@@ -39,6 +39,12 @@ pub enum Task {
     Decompressing(String),
     /// A base image becomes a work image.
     Copying(PathBuf),
+    /// An output is made of the work image.
+    Packing(PathBuf),
+    /// An image is written to a disk.
+    Writing(PathBuf, PathBuf),
+    /// A disk is compared with what was written to it.
+    ReadingBack(PathBuf),
 }
 
 /// How much an event matters to people.
@@ -64,8 +70,55 @@ pub enum Event {
     MakingInitramfs(String),
     /// How programs of the image were started.
     Started(Starts),
+    /// A new image has its partitions, and gets its files.
+    NewImage {
+        /// Its size, in bytes.
+        size: u64,
+        /// How many partitions it has.
+        partitions: usize,
+        /// Where the files come from.
+        from: String,
+    },
+    /// A partition of the work image has grown.
+    Grown {
+        /// Its number.
+        partition: u32,
+        /// Its size now, in bytes.
+        size: u64,
+    },
+    /// A partition of the work image has been made small, and the image with it.
+    Shrunk {
+        /// Its number.
+        partition: u32,
+        /// The image's size before, in bytes.
+        had: u64,
+        /// And now.
+        size: u64,
+    },
     /// The output is there.
     Made(PathBuf),
+    /// An image is going to be written to a disk.
+    ToFlash {
+        /// The image.
+        image: PathBuf,
+        /// Its size, in bytes, where that is known.
+        size: Option<u64>,
+        /// How many bytes of it matter, where that is known.
+        bytes: Option<u64>,
+        /// The disk.
+        disk: PathBuf,
+        /// Its size, in bytes.
+        disk_size: u64,
+        /// What its maker calls it.
+        model: Option<String>,
+    },
+    /// It is on the disk, and was read back.
+    Flashed {
+        /// The disk.
+        disk: PathBuf,
+        /// How many bytes were written.
+        bytes: u64,
+    },
     /// The image of a run that failed is kept under this name, to look into or to go on from.
     Kept(PathBuf),
 
@@ -161,8 +214,15 @@ pub enum Event {
         /// Why not.
         why: String,
     },
-    /// A file system of the image had little room while a job ran that failed.
-    LittleRoom(LittleRoom),
+    /// A file system of the image had little room while a job ran that failed, or has none at the end.
+    LittleRoom {
+        /// The number of its partition.
+        partition: u32,
+        /// Where it is mounted in the image.
+        at: PathBuf,
+        /// The least that was left.
+        left: Left,
+    },
     /// What the image boots without (`nofail`) cannot be mounted: what happened.
     MayFail(String),
     /// This partition looks like one to boot from and is not mounted, and why.
@@ -177,13 +237,6 @@ pub enum Event {
         partition: u32,
         /// What happened.
         why: String,
-    },
-    /// The file system of a partition has no room left.
-    Full {
-        /// The partition's number.
-        partition: u32,
-        /// Whether it is inodes that it has none of.
-        inodes: bool,
     },
     /// Names are not resolved in the image; why.
     NoNames(String),
@@ -287,19 +340,42 @@ pub struct Opened {
     pub partitions: Vec<(u32, PathBuf)>,
 }
 
-/// How little room a file system of the image had.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LittleRoom {
-    /// The number of its partition.
-    pub partition: u32,
-    /// Where it is mounted in the image.
-    pub at: PathBuf,
-    /// The least that was free, in bytes.
-    pub free: u64,
+/// What is left in a file system of the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
     /// Its size, in bytes.
     pub size: u64,
-    /// The fewest files that could still be made.
-    pub inodes: u64,
+    /// What it may still take, in bytes.
+    pub free: u64,
+    /// How many more files can be made; `None` where their number has no limit.
+    pub inodes: Option<u64>,
+}
+
+impl Left {
+    /// The less of both.
+    pub fn least(self, other: Left) -> Left {
+        Left {
+            size: other.size,
+            free: self.free.min(other.free),
+            inodes: self.inodes.min(other.inodes),
+        }
+    }
+
+    /// Whether nothing can be added.
+    pub fn is_nothing(&self) -> bool {
+        self.free == 0 || self.inodes == Some(0)
+    }
+}
+
+/// A package that an image has.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PackageVersion {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its architecture, where the package manager tells it.
+    pub architecture: Option<String>,
 }
 
 /// How often programs of the image were started, the most frequent first.
@@ -455,6 +531,11 @@ impl Event {
             | Event::Opened(_)
             | Event::MakingInitramfs(_)
             | Event::Started(_)
+            | Event::NewImage { .. }
+            | Event::Grown { .. }
+            | Event::Shrunk { .. }
+            | Event::ToFlash { .. }
+            | Event::Flashed { .. }
             | Event::Made(_)
             | Event::Kept(_)
             | Event::ImagesChecksum(_)
@@ -478,10 +559,9 @@ impl Event {
             | Event::NotMounted { .. }
             | Event::MayFail(_)
             | Event::NoPlace(..)
-            | Event::LittleRoom(_)
+            | Event::LittleRoom { .. }
             | Event::Repaired(_)
             | Event::NotTrimmed { .. }
-            | Event::Full { .. }
             | Event::NoNames(_)
             | Event::ServicesMayStart(_)
             | Event::Open(_)

@@ -16,6 +16,7 @@ mod emulation;
 mod error;
 mod event;
 mod fat;
+mod finish;
 mod hex;
 mod image;
 mod import;
@@ -23,6 +24,7 @@ mod nearest;
 mod packages;
 mod run;
 mod secrets;
+mod shape;
 mod stage;
 mod sys;
 mod twins;
@@ -44,7 +46,7 @@ pub fn main() -> u8 {
     match name.unwrap_or_default() {
         stage::process::NAME => stage::process::main(),
         twins::place::process::NAME => twins::place::process::main(),
-        run::scratch::SWEEPER => run::scratch::sweeper(),
+        sys::scratch::SWEEPER => sys::scratch::sweeper(),
         chroot::executor::NAME => chroot::executor::main(),
         chroot::client::NAME => chroot::client::main(),
         chroot::trial::NAME => chroot::trial::main(),
@@ -60,6 +62,10 @@ pub mod inside {
         cli::args::Cli,
         config::{extra_vars, key_value},
         event::Silent,
+        finish::{
+            images::{Making, make},
+            output::Output,
+        },
         image::{Cache, Source, WorkImage, fetch},
     };
 }

@@ -154,6 +154,7 @@ fn play<'a>(
         user: None,
         inventories: &[],
         limit: None,
+        account: false,
         verbosity: 0,
         arguments: &[],
         connection,

@@ -5,7 +5,7 @@
 //! So the guard is put into ansible-playbook itself. It belongs to this program, so `PICHROOT_DATA_DIR` does not
 //! take its place.
 
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,8 @@ pub struct Rules<'a> {
     pub inventories: bool,
     /// By what it sees that a task failed for what an image is.
     pub signs: &'static [Sign],
+    /// Whether it notes how long tasks take, and which collections there are.
+    pub account: bool,
     /// The file for its note.
     pub note: Cow<'a, str>,
 }
@@ -56,7 +58,7 @@ impl Rules<'_> {
 }
 
 /// What the guard noted.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Note {
     /// Whether it was there at all: something else may have taken ansible-playbook's place.
     pub loaded: bool,
@@ -68,6 +70,19 @@ pub struct Note {
     pub failed: Option<String>,
     /// Tasks that failed for what an image is.
     pub no_machine: Vec<NoMachine>,
+    /// How long tasks took, in their order, if that was wanted.
+    pub times: Vec<Time>,
+    /// The versions of collections, by name, if that was wanted.
+    pub collections: BTreeMap<String, String>,
+}
+
+/// How long a task took.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Time {
+    /// Its name.
+    pub name: String,
+    /// How long, in seconds.
+    pub seconds: f64,
 }
 
 /// Hosts of an inventory.
@@ -89,6 +104,8 @@ enum Line {
     /// For the guard itself.
     Unknown(serde::de::IgnoredAny),
     NoMachine(NoMachine),
+    Times(Vec<Time>),
+    Collections(BTreeMap<String, String>),
 }
 
 impl Note {
@@ -103,6 +120,8 @@ impl Note {
                 Line::Failed(task) => note.failed = task,
                 Line::Unknown(_) => {}
                 Line::NoMachine(task) => note.no_machine.push(task),
+                Line::Times(times) => note.times = times,
+                Line::Collections(all) => note.collections = all,
             }
         }
         note
@@ -119,7 +138,8 @@ mod tests {
         assert_eq!(Note::read(""), Note::default());
         let text = "\"loaded\"\n{\"others\": {\"names\": [\"pi1\"], \"more\": 2}}\n\"ran\"\n\
                     {\"unknown\": [\"ansible_kernel\"]}\n{\"failed\": \"a task\"}\n\
-                    {\"no_machine\": {\"task\": \"t\", \"met\": \"busy\", \"ignored\": true}}\n";
+                    {\"no_machine\": {\"task\": \"t\", \"met\": \"busy\", \"ignored\": true}}\n\
+                    {\"times\": [{\"name\": \"t\", \"seconds\": 1.5}]}\n{\"collections\": {\"a.b\": \"1.0\"}}\n";
         let others = Others {
             names: vec!["pi1".into()],
             more: 2,
@@ -134,6 +154,11 @@ mod tests {
                 met: Met::Busy,
                 ignored: true,
             }],
+            times: vec![Time {
+                name: "t".into(),
+                seconds: 1.5,
+            }],
+            collections: BTreeMap::from([("a.b".into(), "1.0".into())]),
         };
         assert_eq!(Note::read(text), note);
     }

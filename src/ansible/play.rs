@@ -32,6 +32,8 @@ pub struct Play<'a> {
     pub inventories: &'a [String],
     /// The user's `--limit`.
     pub limit: Option<&'a str>,
+    /// Whether the guard notes how long tasks take, and which collections there are.
+    pub account: bool,
     /// How many `-v`.
     pub verbosity: u8,
     /// Further arguments, passed as they are, before the playbook.
@@ -59,6 +61,7 @@ impl Play<'_> {
             limit: self.limit,
             inventories: !self.inventories.is_empty(),
             signs: SIGNS,
+            account: self.account,
             note: self.note.to_string_lossy(),
         };
         rules.add_to(&mut files);
@@ -141,6 +144,7 @@ mod tests {
             user: Some("ubuntu"),
             inventories,
             limit,
+            account: false,
             verbosity: more.len() as u8,
             arguments: more,
             connection: &connection,

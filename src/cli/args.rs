@@ -1,6 +1,7 @@
 //! The command line as it is typed.
 
 mod ansible;
+mod flash;
 mod image;
 mod images;
 mod import;
@@ -8,6 +9,7 @@ mod open;
 mod playbook;
 
 pub use ansible::AnsibleArgs;
+pub use flash::FlashArgs;
 pub use image::{DoctorArgs, ExecArgs, ImageArgs, ShellArgs};
 pub use images::ImagesArgs;
 pub use import::ImportArgs;
@@ -48,6 +50,8 @@ pub enum Command {
     Images(ImagesArgs),
     /// Translate a Packer template
     Import(ImportArgs),
+    /// Write an image to a card
+    Flash(FlashArgs),
     /// Tell whether this machine can do it, and what to run if not
     Doctor(DoctorArgs),
 }

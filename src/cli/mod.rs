@@ -22,7 +22,7 @@ pub fn main() -> u8 {
         Command::Exec(args) => args.image.verbose,
         Command::Shell(args) => args.image.verbose,
         Command::Images(args) => args.verbose,
-        Command::Import(_) | Command::Doctor(_) => false,
+        Command::Flash(_) | Command::Import(_) | Command::Doctor(_) => false,
     };
     let ui = Ui::new(verbose);
     let done = match command {
@@ -31,6 +31,7 @@ pub fn main() -> u8 {
         Command::Shell(args) => subcommands::shell(args, &ui),
         Command::Images(args) => subcommands::images(&args, &ui),
         Command::Import(args) => subcommands::import(args, &ui),
+        Command::Flash(args) => subcommands::flash(args, &ui),
         Command::Doctor(args) => doctor::run(&args),
     };
     done.unwrap_or_else(|error| {

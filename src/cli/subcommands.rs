@@ -1,11 +1,11 @@
 //! From the arguments of a subcommand to its plan, and over to the run.
 
-use super::args::{AnsibleArgs, ExecArgs, ImageArgs, ImagesArgs, ImportArgs, ShellArgs};
+use super::args::{AnsibleArgs, ExecArgs, FlashArgs, ImageArgs, ImagesArgs, ImportArgs, ShellArgs};
 use crate::{
-    config::{AnsiblePlan, CommandPlan, ImagesPlan, Surroundings},
+    config::{AnsiblePlan, CommandPlan, FlashPlan, ImagesPlan, Surroundings},
     error::{Error, Result},
     import::Wanted,
-    run::{command, images, import, playbook},
+    run::{command, flash, images, import, playbook},
     ui::Ui,
 };
 
@@ -30,6 +30,13 @@ pub fn shell(args: ShellArgs, ui: &Ui) -> Result<u8> {
     // bash where the image has it; `sh` is found by the executor either way.
     let login = "if [ -x /bin/bash ]; then exec /bin/bash -l; else exec /bin/sh -l; fi";
     run(args.image, vec!["sh".into(), "-c".into(), login.into()], ui)
+}
+
+/// `pichroot flash IMAGE DEVICE`.
+pub fn flash(args: FlashArgs, ui: &Ui) -> Result<u8> {
+    let around = Surroundings::of_process()?;
+    let plan = FlashPlan::new(&args.into(), &around)?;
+    flash::run(plan, ui).map(|()| 0)
 }
 
 /// `pichroot images WORDS`.

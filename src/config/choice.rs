@@ -54,4 +54,5 @@ pub use crate::{
         shortcuts::{Shortcut, Shortcuts},
     },
     emulation::Mode as Emulation,
+    finish::plan::Beside,
 };

@@ -8,15 +8,17 @@ use serde::{
 };
 
 use super::{
-    choice::{Emulation, Executor, FirstBoot, Live, Network, OnError, Shortcuts},
+    choice::{Beside, Emulation, Executor, FirstBoot, Live, Network, OnError, Shortcuts},
     yaml,
 };
 use crate::{
     ansible::json::Vars,
     disk::layout,
     error::{Context, Error, Kind, Result},
+    finish::imager::Entry,
     nearest::nearest,
     secrets::{Source, source::check_name},
+    shape::new::Declared,
 };
 
 /// The name of the file that is read where it exists in the working directory.
@@ -28,6 +30,8 @@ pub const NAME: &str = "pichroot.yml";
 pub struct File {
     /// The image and the output.
     pub image: Image,
+    /// What becomes of the image at the end.
+    pub finish: Finish,
     /// How Ansible is run.
     pub ansible: Ansible,
     /// Variables for the playbook, of the lowest precedence.
@@ -63,8 +67,13 @@ pub struct Image {
     pub signature: Option<Signature>,
     /// As `--catalogue`.
     pub catalogues: Vec<String>,
-    /// Path of the output, in which `{NAME}` stands for the value of a variable.
-    pub output: Option<String>,
+    /// The image that is made of `source`, which is then an archive or a folder.
+    pub new: Option<Declared>,
+    /// As `--grow`.
+    #[serde(deserialize_with = "size")]
+    pub grow: Option<String>,
+    /// Paths of the outputs, in which `{NAME}` stands for the value of a variable.
+    pub output: OneOrMore,
     /// Mount points by partition number, counted from 1, where detection would be wrong.
     pub layout: Option<BTreeMap<u32, layout::GivenEntry>>,
 }
@@ -77,6 +86,55 @@ pub struct Signature {
     pub keyring: String,
     /// As `--signature`.
     pub file: Option<String>,
+}
+
+/// The section `finish`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Finish {
+    /// As `--shrink`: whether, or with which margin.
+    pub shrink: Option<Shrink>,
+    /// As `--with`.
+    pub with: Vec<Beside>,
+    /// What the list for Raspberry Pi Imager says.
+    pub imager: Entry,
+}
+
+/// Whether an image is made small, and with how much to spare.
+#[derive(Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "shrink has to be true, false, or what is to stay free, such as 200M"
+)]
+pub enum Shrink {
+    /// With the usual margin, or not at all.
+    Wanted(bool),
+    /// With this margin.
+    Margin(String),
+}
+
+/// A text, or a list of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged, expecting = "output has to be a path, or a list of paths")]
+pub enum OneOrMore {
+    /// One.
+    One(String),
+    /// Several, or none.
+    More(Vec<String>),
+    /// Nothing.
+    #[default]
+    None,
+}
+
+impl OneOrMore {
+    /// All of them.
+    pub fn all(&self) -> &[String] {
+        match self {
+            OneOrMore::One(text) => std::slice::from_ref(text),
+            OneOrMore::More(all) => all,
+            OneOrMore::None => &[],
+        }
+    }
 }
 
 /// The section `ansible`.
@@ -253,6 +311,17 @@ impl<'de> Deserialize<'de> for SecretEntry {
             _ => return Err(D::Error::custom(forms)),
         };
         Ok(SecretEntry(source))
+    }
+}
+
+/// A size, which may be a plain number.
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    use serde_yaml::Value::{Null, Number, String};
+    match serde_yaml::Value::deserialize(deserializer)? {
+        Null => Ok(None),
+        String(text) => Ok(Some(text)),
+        Number(number) => Ok(Some(number.to_string())),
+        _ => Err(D::Error::custom("grow has to be a size, such as 8G or +1G")),
     }
 }
 

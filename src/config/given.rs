@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use super::choice::{Emulation, Executor, FirstBoot, Live, Network, OnError, Shortcut};
+use super::choice::{Beside, Emulation, Executor, FirstBoot, Live, Network, OnError, Shortcut};
 
 /// What it says of an image and how its programs are run, for every subcommand that opens one.
 #[derive(Debug, Default)]
@@ -38,8 +38,14 @@ pub struct Given {
     pub source: Option<String>,
     /// What is said of the image.
     pub image: GivenImage,
-    /// `--output`.
-    pub output: Option<PathBuf>,
+    /// `--grow`.
+    pub grow: Option<String>,
+    /// Each `--output`.
+    pub outputs: Vec<PathBuf>,
+    /// `--shrink`, with its margin.
+    pub shrink: Option<String>,
+    /// Each `--with`.
+    pub beside: Vec<Beside>,
     /// Each `--extra-vars`.
     pub extra_vars: Vec<String>,
     /// Each `--var-file`.

@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Result},
     event::Event,
     image::{Asked, Named},
+    shape::new,
     stage::protocol::Settings,
     twins::place::TwinSettings,
 };
@@ -32,6 +33,8 @@ const HOST_NAME: &str = "pichroot";
 pub struct ImagePlan {
     /// Which it is, and what it must be.
     pub source: Asked,
+    /// The image that is made of it, if it is none itself.
+    pub new: Option<new::Plan>,
     /// The folder for what is kept between runs.
     pub cache: PathBuf,
     /// How the stage mounts it and runs its programs.
@@ -139,6 +142,7 @@ impl ImagePlan {
             .map(layout::Given::check)
             .transpose()?;
         Ok(ImagePlan {
+            new: None,
             settings: Settings {
                 layout,
                 hostname: machine.name.to_owned(),

@@ -35,6 +35,13 @@ impl Known {
         self.0.get(name).map(String::as_str)
     }
 
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Takes the values of a YAML or JSON text; one that cannot be read is left to Ansible.
     fn read(&mut self, text: &str) {
         let Ok(map) = serde_yaml::from_str::<serde_yaml::Mapping>(text) else {

@@ -2,12 +2,13 @@
 
 use std::{
     ffi::OsString,
+    mem::take,
     path::{Path, PathBuf},
 };
 
 use super::{
     choice::{Executor, OnError},
-    extra_vars,
+    extra_vars, finish,
     given::Given,
     image::{ImagePlan, Machine},
     known::Known,
@@ -21,9 +22,11 @@ use crate::{
     ansible::{ExtraVars, find, hosts, json::Vars, user_inventory},
     error::{Error, Result},
     event::Event,
-    image::{Asked, Source as ImageSource, check_output, kept},
+    finish::plan::Finish,
+    image::{Asked, Source as ImageSource, kept},
     nearest,
     secrets::{Secret, Source},
+    shape::grow::Grow,
 };
 
 /// Everything `pichroot ansible` is going to do; all paths are absolute.
@@ -33,8 +36,16 @@ pub struct AnsiblePlan {
     pub playbook: Playbook,
     /// The image to start from, and how its programs are run; `None` where ansible-playbook only lists.
     pub image: Option<ImagePlan>,
-    /// Where the result goes.
+    /// How large the image is to be.
+    pub grow: Option<Grow>,
+    /// How large a kept image was before it was grown, in bytes.
+    pub original_size: Option<u64>,
+    /// The plain image, which is one of the outputs or stands for the first of them.
     pub output: PathBuf,
+    /// What is made of it.
+    pub finish: Finish,
+    /// Plain variables that are known before Ansible runs.
+    pub known: Known,
     /// Whether an output that exists is replaced.
     pub force: bool,
     /// The image's name in the inventory, and its host name while the playbook runs.
@@ -76,7 +87,7 @@ impl AnsiblePlan {
     ///
     /// # Errors
     /// [`crate::error::Kind::Usage`] for whatever is wrong, with its path or name and a hint.
-    pub fn new(given: Given, around: &Surroundings) -> Result<Self> {
+    pub fn new(mut given: Given, around: &Surroundings) -> Result<Self> {
         let (cwd, home) = (around.cwd.as_path(), around.home());
         let (file, folder) = read_config(given.image.config.as_deref(), cwd)?;
         let playbook = Playbook::find(&given.playbook, cwd, around.data_dir.as_deref())?;
@@ -94,7 +105,10 @@ impl AnsiblePlan {
         passthrough::check(file.ansible.args.iter().map(AsRef::as_ref), "ansible.args")?;
         passthrough::check(given.rest.iter().map(AsRef::as_ref), "what follows --")?;
         let configured = file.ansible.args.iter().map(OsString::from);
-        let mut arguments: Vec<_> = configured.chain(given.options).chain(given.rest).collect();
+        let typed = take(&mut given.options)
+            .into_iter()
+            .chain(take(&mut given.rest));
+        let mut arguments: Vec<_> = configured.chain(typed).collect();
         let changes_nothing = passthrough::changes_nothing(&arguments);
 
         let inventories = if given.inventories.is_empty() {
@@ -117,24 +131,33 @@ impl AnsiblePlan {
                 around,
             )
         })?;
-        let output = match (given.output, &file.image.output) {
-            (Some(path), _) => cwd.join(path),
-            (None, Some(template)) => {
+        let finish = finish::plan(&mut given, &file.finish, around, || {
+            let expand = |template: &String| {
                 let path = names::expand("image.output", template, &known, machine.as_deref())?;
-                locations::absolute(&path, &folder, home)
+                Ok(locations::absolute(&path, &folder, home))
+            };
+            match file.image.output.all() {
+                [] => Ok(vec![cwd.join(names::default_output(
+                    machine.as_deref(),
+                    playbook.name(),
+                ))]),
+                templates => templates.iter().map(expand).collect(),
             }
-            (None, None) => cwd.join(names::default_output(machine.as_deref(), playbook.name())),
-        };
+        })?;
+        let output = finish.image();
         let host_name = machine.unwrap_or_else(|| names::from_stem(&output));
 
         let becomes = Machine::new(&host_name, &known)?;
+        let mut original_size = None;
         let image = if passthrough::only_lists(&arguments) {
             None
         } else {
             let files = (&file, folder.as_path());
             let source = match given.resume {
                 true => {
-                    arguments.extend(resume(&output, &playbook, &arguments)?);
+                    let record = kept(&output, &playbook)?;
+                    original_size = record.size;
+                    arguments.extend(resume(record, &arguments));
                     Ok(Asked::Source(ImageSource::kept(&output)))
                 }
                 false => source::source(given.source.as_deref(), &given.image, files, around),
@@ -147,8 +170,14 @@ impl AnsiblePlan {
                 )),
                 _ => error,
             })?;
-            check_output(&output, given.force || changes_nothing, source.path())?;
+            finish.check(given.force || changes_nothing, source.path())?;
             let mut image = ImagePlan::new(source, becomes, &given.image, &file, around)?;
+            if let Some(declared) = &file.image.new {
+                let new = finish::new_image(declared, &file, given.grow.is_some())?;
+                image.settings.layout = Some(new.layout.clone());
+                // A kept image has been made.
+                image.new = (!given.resume).then_some(new);
+            }
             image.notes.extend(unread.map(Event::ConfigNotRead));
             if changes_nothing {
                 image.settings.shortcuts.initramfs = false;
@@ -156,6 +185,8 @@ impl AnsiblePlan {
             Some(image)
         };
 
+        let grow = given.grow.or(file.image.grow);
+        let grow = grow.map(|size| size.parse()).transpose()?;
         let secrets = file
             .secrets
             .0
@@ -177,7 +208,11 @@ impl AnsiblePlan {
             extra_vars: extra,
             playbook,
             image,
+            grow,
+            original_size,
             output,
+            finish,
+            known,
             host_name,
             arguments,
             changes_nothing,
@@ -233,8 +268,8 @@ fn inventories(given: &[String], base: &Path, home: Option<&Path>) -> Result<Vec
     absolute.collect()
 }
 
-/// The argument to go on with where the kept run has failed, unless the user names a task.
-fn resume(output: &Path, playbook: &Playbook, arguments: &[OsString]) -> Result<Option<OsString>> {
+/// What is known of the kept run, which has to be one of this playbook.
+fn kept(output: &Path, playbook: &Playbook) -> Result<kept::Record> {
     let record = kept::Record::read(output)?;
     if Path::new(&record.playbook) != playbook.name() {
         return Err(Error::usage(format!(
@@ -244,12 +279,17 @@ fn resume(output: &Path, playbook: &Playbook, arguments: &[OsString]) -> Result<
         ))
         .hint("give that playbook, or leave out --resume"));
     }
+    Ok(record)
+}
+
+/// The argument to go on with where the kept run has failed, unless the user names a task.
+fn resume(record: kept::Record, arguments: &[OsString]) -> Option<OsString> {
     let option = "--start-at-task";
     let named = arguments
         .iter()
         .any(|argument| argument.as_encoded_bytes().starts_with(option.as_bytes()));
     let task = record.start_at_task.filter(|_| !named);
-    Ok(task.map(|task| format!("{option}={task}").into()))
+    task.map(|task| format!("{option}={task}").into())
 }
 
 /// The one host of the inventories that are given, if there is one and no other.

@@ -137,7 +137,7 @@ fn the_command_line_wins() {
     let plan = place
         .plan(|given| {
             given.source = Some("https://x/other.img".into());
-            given.output = Some("o.img".into());
+            given.outputs = vec!["o.img".into()];
             given.user = Some("me".into());
             given.var_files = vec!["vars.yml".into()];
             given.secrets = vec!["a=prompt".into()];
@@ -179,7 +179,7 @@ fn whatever_is_wrong_is_named() {
         given.var_files = vec!["none".into()]
     });
     place.refused("does not exist", |given| {
-        given.output = Some("no/a.img".into())
+        given.outputs = vec!["no/a.img".into()]
     });
     place.refused("cannot read", |given| {
         given.image.config = Some("none.yml".into())
@@ -189,14 +189,14 @@ fn whatever_is_wrong_is_named() {
     });
     place.refused("is not a host name", |given| {
         given.extra_vars = vec!["hn_hostname=../x".into()];
-        given.output = Some("a.img".into());
+        given.outputs = vec!["a.img".into()];
     });
     place.write("taken.img", "");
     place.refused("taken.img exists", |given| {
-        given.output = Some("taken.img".into())
+        given.outputs = vec!["taken.img".into()]
     });
     place
-        .plan(|given| (given.output, given.force) = (Some("taken.img".into()), true))
+        .plan(|given| (given.outputs, given.force) = (vec!["taken.img".into()], true))
         .unwrap();
     Place::new("").refused("no image is given", |_| ());
 }

@@ -5,9 +5,8 @@ use std::io::{Read, Seek};
 use super::{
     partition::{Partition, PartitionType, WHOLE},
     probe::probe,
-    slice::Slice,
-    table::{has_table, read_table},
-    volume::Volume,
+    table::has_table,
+    volume::{self, Volume},
 };
 use crate::error::Result;
 
@@ -15,26 +14,18 @@ use crate::error::Result;
 /// that fills it, if a Linux system can have its root there.
 ///
 /// # Errors
-/// As [`read_table`].
+/// As [`volume::read`].
 pub fn read<R: Read + Seek + Copy>(image: R, size: u64, name: &str) -> Result<Vec<Volume>> {
     let mut reader = image;
     if !has_table(&mut reader, name)? {
-        let whole = probed(image, whole_of(size));
-        if whole.fs.as_ref().is_some_and(|fs| fs.kind.can_be_root()) {
-            return Ok(vec![whole]);
+        let fs = probe(&mut reader).filter(|fs| fs.kind.can_be_root());
+        if fs.is_some() {
+            let partition = whole_of(size);
+            return Ok(vec![Volume { partition, fs }]);
         }
     }
-    let table = read_table(&mut reader, size, name)?;
-    let partitions = table.partitions.into_iter();
-    Ok(partitions.map(|part| probed(image, part)).collect())
-}
-
-fn probed<R: Read + Seek>(image: R, partition: Partition) -> Volume {
-    let mut slice = Slice::new(image, partition.start, partition.size);
-    Volume {
-        fs: probe(&mut slice),
-        partition,
-    }
+    let (_, volumes) = volume::read(image, size, name)?;
+    Ok(volumes)
 }
 
 /// All of a disk, as if it were a partition. Its type says nothing.

@@ -3,7 +3,7 @@
 //! Offsets: boot code to 439, disk id at 440, four entries of 16 bytes from 446, signature at 510.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::{Read, Seek},
 };
 
@@ -35,6 +35,11 @@ struct Entry {
 }
 
 impl Entry {
+    /// Where it is in the image, in bytes, with its record in sector `record`.
+    fn place(self, record: u64) -> u64 {
+        record * SECTOR + 446 + 16 * u64::from(self.slot)
+    }
+
     fn is_extended(self) -> bool {
         matches!(self.type_, 0x05 | 0x0f | 0x85)
     }
@@ -72,6 +77,36 @@ pub(crate) fn is_protective(sector: &[u8; 512]) -> bool {
     used(sector).any(|entry| entry.type_ == PROTECTIVE)
 }
 
+/// Where the entry of a partition is, and what else says how far it reaches: for whoever changes that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Where its entry is in the image, in bytes.
+    pub entry: u64,
+    /// Its first sector.
+    pub start: u64,
+    /// The extended partition that it is in.
+    pub extended: Option<Span>,
+    /// For all but the first logical partition: what the record before says of its own record.
+    pub link: Option<Span>,
+}
+
+/// An entry that spans records and logical partitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// Where the entry is in the image, in bytes.
+    pub entry: u64,
+    /// The first sector that it spans.
+    pub start: u64,
+}
+
+/// A partition that was found.
+struct Found {
+    number: u32,
+    type_: u8,
+    count: u64,
+    place: Place,
+}
+
 /// Reads the table whose master boot record is `sector`.
 pub(crate) fn read(
     reader: &mut (impl Read + Seek),
@@ -80,15 +115,65 @@ pub(crate) fn read(
     name: &str,
 ) -> Result<Table> {
     let id = sector.u32(440);
-    let mut partitions = Vec::new();
-    for entry in used(sector).filter(|entry| !entry.is_extended()) {
-        partitions.push(partition(
+    let found = find(reader, sector, size, name)?;
+    let partition = |found: Found| {
+        partition(
             id,
-            entry.slot + 1,
-            entry.type_,
-            entry.start,
-            entry.count,
-        ));
+            found.number,
+            found.type_,
+            found.place.start,
+            found.count,
+        )
+    };
+    Ok(Table {
+        kind: TableKind::Dos,
+        disk_id: format!("{id:08x}"),
+        partitions: found.into_iter().map(partition).collect(),
+    })
+}
+
+/// Where the entries are of the partitions in the dos table of an image of `size` bytes, by number; and where each of its
+/// partitions, extended ones too, begins, as the first sector.
+///
+/// # Errors
+/// As [`read_table`](super::read_table).
+pub fn places(
+    reader: &mut (impl Read + Seek),
+    size: u64,
+    name: &str,
+) -> Result<(BTreeMap<u32, Place>, Vec<u64>)> {
+    let sector: [u8; 512] = read_array(reader, 0)
+        .context(Kind::Image, || {
+            format!("read the partition table of {name}")
+        })?
+        .unwrap_or([0; 512]);
+    let found = find(reader, &sector, size, name)?;
+    let starts = used(&sector).map(|entry| entry.start).collect();
+    Ok((
+        found.into_iter().map(|f| (f.number, f.place)).collect(),
+        starts,
+    ))
+}
+
+fn find(
+    reader: &mut (impl Read + Seek),
+    sector: &[u8; 512],
+    size: u64,
+    name: &str,
+) -> Result<Vec<Found>> {
+    let mut all = Vec::new();
+    for entry in used(sector).filter(|entry| !entry.is_extended()) {
+        all.push(Found {
+            number: entry.slot + 1,
+            type_: entry.type_,
+            count: entry.count,
+            place: Place {
+                entry: entry.place(0),
+                start: entry.start,
+                extended: None,
+                link: None,
+            },
+        });
     }
     // Linux reads the chain of every extended partition in turn and numbers on.
     let mut number = 5;
@@ -100,27 +185,29 @@ pub(crate) fn read(
             ))
             .hint("download the image again and check it against its published checksum"));
         }
-        for (type_, start, count) in logical(reader, extended, name)? {
-            partitions.push(partition(id, number, type_, start, count));
+        for (type_, count, place) in logical(reader, extended, name)? {
+            all.push(Found {
+                number,
+                type_,
+                count,
+                place,
+            });
             number += 1;
         }
     }
-    Ok(Table {
-        kind: TableKind::Dos,
-        disk_id: format!("{id:08x}"),
-        partitions,
-    })
+    Ok(all)
 }
 
-/// The partitions of one extended partition: type, first sector and number of sectors.
+/// The partitions of one extended partition: type, number of sectors, and place.
 fn logical(
     reader: &mut (impl Read + Seek),
     extended: Entry,
     name: &str,
-) -> Result<Vec<(u8, u64, u64)>> {
+) -> Result<Vec<(u8, u64, Place)>> {
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     let mut at = extended.start;
+    let mut link = None;
     while seen.insert(at) && seen.len() <= MAX_LOGICAL {
         let record: Option<[u8; 512]> = read_array(reader, at * SECTOR)
             .context(Kind::Image, || {
@@ -132,10 +219,26 @@ fn logical(
         };
         // A logical partition is relative to its record, the next record to the extended partition.
         for entry in used(&record).filter(|entry| !entry.is_extended()) {
-            found.push((entry.type_, at + entry.start, entry.count));
+            let place = Place {
+                entry: entry.place(at),
+                start: at + entry.start,
+                extended: Some(Span {
+                    entry: extended.place(0),
+                    start: extended.start,
+                }),
+                link: link.clone(),
+            };
+            found.push((entry.type_, entry.count, place));
         }
         match used(&record).find(|entry| entry.is_extended()) {
-            Some(next) => at = extended.start + next.start,
+            Some(next) => {
+                let start = extended.start + next.start;
+                link = Some(Span {
+                    entry: next.place(at),
+                    start,
+                });
+                at = start;
+            }
             None => return Ok(found),
         }
     }

@@ -15,20 +15,37 @@ const SECTORS: [u64; 2] = [512, 4096];
 const MAX_ARRAY: u64 = 1 << 20;
 
 /// A header whose checksum is right.
-struct Header {
-    bytes: Vec<u8>,
-    sector: u64,
+#[derive(Debug)]
+pub(crate) struct Header {
+    /// The sector that it is in.
+    pub bytes: Vec<u8>,
+    /// The size of a sector.
+    pub sector: u64,
+}
+
+/// A header and the array of entries that belongs to it.
+#[derive(Debug)]
+pub(crate) struct Raw {
+    /// The header.
+    pub header: Header,
+    /// The entries, of the size that the header says.
+    pub array: Vec<u8>,
 }
 
 /// Reads the table, from the backup at the end of the image where the first copy is damaged.
 pub(crate) fn read(reader: &mut (impl Read + Seek), size: u64, name: &str) -> Result<Table> {
+    raw(reader, size, name).map(|raw| table(&raw.header, &raw.array))
+}
+
+/// As [`read`], as it is stored.
+pub(crate) fn raw(reader: &mut (impl Read + Seek), size: u64, name: &str) -> Result<Raw> {
     for sector in SECTORS {
         let last = (size / sector).saturating_sub(1);
         let mut places = vec![1, last];
-        if let Some(table) = attempt(reader, sector, &mut places).context(Kind::Image, || {
+        if let Some(raw) = attempt(reader, sector, &mut places).context(Kind::Image, || {
             format!("read the partition table of {name}")
         })? {
-            return Ok(table);
+            return Ok(raw);
         }
     }
     Err(Error::image(format!(
@@ -41,7 +58,7 @@ fn attempt(
     reader: &mut (impl Read + Seek),
     sector: u64,
     places: &mut Vec<u64>,
-) -> io::Result<Option<Table>> {
+) -> io::Result<Option<Raw>> {
     let mut next = 0;
     while next < places.len() {
         let place = places[next];
@@ -50,7 +67,7 @@ fn attempt(
             continue;
         };
         if let Some(array) = array(reader, &header)? {
-            return Ok(Some(table(&header, &array)));
+            return Ok(Some(Raw { header, array }));
         }
         // Where only the array is damaged the header still tells where its backup is; tried once.
         let alternate = header.bytes.u64(32);
@@ -72,10 +89,14 @@ fn header(reader: &mut (impl Read + Seek), sector: u64, lba: u64) -> io::Result<
     if !bytes.has(0, b"EFI PART") || !(92..=bytes.len()).contains(&length) || bytes.u64(24) != lba {
         return Ok(None);
     }
-    // The checksum is taken with its own field as zero.
-    let mut summed = bytes[..length].to_vec();
+    Ok((checksum(&bytes) == bytes.u32(16)).then_some(Header { bytes, sector }))
+}
+
+/// The checksum of a header, whose length it knows itself: taken with its own field as zero.
+pub(crate) fn checksum(header: &[u8]) -> u32 {
+    let mut summed = header[..header.u32(12) as usize].to_vec();
     summed[16..20].fill(0);
-    Ok((crc32(&summed) == bytes.u32(16)).then_some(Header { bytes, sector }))
+    crc32(&summed)
 }
 
 fn array(reader: &mut (impl Read + Seek), header: &Header) -> io::Result<Option<Vec<u8>>> {
@@ -142,7 +163,7 @@ pub(crate) fn guid(b: [u8; 16]) -> String {
     )
 }
 
-fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = flate2::Crc::new();
     crc.update(bytes);
     crc.sum()

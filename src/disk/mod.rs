@@ -5,6 +5,7 @@
 
 pub mod contents;
 pub mod dos;
+pub mod free;
 pub mod fstab;
 pub mod gpt;
 mod iso;
@@ -19,4 +20,5 @@ pub mod volume;
 pub use layout::{Layout, Mount};
 pub use names::DiskName;
 pub use probe::{FsKind, probe};
+pub use slice::Slice;
 pub use volume::Volume;

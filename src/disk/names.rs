@@ -170,7 +170,6 @@ mod tests {
             "/dev/mmcblk",
             "/dev/mmcblk0boot0",
             "/dev/nvme0",
-            "/dev/sdap1",
             "/dev/mapper/a1",
             "/dev/root",
             "/dev/sda0",

@@ -24,6 +24,9 @@ pub struct Record {
     pub playbook: String,
     /// The task to go on with; `None` is the beginning.
     pub start_at_task: Option<String>,
+    /// How large the image was before it was grown, in bytes.
+    #[serde(default)]
+    pub size: Option<u64>,
 }
 
 impl Record {

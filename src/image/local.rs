@@ -47,7 +47,7 @@ pub fn fetch(
         let enough = given.is_none_or(|given| seen.digests.contains_key(&given.algorithm));
         enough.then_some(seen.digests)
     };
-    if input.format == Format::Raw {
+    if matches!(input.format, Format::Raw | Format::Tar) {
         // Held as long as the base image is. Where there are no locks, there are no others' either.
         if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
             return Err(Error::host(format!(
@@ -139,7 +139,7 @@ pub fn at_hand(cache: &Cache, path: &Path) -> bool {
         return true;
     };
     let seen = cache.place(&id.place).filter(|seen| seen.stamp == id.stamp);
-    format == Format::Raw
+    matches!(format, Format::Raw | Format::Tar)
         || seen.is_some_and(|seen| matches!(cache.base(&seen.digests), Ok(Some(_))))
 }
 
@@ -237,7 +237,7 @@ fn identity(input: &Input) -> Result<FileId> {
 }
 
 /// Opens a regular file that is not empty.
-fn open(path: &Path) -> Result<File> {
+pub fn open(path: &Path) -> Result<File> {
     let shown = path.display();
     // Without waiting, should it be a fifo.
     let file = File::options()

@@ -12,7 +12,8 @@ mod asked;
 mod cache;
 pub mod catalogue;
 mod checksum;
-mod copy;
+mod convert;
+pub mod copy;
 mod decode;
 mod digest;
 mod download;
@@ -24,6 +25,7 @@ mod known;
 mod local;
 mod location;
 mod lock;
+mod output;
 mod pass;
 mod record;
 mod remote;
@@ -31,18 +33,22 @@ mod signature;
 mod small_file;
 mod source;
 mod sparse;
+mod stream;
 mod sums;
 mod wanted;
 mod work;
 
 pub use asked::{Asked, Named, is_name};
-pub use cache::{BaseImage, Cache};
+pub use cache::{BaseImage, Cache, OutputLock};
 pub use checksum::Checksum;
 pub use location::Location;
+pub use output::{OutputFile, directory};
 pub use signature::Signature;
 pub use source::Source;
-pub use work::{WorkImage, check_may_write, check_output};
+pub use stream::Stream;
+pub use work::WorkImage;
 
+use decode::Format;
 use http::{Client, Patience};
 
 use crate::{
@@ -61,7 +67,34 @@ use crate::{
 ///   in a format that is not read. Nothing of it stays;
 /// * [`Kind::Host`](crate::error::Kind::Host): the network, the disk or the cache fails.
 pub fn fetch(cache: &Cache, source: &Source, report: &dyn Report) -> Result<BaseImage> {
-    fetch_with(cache, &Client::new(Patience::default()), source, report)
+    let base = fetch_with(cache, &Client::new(Patience::default()), source, report)?;
+    match is_archive(&base)? {
+        false => Ok(base),
+        true => Err(Error::image(format!("{} is a tar archive, not a disk image", source.location)).hint(
+            "if it holds the files of a system, declare the image to put them into, as image.new in pichroot.yml; if \
+             it holds an image, unpack it first",
+        )),
+    }
+}
+
+/// As [`fetch`], for an archive of the files of a system, from which a new image is made.
+///
+/// # Errors
+/// As [`fetch`]; [`Kind::Image`](crate::error::Kind::Image) also for what is no archive.
+pub fn fetch_archive(cache: &Cache, source: &Source, report: &dyn Report) -> Result<BaseImage> {
+    let base = fetch_with(cache, &Client::new(Patience::default()), source, report)?;
+    match is_archive(&base)? {
+        true => Ok(base),
+        false => Err(Error::image(format!("{} is no tar archive", source.location)).hint(
+            "a new image is made from a folder, or a .tar, .tar.xz, .tar.zst or .tar.gz; to start from a disk image, \
+             leave out image.new",
+        )),
+    }
+}
+
+fn is_archive(base: &BaseImage) -> Result<bool> {
+    let name = base.path().display().to_string();
+    Ok(pass::detect(base.file(), &name)? == Format::Tar)
 }
 
 /// Whether its base image needs neither a download nor unpacking, as far as that can be told without asking anybody.

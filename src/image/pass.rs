@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     cache::ELSEWHERE,
+    convert,
     decode::{self, Format, HEAD},
     digest::{Algorithm, Digests, Hasher},
     expected::Expected,
@@ -19,7 +20,7 @@ use super::{
 use crate::{
     error::{Context, Error, Kind, Result},
     event::{Progress, Report, Task},
-    sys::{self, newfile::NewFile, room},
+    sys::{self, newfile::NewFile, qemu_img::DiskFormat, room},
 };
 
 /// The largest image that is decoded, in bytes: a guard against files made to fill the disk. The
@@ -87,6 +88,12 @@ pub fn of_image(
     digests(&input, expected, report)
 }
 
+/// The digests of a file as it is.
+pub fn of_file(file: &File, name: &str, report: &dyn Report) -> Result<Digests> {
+    let format = Format::Raw;
+    digests(&Input { file, name, format }, &Expected::default(), report)
+}
+
 /// Computes every digest that may be compared with what is expected.
 fn hasher(expected: &Expected) -> Hasher {
     let given: Option<Algorithm> = expected.given.as_ref().map(|given| given.algorithm);
@@ -115,6 +122,10 @@ pub fn decode(
         Format::Zip => {
             let digests = digests(input, expected, report)?;
             (unzip(input, new, expected, report), digests)
+        }
+        Format::Disk(disk) => {
+            let digests = digests(input, expected, report)?;
+            (convert(input, disk, new, report), digests)
         }
         _ => unpack(input, new, expected, report)?,
     };
@@ -152,6 +163,26 @@ fn unzip(
             progress.at(at)
         })
     })
+}
+
+/// Makes a plain image of the disk of a virtual machine.
+fn convert(input: &Input, disk: DiskFormat, new: &NewFile, report: &dyn Report) -> Result<Written> {
+    match convert::disk(input.file, input.name, disk, new, report)? {
+        size if size > LIMIT => Err(too_large(input)),
+        size => Ok(Written {
+            size,
+            digests: None,
+        }),
+    }
+}
+
+fn too_large(input: &Input) -> Error {
+    Error::image(format!(
+        "{} decompresses to more than {} GiB",
+        input.name,
+        LIMIT >> 30
+    ))
+    .hint("check that this is the right file; if it is, unpack it and name the result")
 }
 
 /// Decodes a stream; returns the image, or why there is none, and the digests of all of the source.
@@ -213,7 +244,8 @@ fn write(
     let mut check = |head: &[u8]| match Format::detect(head) {
         _ if head.is_empty() => Err(Error::image(format!("{} holds an empty image", input.name))
             .hint("get the image again, or name another one")),
-        Format::Raw => Ok(()),
+        // Whether an archive is wanted is for whoever fetches it.
+        Format::Raw | Format::Tar => Ok(()),
         Format::Page(page) => Err(Error::image(format!(
             "{} holds {page} instead of a disk image",
             input.name
@@ -239,12 +271,7 @@ fn write(
             input.name,
         ))
         .hint("the catalogue lists another image: get it again later, or name another one"),
-        Stop::TooLarge => Error::image(format!(
-            "{} decompresses to more than {} GiB",
-            input.name,
-            LIMIT >> 30
-        ))
-        .hint("check that this is the right file; if it is, unpack it and name the result"),
+        Stop::TooLarge => too_large(input),
         Stop::Refused(error) => error,
     })?;
     Ok(Written {
@@ -270,7 +297,7 @@ impl Read for Hashed<'_> {
 }
 
 /// The error for a source that cannot be decoded.
-fn read_error(input: &Input, error: io::Error) -> Error {
+pub fn read_error(input: &Input, error: io::Error) -> Error {
     let (name, format) = (input.name, input.format.name());
     let what = match error.kind() {
         io::ErrorKind::UnexpectedEof => {
@@ -306,14 +333,14 @@ fn read_error(input: &Input, error: io::Error) -> Error {
 }
 
 /// Reads a file from its start, without moving its offset, and hashes what goes by.
-struct Bytes<'a> {
+pub struct Bytes<'a> {
     file: &'a File,
     at: u64,
     side: Option<(Hasher, Rc<dyn Progress>)>,
 }
 
 impl<'a> Bytes<'a> {
-    fn new(file: &'a File, side: Option<(Hasher, Rc<dyn Progress>)>) -> Self {
+    pub fn new(file: &'a File, side: Option<(Hasher, Rc<dyn Progress>)>) -> Self {
         Bytes { file, at: 0, side }
     }
 

@@ -162,8 +162,7 @@ fn size(source: &Block, template: &Template, left: &mut Vec<Left>) -> Option<Str
         "new" => left.push(Left::new(
             line,
             "image_build_method \"new\"",
-            "an image is not made of an archive of files here: start from an image that the publisher makes, or make one \
-             of the archive first",
+            "write its partitions as image.new into pichroot.yml, with sizes, file systems and mount points",
         )),
         _ => {}
     }

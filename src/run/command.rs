@@ -44,7 +44,7 @@ pub fn run(plan: &CommandPlan, command: Vec<String>, verbose: bool, ui: &Ui) -> 
         if plan.write {
             let put = first_boot::finish(&mut session, ui).await;
             // The first failure is the one to report.
-            ended = ended.and_then(|ended| put.map(|()| ended));
+            ended = ended.and_then(|ended| put.map(|_| ended));
         }
         // What is changed in place is left unmounted and checked, whatever happened; a copy that is
         // thrown away need not be taken apart, but for who wants to know what was run.

@@ -9,7 +9,8 @@ use crate::{
     error::{Error, Kind, Result},
     event::{Event, Report},
     nearest::nearest,
-    stage::{check, protocol::Settings},
+    stage::protocol::Settings,
+    sys::programs,
     ui::Ui,
 };
 
@@ -21,8 +22,8 @@ const NAMED: usize = 12;
 /// # Errors
 /// [`Kind::Host`], as a run would end with.
 pub fn host(settings: &Settings, ui: &Ui) -> Result<()> {
-    check::find("e2fsck")?;
-    if let Err(error) = check::find("fsck.vfat") {
+    programs::find("e2fsck")?;
+    if let Err(error) = programs::find("fsck.vfat") {
         // There are images without FAT, but hardly any.
         ui.tell(Event::Lacking((&error).into()));
     }

@@ -4,18 +4,18 @@ use super::session::Session;
 use crate::{
     ansible::guard,
     error::Result,
-    event::{Event, Report},
+    event::{Event, FirstBoot, Report},
     ui::Ui,
 };
 
-/// Has what the first boot is to do put into the image, and tells what was put off.
+/// Has what the first boot is to do put into the image, and tells what was put off; returns that.
 ///
 /// # Errors
 /// When the image lacks something of it then.
-pub async fn finish(session: &mut Session<'_>, ui: &Ui) -> Result<()> {
+pub async fn finish(session: &mut Session<'_>, ui: &Ui) -> Result<FirstBoot> {
     let put_off = session.first_boot().await?;
-    ui.tell(Event::FirstBoot(put_off));
-    Ok(())
+    ui.tell(Event::FirstBoot(put_off.clone()));
+    Ok(put_off)
 }
 
 /// Tells which tasks failed for what an image is. With `go_on` that did not end the playbook.

@@ -24,6 +24,7 @@ use crate::{
     config::{AnsiblePlan, Executor, Surroundings},
     error::{Context, Error, Kind, Result},
     event::{Event, Report},
+    finish::plan::Beside,
     secrets::{self, prompt, redact},
     stage::{
         facts::Facts,
@@ -132,6 +133,7 @@ impl AnsibleCommand {
             user: plan.user.as_deref(),
             inventories: &plan.inventories,
             limit: plan.limit.as_deref(),
+            account: plan.finish.has(Beside::Manifest),
             verbosity: plan.verbosity,
             arguments,
             connection,

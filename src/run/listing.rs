@@ -8,7 +8,6 @@ use std::{
 
 use super::{
     job::{self, AnsibleCommand},
-    scratch::Scratch,
     signals::Signals,
 };
 use crate::{
@@ -16,9 +15,12 @@ use crate::{
     config::{AnsiblePlan, playbook::Playbook},
     error::{Context, Kind, Result},
     event::{Event, Report},
-    sys::{children::Ending, command},
+    sys::{children::Ending, command, scratch::Scratch},
     ui::Ui,
 };
+
+/// How the names of folders with its files begin.
+const PREFIX: &str = "pichroot-files-";
 
 /// What a secret is while nobody needs it.
 const STAND_IN: &str = "secret";
@@ -40,7 +42,7 @@ impl Listing {
         arguments: &[OsString],
     ) -> Result<Self> {
         let around = command.around();
-        let directory = Scratch::make(&around.in_memory())?;
+        let directory = Scratch::make(&around.in_memory(), PREFIX.as_ref())?;
         let folder = directory.path();
         // Of a form that Ansible takes, and leading nowhere: nothing is ever asked to connect.
         let nowhere = folder.join("none");

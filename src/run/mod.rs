@@ -2,21 +2,28 @@
 //!
 //! [`playbook`] is `pichroot ansible`; [`command`] is `exec` and `shell`; [`images`] and [`import`] open none.
 
+mod beginning;
 pub mod command;
 mod deferred;
 mod early;
+mod finishing;
 mod first_boot;
+pub mod flash;
 pub mod images;
 pub mod import;
 mod job;
+mod journal;
 mod listing;
+mod made_of;
+mod new_image;
 mod opened;
 pub mod playbook;
 mod processor;
 mod reached;
-pub mod scratch;
 mod session;
 mod signals;
+mod sizing;
+mod work;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 

@@ -1,21 +1,35 @@
 //! `pichroot ansible`: from the plan to the finished image.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use super::{
-    deferred, early, first_boot,
+    beginning::Beginning,
+    deferred, early,
+    finishing::Finishing,
+    first_boot,
     job::{self, AnsibleCommand},
+    journal::Journal,
     listing, need_root, opened, reached,
-    session::Session,
+    session::{Closed, Session},
     signals::{Signals, block_on},
 };
 use crate::{
     ansible::{guard, selection::Selection},
     config::{AnsiblePlan, OnError, Surroundings},
     error::{Kind, Result},
-    event::{Event, Report, Starts},
-    image::{self, Cache, Source, WorkImage, check_may_write, kept},
-    stage::protocol::Settings,
+    event::{Event, Left, Report},
+    finish::{
+        manifest::Span,
+        output::{Output, check_may_write},
+        ready::Ready,
+    },
+    image::{self, Cache, OutputLock, Source, WorkImage, kept},
+    shape::new::Plan,
+    stage::protocol::{Last, Settings},
+    sys::{programs, room},
     ui::{Ui, relay},
 };
 
@@ -24,6 +38,8 @@ struct Run {
     plan: AnsiblePlan,
     /// What the image is made from.
     source: Source,
+    /// The image that is made of it, if it is none itself.
+    new: Option<Plan>,
     /// How the stage opens it.
     settings: Settings,
     /// Whom the output belongs to, by user and group.
@@ -44,10 +60,14 @@ pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
     need_root()?;
     let mut command = AnsibleCommand::find(&plan, around)?;
     if !plan.changes_nothing {
-        check_may_write(&plan.output)?;
+        plan.finish.outputs.iter().try_for_each(check_may_write)?;
+        let mut needed = plan.finish.outputs.iter().filter_map(Output::program);
+        needed.try_for_each(|program| programs::find(program).map(drop))?;
+        let mut to_make = image.new.iter().flat_map(Plan::programs);
+        to_make.try_for_each(|program| programs::find(program).map(drop))?;
     }
     let cache = Cache::open(&image.cache)?;
-    let _lock = cache.lock_output(&plan.output)?;
+    let _locks = lock_all(&cache, &plan)?;
     let source = image.source.find(&cache, ui)?;
     let settings = opened::settings(&image, &source);
     let long = !image::at_hand(&cache, &source);
@@ -68,6 +88,7 @@ pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
     let run = Run {
         plan,
         source,
+        new: image.new,
         settings,
         owner,
         command,
@@ -78,30 +99,56 @@ pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
 impl Run {
     async fn whole(&self, cache: Cache, ui: &Ui) -> Result<()> {
         let mut signals = Signals::listen()?;
+        // For what comes after the session, which takes the others with it.
+        let mut at_end = Signals::listen()?;
         let plan = &self.plan;
-        let source = self.source.clone();
-        let (report, output, owner) = (ui.clone(), plan.output.clone(), self.owner);
-        let force = plan.force || plan.changes_nothing;
-        let work = signals
-            .during(move || {
-                let base = image::fetch(&cache, &source, &report)?;
-                WorkImage::create(&base, &output, force, owner, &report)
-            })
+        // Without what may be secret in a URL.
+        let name = self.source.location.to_string();
+        let mut journal = Journal::begin();
+        let beginning = Beginning {
+            plan,
+            source: &self.source,
+            new: self.new.as_ref(),
+            name: &name,
+            owner: self.owner,
+        };
+        let (work, size) = beginning
+            .begin(cache, &mut journal, &mut signals, ui)
             .await?;
+        let finishing = Finishing {
+            plan,
+            command: &self.command,
+            owner: self.owner,
+            source: &name,
+        };
         let mut start_at_task = None;
-        match self.provision(&work, signals, ui, &mut start_at_task).await {
-            Ok(()) if plan.changes_nothing => Ok(()),
-            Ok(()) => {
-                work.publish()?;
+        let provisioned = self.provision(
+            &work,
+            &finishing,
+            signals,
+            ui,
+            (&mut start_at_task, &mut journal),
+        );
+        let made = match provisioned.await {
+            Ok(_) if plan.changes_nothing => return Ok(()),
+            Ok(trees) => {
+                finishing
+                    .make(&work, trees, &mut journal, &mut at_end, ui)
+                    .await
+            }
+            Err(error) => Err(error),
+        };
+        match made {
+            Ok(made) => {
+                finishing.publish(work, made, ui)?;
                 if plan.resume {
                     kept::remove(&plan.output);
                 }
-                ui.tell(Event::Made(plan.output.clone()));
                 Ok(())
             }
             Err(error) if plan.on_error == OnError::Keep => {
                 // What the run failed with is the error to report.
-                match self.keep(work, start_at_task) {
+                match self.keep(work, start_at_task, size) {
                     Ok(kept) => ui.tell(Event::Kept(kept)),
                     Err(lost) => ui.tell(Event::AlsoFailed((&lost).into())),
                 }
@@ -112,11 +159,12 @@ impl Run {
     }
 
     /// Keeps the work image, with what `--resume` has to know.
-    fn keep(&self, work: WorkImage, start_at_task: Option<String>) -> Result<PathBuf> {
+    fn keep(&self, work: WorkImage, start_at_task: Option<String>, size: u64) -> Result<PathBuf> {
         let output = &self.plan.output;
         let record = kept::Record {
             playbook: self.plan.playbook.name().display().to_string(),
             start_at_task,
+            size: Some(size),
         };
         // First, so that a record never belongs to an older image.
         kept::Record::remove(output);
@@ -130,19 +178,21 @@ impl Run {
     async fn provision(
         &self,
         work: &WorkImage,
+        finishing: &Finishing<'_>,
         signals: Signals,
         ui: &Ui,
-        start_at_task: &mut Option<String>,
-    ) -> Result<()> {
+        (start_at_task, journal): (&mut Option<String>, &mut Journal),
+    ) -> Result<Vec<Ready>> {
         let plan = &self.plan;
-        // Without what may be secret in a URL.
-        let name = self.source.location.to_string();
         let (output, streams) = job::streams()?;
-        let mut session = Session::start(work.file(), &name, signals, Some(&output), ui)?;
+        let mut session =
+            Session::start(work.file(), finishing.source, signals, Some(&output), ui)?;
         // Only the stage's copies keep the pipes open now.
         drop(output);
         let facts = session.open(&self.settings).await?;
         ui.tell(Event::Opened(facts.opened()));
+        journal.opened = Some(facts.opened());
+        journal.done("open");
         let job = self.command.job(plan, session.dir(), &facts, ui)?;
         let [stdout, stderr] = streams;
         let shown = (
@@ -155,6 +205,19 @@ impl Run {
             *start_at_task = note.failed.take();
             job::verdict(ending)
         });
+        let span = |time: guard::Time| Span {
+            name: time.name,
+            seconds: time.seconds,
+        };
+        journal.tasks = std::mem::take(&mut note.times)
+            .into_iter()
+            .map(span)
+            .collect();
+        journal.collections = std::mem::take(&mut note.collections);
+        journal.done("playbook");
+        if let Some((at, left)) = session.little() {
+            ended = ended.map_err(|error| error.better_hint(little_room(at, &left)));
+        }
         let kept = plan.on_error == OnError::Keep;
         first_boot::tell_failed(&mut note, ended.is_ok(), ui);
         if ended.is_ok() {
@@ -165,10 +228,10 @@ impl Run {
         if !plan.changes_nothing && (ended.is_ok() || kept) {
             let put = first_boot::finish(&mut session, ui).await;
             match (&ended, put) {
-                (Ok(()), put) => ended = put,
+                (Ok(()), put) => ended = put.map(|put| journal.first_boot = put),
                 // The first failure is the one to report.
                 (Err(_), Err(error)) => ui.tell(Event::AlsoFailed((&error).into())),
-                (Err(_), Ok(())) => {}
+                (Err(_), Ok(_)) => {}
             }
         }
         // Who stopped the run waits for its end, and the image is thrown away: then the kernel takes
@@ -176,9 +239,16 @@ impl Run {
         let stopped = matches!(&ended, Err(error) if matches!(error.kind(), Kind::Signal(_)));
         let closed = if stopped && plan.on_error == OnError::Cleanup {
             drop(session);
-            Ok((true, Starts::default()))
+            let closed = Closed {
+                used: true,
+                ..Closed::default()
+            };
+            Ok((closed, Vec::new()))
+        } else if ended.is_ok() && !plan.changes_nothing {
+            finishing.close(session, ui).await
         } else {
-            session.close().await
+            let closed = session.close_with(Last::default(), None).await;
+            closed.map(|closed| (closed, Vec::new()))
         };
         // The stage is gone, and with it the other end of the pipes.
         let _ = tokio::join!(shown.0, shown.1);
@@ -187,8 +257,33 @@ impl Run {
             ui.tell(Event::AlsoFailed(error.into()));
         }
         ended?;
-        let (used, starts) = closed?;
-        ui.tell(Event::Started(starts));
-        reached::check(plan, note, used, ui)
+        let (closed, trees) = closed?;
+        journal.packages = closed.packages;
+        journal.done("close");
+        ui.tell(Event::Started(closed.starts));
+        reached::check(plan, note, closed.used, ui)?;
+        Ok(trees)
     }
+}
+
+/// Reserves everything that the run is going to make.
+fn lock_all(cache: &Cache, plan: &AnsiblePlan) -> Result<Vec<OutputLock>> {
+    let made = plan.finish.outputs.iter().map(|output| &output.path);
+    let mut paths: Vec<_> = made.chain([&plan.output]).collect();
+    paths.sort();
+    paths.dedup();
+    paths
+        .into_iter()
+        .map(|path| cache.lock_output(path))
+        .collect()
+}
+
+/// What to do where a playbook failed in an image that was nearly full.
+fn little_room(at: &Path, left: &Left) -> String {
+    format!(
+        "the image's file system on {} had {}: if that is why, --grow +1G, or image.grow in pichroot.yml, makes it \
+         larger; what failed is above",
+        at.display(),
+        room::words(left)
+    )
 }

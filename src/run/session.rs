@@ -1,22 +1,38 @@
 //! One image, from opened to closed: what `ansible`, `exec` and `shell` have in common.
 
-use std::{fs::File, path::Path};
+use std::{
+    fs::File,
+    io::PipeWriter,
+    os::fd::AsRawFd,
+    path::{Path, PathBuf},
+};
 
 use super::signals::{Signals, interrupted};
 use crate::{
     chroot::{client, shortcuts::initramfs::Outstanding},
     disk::{Volume, contents},
     error::{Context, Error, Kind, Result},
-    event::{FirstBoot, Report, Starts},
+    event::{self, FirstBoot, Left, PackageVersion, Report, Starts},
     stage::{
         directory,
         facts::Facts,
         handle::{Handle, Output},
         older,
-        protocol::{Event, Job, Order, Settings, StagePlan},
+        protocol::{Event, Job, Last, Order, Settings, StagePlan},
     },
     sys::{children::Ending, private_files::PrivateFiles},
 };
+
+/// An image that was closed.
+#[derive(Debug, Default)]
+pub struct Closed {
+    /// Whether any program was run in it.
+    pub used: bool,
+    /// How its programs were started.
+    pub starts: Starts,
+    /// Its packages, if they were wanted.
+    pub packages: Vec<PackageVersion>,
+}
 
 /// An image in a running stage.
 pub struct Session<'a> {
@@ -25,6 +41,8 @@ pub struct Session<'a> {
     report: &'a dyn Report,
     /// What the user calls the image.
     name: String,
+    /// A file system of it that had little room, by its mount point.
+    little: Option<(PathBuf, Left)>,
     /// What is on the image, until that is opened.
     volumes: Vec<Volume>,
 }
@@ -38,13 +56,18 @@ impl<'a> Session<'a> {
         output: Option<&Output>,
         report: &'a dyn Report,
     ) -> Result<Self> {
-        let volumes = volumes(image, name)?;
+        let meta = image.metadata();
+        let size = meta
+            .context(Kind::Image, || format!("cannot read {name}"))?
+            .len();
+        let volumes = contents::read(image, size, name)?;
         older::sweep(Path::new(older::PLACE));
         Ok(Session {
             handle: Handle::start(image, output)?,
             signals,
             report,
             name: name.to_owned(),
+            little: None,
             volumes,
         })
     }
@@ -71,7 +94,7 @@ impl<'a> Session<'a> {
     /// signal ends the wait.
     pub async fn give_up(mut self) {
         // Where the stage is gone it has done that.
-        if self.handle.order(&Order::Close).is_ok() {
+        if self.handle.order(&Order::Close(Last::default())).is_ok() {
             while !matches!(self.event().await, Ok(Event::Closed { .. }) | Err(_)) {}
         }
     }
@@ -98,6 +121,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// A file system of the image that had little room, by its mount point.
+    pub fn little(&self) -> Option<(&Path, Left)> {
+        self.little.as_ref().map(|(at, left)| (at.as_path(), *left))
+    }
+
     /// What programs of the image have put off until now.
     pub async fn outstanding(&mut self) -> Result<Vec<Outstanding>> {
         self.handle.order(&Order::Outstanding)?;
@@ -117,10 +145,27 @@ impl<'a> Session<'a> {
     }
 
     /// Unmounts, and checks the file systems; whether any program was run in the image, and how.
-    pub async fn close(mut self) -> Result<(bool, Starts)> {
-        self.handle.order(&Order::Close)?;
+    pub async fn close(self) -> Result<(bool, Starts)> {
+        let closed = self.close_with(Last::default(), None).await?;
+        Ok((closed.used, closed.starts))
+    }
+
+    /// As [`close`](Self::close), and before that does what is wanted of it; an archive goes to `pipe`.
+    pub async fn close_with(mut self, last: Last, pipe: Option<PipeWriter>) -> Result<Closed> {
+        let fds: Vec<_> = pipe.iter().map(AsRawFd::as_raw_fd).collect();
+        self.handle.order_with(&Order::Close(last), &fds)?;
+        // The stage's is the only one now, and its end is that of the archive.
+        drop(pipe);
         match self.event().await? {
-            Event::Closed { used, starts } => Ok((used, starts)),
+            Event::Closed {
+                used,
+                starts,
+                packages,
+            } => Ok(Closed {
+                used,
+                starts,
+                packages,
+            }),
             other => Err(out_of_step(&other)),
         }
     }
@@ -150,9 +195,12 @@ impl<'a> Session<'a> {
     }
 
     /// Shows what is only to be shown.
-    fn pass_on(&self, event: Event) -> Option<Event> {
+    fn pass_on(&mut self, event: Event) -> Option<Event> {
         match event {
             Event::Told(event) => {
+                if let event::Event::LittleRoom { at, left, .. } = &event {
+                    self.little = Some((at.clone(), *left));
+                }
                 self.report.tell(event);
                 None
             }
@@ -178,15 +226,6 @@ pub fn command(
         files: PrivateFiles::default(),
         library: None,
     }
-}
-
-/// What is on `image`.
-fn volumes(image: &File, name: &str) -> Result<Vec<Volume>> {
-    let size = image
-        .metadata()
-        .context(Kind::Image, || format!("cannot read {name}"))?
-        .len();
-    contents::read(image, size, name)
 }
 
 fn out_of_step(event: &Event) -> Error {

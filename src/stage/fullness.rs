@@ -7,17 +7,11 @@ use std::{
     time::Duration,
 };
 
-use nix::{
-    fcntl::OFlag,
-    sys::{
-        stat::Mode,
-        statvfs::{Statvfs, fstatvfs},
-    },
-};
+use nix::{fcntl::OFlag, sys::stat::Mode};
 
 use crate::{
-    event::{Event, LittleRoom},
-    sys::inroot::Root,
+    event::{Event, Left},
+    sys::{inroot::Root, room},
 };
 
 /// How often it is looked.
@@ -34,10 +28,8 @@ struct Place {
     partition: u32,
     at: PathBuf,
     handle: OwnedFd,
-    size: u64,
-    /// The least that was free, in bytes and in inodes.
-    free: u64,
-    inodes: u64,
+    /// The least that there was.
+    left: Option<Left>,
 }
 
 impl Watch {
@@ -55,9 +47,7 @@ impl Watch {
                 partition: *partition,
                 at: at.clone(),
                 handle: root.open_at(below, flags, Mode::empty()).ok()?,
-                size: 0,
-                free: u64::MAX,
-                inodes: u64::MAX,
+                left: None,
             })
         };
         Watch(places.iter().filter_map(place).collect())
@@ -66,41 +56,26 @@ impl Watch {
     /// Looks now.
     pub fn look(&mut self) {
         for place in &mut self.0 {
-            if let Ok(state) = fstatvfs(&place.handle) {
-                place.note(&state);
+            if let Ok(now) = room::left(&place.handle) {
+                place.left = Some(place.left.map_or(now, |left| left.least(now)));
             }
         }
     }
 
     /// What the user should know.
     pub fn little(&self) -> Vec<Event> {
-        let places = self.0.iter().filter(|place| place.is_little());
-        let event = |place: &Place| {
-            Event::LittleRoom(LittleRoom {
+        let little = |place: &Place| {
+            let left = place.left.filter(is_little)?;
+            Some(Event::LittleRoom {
                 partition: place.partition,
                 at: place.at.clone(),
-                free: place.free,
-                size: place.size,
-                inodes: place.inodes,
+                left,
             })
         };
-        places.map(event).collect()
+        self.0.iter().filter_map(little).collect()
     }
 }
 
-impl Place {
-    fn note(&mut self, state: &Statvfs) {
-        self.size = state.blocks() * state.fragment_size();
-        // Without what may be kept for root: where that is being used up, there is little room.
-        let free = state.blocks_available() * state.fragment_size();
-        self.free = self.free.min(free);
-        // File systems that make them as they go have 0 in all.
-        if state.files() > 0 {
-            self.inodes = self.inodes.min(state.files_free());
-        }
-    }
-
-    fn is_little(&self) -> bool {
-        self.free < (self.size / PART).min(LITTLE) || self.inodes == 0
-    }
+fn is_little(left: &Left) -> bool {
+    left.is_nothing() || left.free < (left.size / PART).min(LITTLE)
 }

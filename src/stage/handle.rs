@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     os::{
-        fd::{AsRawFd, OwnedFd},
+        fd::{AsRawFd, OwnedFd, RawFd},
         unix::net::UnixStream as StdStream,
     },
 };
@@ -76,7 +76,12 @@ impl Handle {
 
     /// Sends an order.
     pub fn order(&self, order: &Order) -> Result<()> {
-        frame::send(&self.control, order, &[]).map_err(|_| lost())
+        self.order_with(order, &[])
+    }
+
+    /// Sends an order, with open descriptors.
+    pub fn order_with(&self, order: &Order, fds: &[RawFd]) -> Result<()> {
+        frame::send(&self.control, order, fds).map_err(|_| lost())
     }
 
     /// The next event; a failure of the stage is an error. Can be cancelled.

@@ -7,13 +7,13 @@
 //! is, and [`executor`] starts the process inside the chroot.
 
 mod boot;
-pub mod check;
 pub mod directory;
 pub mod disk;
 pub mod executor;
 pub mod facts;
 mod fullness;
 pub mod handle;
+mod installed;
 pub mod job;
 mod leaks;
 pub mod mounts;
@@ -25,4 +25,6 @@ pub mod protocol;
 mod serve;
 mod subvolumes;
 mod supervisor;
+mod unpack;
 pub mod warm;
+mod work;

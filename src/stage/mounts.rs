@@ -54,6 +54,7 @@ impl Mounts {
         for directory in [&root, &directory::nodes()] {
             std::fs::DirBuilder::new()
                 .mode(0o700)
+                .recursive(true)
                 .create(directory)
                 .context(Kind::Host, || {
                     format!("cannot make {}", directory.display())

@@ -7,15 +7,15 @@ use std::{
     sync::Arc,
 };
 
-use nix::{errno::Errno, sys::statvfs::fstatvfs, unistd::syncfs};
+use nix::{errno::Errno, unistd::syncfs};
 use sys_mount::MountFlags;
 
-use super::check;
 use crate::{
     disk::{FsKind, Mount, Volume, partition::called},
     error::{Context, Error, Kind, Result},
-    event::Event,
+    event::{Event, Left},
     fat::{self, FatMount},
+    shape::check,
     sys::{
         command, kernel,
         loopdev::{LoopDevice, Window},
@@ -142,11 +142,11 @@ impl Mounted {
                 partition,
                 why: error.to_string(),
             });
-        let full = fstatvfs(watch).ok().and_then(|state| {
-            // Some file systems do not count inodes.
-            let inodes = state.files() > 0 && state.files_free() == 0;
-            let full = inodes || state.blocks_free() == 0;
-            full.then_some(Event::Full { partition, inodes })
+        let full = room::left(watch).ok().filter(Left::is_nothing);
+        let full = full.map(|left| Event::LittleRoom {
+            partition,
+            at: self.place.clone(),
+            left,
         });
         Ok(not_trimmed.into_iter().chain(full).collect())
     }

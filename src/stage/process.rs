@@ -5,7 +5,11 @@
 
 use std::{
     fs::File,
-    os::unix::{fs::symlink, net::UnixStream},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::symlink, net::UnixStream},
+    },
+    path::Path,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -20,15 +24,16 @@ use nix::{
 };
 
 use super::{
-    boot, check, directory,
+    boot, directory,
     executor::{self, Executor},
     facts::{self, Facts},
     fullness::Watch,
-    leaks,
+    installed, leaks,
     mounts::Mounts,
-    protocol::{Event, Order, StagePlan},
+    protocol::{Event, Last, Order, StagePlan},
     serve,
     supervisor::Supervisor,
+    work,
 };
 use crate::{
     chroot::{
@@ -43,7 +48,8 @@ use crate::{
     emulation::{self, Cpu, Mode, arch::Arch},
     error::{Context, Error, Kind, Result},
     event, packages,
-    sys::{frame, inroot::Root, mount, process},
+    shape::check,
+    sys::{frame, inroot::Root, mount, process, tar},
     twins::place::{self, Twinning, starts},
 };
 
@@ -80,9 +86,15 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
     mount::fresh_proc()?;
     directory::mount()?;
     let first = frame::receive(&supervisor.0).context(Kind::Other, || "no orders".into())?;
-    let Some((Order::Open(plan), _)) = first else {
-        return Err(Error::other("no orders"));
-    };
+    match first {
+        Some((Order::Open(plan), _)) => open(supervisor, image, &plan),
+        Some((Order::Work(work), mut fds)) => work::run(supervisor, image, work, fds.pop()),
+        _ => Err(Error::other("no orders")),
+    }
+}
+
+/// From the first mount to the last check.
+fn open(supervisor: &Supervisor, image: &File, plan: &StagePlan) -> Result<()> {
     let started = SystemTime::now();
     let (mut mounts, by_fstab) = Mounts::open(image, &plan.volumes, plan.settings.layout.as_ref())?;
     if let Some(layout) = by_fstab {
@@ -95,17 +107,24 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
         .into_iter()
         .map(|(number, _)| number)
         .collect::<Vec<_>>();
-    let used = use_image(supervisor, &plan, &mut mounts);
+    let used = use_image(supervisor, plan, &mut mounts);
     // Nothing runs in it any more. An output with such a name in it would be worse than none.
-    let clean = match used {
+    let clean = match &used {
         // Without `?`: whatever is found, the image is unmounted below.
-        Ok(true) => Root::open(mounts.root())
+        Ok(used) if used.any => Root::open(mounts.root())
             .and_then(|root| leaks::search(&root, &[mounts.root(), &directory::nodes()], started)),
         _ => Ok(()),
     };
+    let used = used.map(|used| {
+        let had = match clean {
+            Ok(()) => take(&used, mounts.root()),
+            Err(_) => Ok(Vec::new()),
+        };
+        (used.any, had)
+    });
     // Whatever happened: unmounted is unmounted. The first failure is the one to report, except that
     // writes which did not get into the image, or damage in it, explain what failed before.
-    let used = match (used, mounts.close()) {
+    let (used, had) = match (used, mounts.close()) {
         (Err(_), Err(lost)) if matches!(lost.kind(), Kind::Host | Kind::Image) => return Err(lost),
         (used, closed) => {
             let used = used?;
@@ -113,14 +132,43 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
             used
         }
     };
-    check::at_end(image, &plan.volumes, &numbers)?;
+    check::at_end(image, &plan.volumes, &numbers, &directory::nodes())?;
     clean?;
+    let packages = had?;
     let starts = starts::read(&directory::path().join(place::FOLDER));
-    supervisor.tell(&Event::Closed { used, starts })
+    supervisor.tell(&Event::Closed {
+        used,
+        starts,
+        packages,
+    })
 }
 
-/// From mounted to ready to be unmounted; whether any program was run in the image.
-fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &mut Mounts) -> Result<bool> {
+/// What there is to do with an image that was used.
+struct Used {
+    /// Whether any program was run in it.
+    any: bool,
+    /// What is wanted of it before it is unmounted.
+    last: Last,
+    /// Where an archive goes.
+    archive: Option<OwnedFd>,
+}
+
+/// Does what is wanted of the image at `root` before it is unmounted; its packages, if they are.
+fn take(used: &Used, root: &Path) -> Result<Vec<event::PackageVersion>> {
+    if let (Some(archive), Some(to)) = (used.last.archive, &used.archive) {
+        let to = to
+            .try_clone()
+            .context(Kind::Host, || "cannot share a pipe".into())?;
+        tar::pack(root, to, archive.latest)?.end()?;
+    }
+    match used.last.packages {
+        true => Ok(installed::packages(&Root::open(root)?)),
+        false => Ok(Vec::new()),
+    }
+}
+
+/// From mounted to ready to be unmounted.
+fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &mut Mounts) -> Result<Used> {
     let root = Root::open(mounts.root())?;
     let (possible, mut told) = plan.settings.shortcuts.possible_in(&root);
     let mut keeps = plan.settings.packages.is_some();
@@ -153,13 +201,18 @@ fn use_image(supervisor: &Supervisor, plan: &StagePlan, mounts: &mut Mounts) -> 
     let served = started.and_then(|(executor, twinning)| {
         let place = (directory::path(), &root);
         let watch = Watch::of(&root, &mounts.places());
-        serve::until_close(supervisor, place, watch, shortcuts, &executor, twinning)?;
+        let (last, archive) =
+            serve::until_close(supervisor, place, watch, shortcuts, &executor, twinning)?;
         let until_now = executor.use_until_now();
         if !until_now.left.is_empty() {
             let names = Vec::from_iter(until_now.left);
             supervisor.report([event::Event::LeftRunning(names)])?;
         }
-        Ok(until_now.used)
+        Ok(Used {
+            any: until_now.used,
+            last,
+            archive,
+        })
     });
     // Nothing may run in the chroot when these go.
     end_everything()?;

@@ -15,7 +15,8 @@ use crate::{
     disk::{Volume, layout},
     emulation::Mode,
     error::Failure,
-    event::{self, FirstBoot, Starts},
+    event::{self, FirstBoot, PackageVersion, Starts},
+    shape::{new::Part, shrink::Shrink},
     sys::{children::Ending, private_files::PrivateFiles},
     twins::place::TwinSettings,
 };
@@ -77,7 +78,7 @@ pub const FILES: &str = "job";
 /// What a job may leave behind for the supervisor, below [`FILES`].
 pub const NOTE: &str = "note";
 /// The longest note, in bytes.
-pub const MAX_NOTE: u64 = 16 << 10;
+pub const MAX_NOTE: u64 = 2 << 20;
 
 /// What the supervisor tells the stage.
 #[derive(Debug, Serialize, Deserialize)]
@@ -94,7 +95,48 @@ pub enum Order {
     /// End what is running with this signal.
     Stop(i32),
     /// Unmount everything and check the file systems.
-    Close,
+    Close(Last),
+    /// In place of [`Order::Open`]: do this, and end.
+    Work(Work),
+}
+
+/// Where the files of an archive go.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Unpack {
+    /// The new image's partitions and their file systems.
+    pub volumes: Vec<Volume>,
+    /// Where they are mounted.
+    pub layout: layout::Given,
+}
+
+/// What is wanted of an image before it is unmounted.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub struct Last {
+    /// An archive of all files, to the descriptor that comes with it.
+    pub archive: Option<Archive>,
+    /// Which packages it has.
+    pub packages: bool,
+}
+
+/// An archive of all files of the image.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Archive {
+    /// The latest time in it, in seconds since 1970.
+    pub latest: Option<u64>,
+}
+
+/// What is done to an image that is not opened.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Make this file system fill its partition.
+    Fill(Volume),
+    /// Make this file system small.
+    Shrink(Shrink),
+    /// Make the file systems of a new image.
+    Make(Vec<Part>),
+    /// Fill them with the files of the archive that comes with it.
+    Unpack(Unpack),
 }
 
 /// What the stage tells the supervisor.
@@ -120,6 +162,13 @@ pub enum Event {
         used: bool,
         /// How programs of the image were started; nothing without twins.
         starts: Starts,
+        /// Its packages, if they were wanted.
+        packages: Vec<PackageVersion>,
+    },
+    /// The work is done.
+    Done {
+        /// The size that a partition can have now, in bytes, where the work was to make that small.
+        size: Option<u64>,
     },
     /// Something happened.
     Told(event::Event),

@@ -1,6 +1,6 @@
 //! The stage between opening and closing: it waits for orders, for the job and for the executor.
 
-use std::{io::Read, path::Path};
+use std::{io::Read, os::fd::OwnedFd, path::Path};
 
 use nix::sys::signal::Signal;
 use tokio::net::UnixStream;
@@ -10,7 +10,7 @@ use super::{
     fullness::{self, Watch},
     job::Running,
     outstanding,
-    protocol::{Event, FILES, MAX_NOTE, NOTE, Order},
+    protocol::{Event, FILES, Last, MAX_NOTE, NOTE, Order},
     supervisor::Supervisor,
 };
 use crate::{
@@ -25,7 +25,8 @@ use crate::{
     twins::place::{Said, Twinning},
 };
 
-/// Runs jobs until the supervisor says to close. `place` is the stage's directory, and the image.
+/// Runs jobs until the supervisor says to close. `place` is the stage's directory, and the image. Returns what
+/// is wanted of it before it is unmounted, and where an archive goes.
 ///
 /// # Errors
 /// When the supervisor or the executor is gone.
@@ -36,7 +37,7 @@ pub(super) fn until_close(
     shortcuts: Shortcuts,
     executor: &Executor,
     twinning: Option<Twinning>,
-) -> Result<()> {
+) -> Result<(Last, Option<OwnedFd>)> {
     let (dir, root) = place;
     let failed = || "cannot start the stage's runtime".to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -58,7 +59,8 @@ pub(super) fn until_close(
             tokio::select! {
                 order = frame::receive_async(&orders, &mut incoming) => {
                     let order = order.context(Kind::Other, || "pichroot itself is gone".into())?;
-                    match order.map(|(order, _)| order) {
+                    let (order, mut fds) = order.map_or((None, Vec::new()), |(order, fds)| (Some(order), fds));
+                    match order {
                         Some(Order::Run(wanted)) => {
                             job = Some(Running::start(&wanted, dir, &children)?);
                         }
@@ -80,14 +82,14 @@ pub(super) fn until_close(
                             let put_off = outstanding::first_boot(dir).map_err(|error| (&error).into());
                             supervisor.tell(&Event::FirstBoot(put_off))?;
                         }
-                        Some(Order::Close) => {
+                        Some(Order::Close(last)) => {
                             if outstanding::replaced_modules(dir) {
                                 supervisor.report([event::Event::InitramfsModules])?;
                             }
                             outstanding::rights(dir, root);
-                            return Ok(());
+                            return Ok((last, fds.pop()));
                         }
-                        Some(Order::Open(_)) | None => {
+                        Some(Order::Open(_) | Order::Work(_)) | None => {
                             return Err(Error::other("the stage lost its orders"));
                         }
                     }

@@ -63,34 +63,19 @@ pub struct Lent<'a> {
     pub stdin: Option<&'a File>,
 }
 
-/// Runs `program` within `bounds`; `args` makes its arguments of the path by which it finds `file`.
-///
-/// # Errors
-/// As [`run_with`].
-pub fn run(
-    program: &Path,
-    args: impl FnOnce(OsString) -> Vec<OsString>,
-    file: &File,
-    bounds: Bounds,
-) -> Result<Ended> {
-    let lent = Lent {
-        files: &[file],
-        stdin: None,
-    };
-    run_with(program, |mut paths| args(paths.remove(0)), lent, bounds)
-}
-
 /// Runs `program` within `bounds`; `args` makes its arguments of the paths by which it finds the files that it is lent.
+/// `heard` gets what it prints.
 ///
 /// Each path is that of a descriptor, so it leads to that file and nothing else; [`NOBODY`] must be able to open it.
 ///
 /// # Errors
 /// [`Kind::Host`] when it cannot be started.
-pub fn run_with(
+pub fn run(
     program: &Path,
     args: impl FnOnce(Vec<OsString>) -> Vec<OsString>,
     lent: Lent,
     bounds: Bounds,
+    heard: &mut dyn FnMut(&[u8]),
 ) -> Result<Ended> {
     let failed = || format!("cannot run {}", program.display());
     let fds: Vec<RawFd> = lent.files.iter().map(|file| file.as_raw_fd()).collect();
@@ -120,7 +105,7 @@ pub fn run_with(
     let child = command.spawn().context(Kind::Host, failed)?;
     // With it goes our copy of the pipe's other end.
     drop(command);
-    attend(child, output, bounds).context(Kind::Host, failed)
+    attend(child, output, bounds, heard).context(Kind::Host, failed)
 }
 
 /// In the child: its bounds, no rights, and the files.
@@ -155,7 +140,12 @@ fn check(result: libc::c_long) -> io::Result<()> {
 }
 
 /// Reads what `child` prints until it ends, or ends it when it goes over a bound.
-fn attend(mut child: Child, mut output: PipeReader, bounds: Bounds) -> io::Result<Ended> {
+fn attend(
+    mut child: Child,
+    mut output: PipeReader,
+    bounds: Bounds,
+    heard: &mut dyn FnMut(&[u8]),
+) -> io::Result<Ended> {
     let deadline = Instant::now() + bounds.time;
     let (mut said, mut printed) = (Vec::new(), 0);
     let over = loop {
@@ -175,6 +165,7 @@ fn attend(mut child: Child, mut output: PipeReader, bounds: Bounds) -> io::Resul
             break None;
         }
         printed += count;
+        heard(&chunk[..count]);
         said.extend_from_slice(&chunk[..count]);
         said.drain(..said.len().saturating_sub(TAIL));
         if printed > bounds.output {
@@ -224,8 +215,14 @@ mod tests {
         file.write_all(b"content\n").unwrap();
         let open = fs::Permissions::from_mode(0o666);
         file.as_file().set_permissions(open).unwrap();
-        let args = |path| vec!["-c".into(), script.into(), "sh".into(), path];
-        run(Path::new("/bin/sh"), args, file.as_file(), bounds).unwrap()
+        let args = |mut paths: Vec<OsString>| {
+            vec!["-c".into(), script.into(), "sh".into(), paths.remove(0)]
+        };
+        let lent = Lent {
+            files: &[file.as_file()],
+            stdin: None,
+        };
+        run(Path::new("/bin/sh"), args, lent, bounds, &mut |_| {}).unwrap()
     }
 
     #[test]

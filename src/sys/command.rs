@@ -48,6 +48,22 @@ pub fn output_with(
     captured(command, program, args)
 }
 
+/// As [`output`], with this on the program's standard input.
+///
+/// # Errors
+/// As [`output`].
+pub fn output_of(program: &Path, args: &[OsString], input: &[u8]) -> Result<Output> {
+    duct::cmd(program.as_os_str(), args)
+        .stdin_bytes(input)
+        .stdout_capture()
+        .stderr_capture()
+        .unchecked()
+        .run()
+        .context(Kind::Host, || {
+            format!("cannot run {}", shell_line(program, args))
+        })
+}
+
 /// The program is a string in `command`: duct would take a bare name as a path for one in the working directory.
 fn captured(command: duct::Expression, program: &Path, args: &[OsString]) -> Result<Output> {
     command

@@ -5,6 +5,7 @@
 //! user. Partition scanning, udev and device nodes made by somebody else are not needed.
 
 use std::{
+    ffi::OsString,
     fs::{File, OpenOptions},
     os::fd::{AsFd, AsRawFd},
     path::{Path, PathBuf},
@@ -18,6 +19,7 @@ use nix::{
     sys::stat::{Mode, SFlag, makedev, mknod},
 };
 
+use super::bounded::{self, Bounds, Ended, Lent, NOBODY};
 use crate::error::{Context, Error, Kind, Result};
 
 /// The major number of loop devices (Documentation/admin-guide/devices.txt).
@@ -103,16 +105,30 @@ impl LoopDevice {
         self.number
     }
 
-    /// The device, open for reading and writing.
-    pub fn file(&self) -> &File {
-        &self.device
+    /// Runs `program` on the device within `bounds` and without root's rights; `args` makes its arguments of the
+    /// device's path.
+    ///
+    /// # Errors
+    /// [`Kind::Host`] when it cannot be started.
+    pub fn attended(
+        &self,
+        program: &Path,
+        args: impl FnOnce(OsString) -> Vec<OsString>,
+        bounds: Bounds,
+    ) -> Result<Ended> {
+        self.give_to(NOBODY)?;
+        let of_path = |mut paths: Vec<OsString>| args(paths.remove(0));
+        let lent = Lent {
+            files: &[&self.device],
+            stdin: None,
+        };
+        let ended = bounded::run(program, of_path, lent, bounds, &mut |_| {});
+        self.give_to(0)?;
+        ended
     }
 
     /// Lets the user `uid` open the device, who has no other way to its node than a descriptor of ours.
-    ///
-    /// # Errors
-    /// [`Kind::Host`], where the node's file system does not allow it.
-    pub fn give_to(&self, uid: u32) -> Result<()> {
+    fn give_to(&self, uid: u32) -> Result<()> {
         std::os::unix::fs::fchown(&self.device, Some(uid), None).context(Kind::Host, || {
             format!("cannot change the owner of {}", self.node.display())
         })

@@ -94,19 +94,27 @@ pub fn device(
     virtual_fs("tmpfs", DEV.as_ref(), harmless, "mode=0700,size=64k")?;
     let path = Path::new(DEV).join(source.name);
     let made = mknod(&path, SFlag::S_IFBLK, Mode::S_IRUSR | Mode::S_IWUSR, number);
-    let mounted = made.context(Kind::Host, failed).and_then(|()| {
-        let mounted = Mount::builder()
-            .fstype(kind)
-            .flags(flags)
-            .data(data)
-            .mount(&path, at);
-        // Mount is no guard: dropping it does nothing. The stage's teardown stack unmounts.
-        mounted.map(drop).context(Kind::Image, || {
-            format!("cannot mount {} as {kind}", path.display())
-        })
-    });
+    let mounted = made
+        .context(Kind::Host, failed)
+        .and_then(|()| node(&path, kind, at, flags, data));
     umount2(DEV, MntFlags::MNT_DETACH).context(Kind::Host, || format!("cannot uncover {DEV}"))?;
     mounted
+}
+
+/// As [`device`], by the path of the device's own node.
+///
+/// # Errors
+/// As [`device`].
+pub fn node(node: &Path, kind: &str, at: &Path, flags: MountFlags, data: &str) -> Result<()> {
+    let mounted = Mount::builder()
+        .fstype(kind)
+        .flags(flags)
+        .data(data)
+        .mount(node, at);
+    // Mount is no guard: dropping it does nothing. The stage's teardown stack unmounts.
+    mounted.map(drop).context(Kind::Image, || {
+        format!("cannot mount {} as {kind}", node.display())
+    })
 }
 
 /// Mounts a kernel file system, such as proc or tmpfs, on `at`.
@@ -212,6 +220,18 @@ impl Mounted {
     }
 }
 
+/// Whether anything is mounted at `path` or below it.
+pub fn is_below(path: &Path) -> std::io::Result<bool> {
+    let Ok(path) = path.canonicalize() else {
+        return Ok(false);
+    };
+    let list = std::fs::read("/proc/thread-self/mountinfo")?;
+    let lines = list.split(|&byte| byte == b'\n');
+    let places = lines.filter_map(|line| line.split(|&byte| byte == b' ').nth(4));
+    let mut places = places.map(|place| PathBuf::from(OsString::from_vec(unescape(place))));
+    Ok(places.any(|place| place.starts_with(&path)))
+}
+
 /// Replaces a backslash and three octal digits by their byte.
 pub fn unescape(text: &[u8]) -> Vec<u8> {
     let mut rest = text;
@@ -254,6 +274,14 @@ mod tests {
         let proc = Mounted::at("/proc".as_ref()).unwrap();
         assert_eq!(proc.place().unwrap(), Some("/proc".into()));
         assert_eq!(Mounted("none".into()).place().unwrap(), None);
+    }
+
+    #[test]
+    fn mounts_below_are_seen() {
+        assert!(is_below("/proc".as_ref()).unwrap());
+        assert!(is_below("/".as_ref()).unwrap());
+        assert!(!is_below("/proc/self".as_ref()).unwrap());
+        assert!(!is_below("/none".as_ref()).unwrap());
     }
 
     #[test]

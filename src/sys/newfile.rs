@@ -88,6 +88,11 @@ impl NewFile {
         }
     }
 
+    /// Another one in the same directory.
+    pub fn another(&self) -> io::Result<NewFile> {
+        NewFile::create(&self.dir, &self.prefix, 0o600)
+    }
+
     /// The open file.
     pub fn file(&self) -> &File {
         &self.file

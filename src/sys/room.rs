@@ -5,10 +5,31 @@ use std::{
     os::fd::{AsFd, AsRawFd},
 };
 
+use crate::event::Left;
 use nix::sys::{
     stat::{fstat, major, minor},
     statvfs::fstatvfs,
 };
+
+/// What is left in the file system that `file` is on; without what may be kept for root: where that is being used up,
+/// there is little room.
+pub fn left(file: &impl AsFd) -> nix::Result<Left> {
+    let state = fstatvfs(file.as_fd())?;
+    Ok(Left {
+        size: state.blocks() * state.fragment_size(),
+        free: state.blocks_available() * state.fragment_size(),
+        // File systems that make them as they go have 0 in all.
+        inodes: (state.files() > 0).then(|| state.files_free()),
+    })
+}
+
+/// `no inode left for another file`, `only 12 MiB of 2.0 GiB left`
+pub fn words(left: &Left) -> String {
+    match left.inodes {
+        Some(0) => "no inode left for another file".into(),
+        _ => format!("only {} of {} left", Size(left.free), Size(left.size)),
+    }
+}
 
 /// What is known of the file system that a file is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,10 +45,10 @@ pub struct Room {
 impl Room {
     /// Of the file system that `file` is on.
     pub fn of(file: &impl AsFd) -> Option<Room> {
-        let state = fstatvfs(file.as_fd()).ok()?;
+        let Left { size, free, .. } = left(file).ok()?;
         Some(Room {
-            free: state.blocks_available() * state.fragment_size(),
-            size: state.blocks() * state.fragment_size(),
+            free,
+            size,
             at: place(file),
         })
     }
@@ -79,6 +100,30 @@ impl fmt::Display for Size {
             _ => write!(f, "{value:.0} {unit}"),
         }
     }
+}
+
+/// The bytes that `text` stands for, such as `4G`, `512MiB` or `1.5T`: in units of 1024, as tools of disks have them.
+/// `None` for what is no size, or nothing, or more than any disk has.
+pub fn parse(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
+    let unit = unit.trim_start().to_ascii_uppercase();
+    let unit = unit
+        .strip_suffix("IB")
+        .or(unit.strip_suffix('B'))
+        .unwrap_or(&unit);
+    let shift = match unit {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return None,
+    };
+    let value = number.parse::<f64>().ok()? * (1u64 << shift) as f64;
+    (1.0..(1u64 << 52) as f64)
+        .contains(&value)
+        .then_some(value as u64)
 }
 
 /// Where the file system of `file` is mounted, of what kind it is and from what, as our mount namespace has it:

@@ -3,6 +3,7 @@
 //! Readable without colour; `NO_COLOR` and pipes are respected. Data for other programs is the one
 //! thing that goes to standard output ([`document`], [`table()`]).
 
+mod confirm;
 mod first_boot;
 mod progress;
 mod relay;
@@ -24,7 +25,7 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 use secrecy::SecretString;
 
 use crate::{
-    error::Error,
+    error::{Context, Error, Kind, Result},
     event::{Event, Level, Progress, Report, Task},
     secrets::redact::Redactor,
 };
@@ -100,12 +101,26 @@ impl Ui {
         }
     }
 
-    fn print(&self, prefix: &str, text: &str) {
+    /// Asks whether to go on; `None` if there is no terminal to ask on.
+    ///
+    /// # Errors
+    /// When the terminal fails.
+    pub fn confirm(&self, question: &str) -> Result<Option<bool>> {
+        let asked = self.bars.suspend(|| confirm::ask(question));
+        asked.context(Kind::Usage, || "cannot ask on the terminal".into())
+    }
+
+    /// `text` without secrets, for what is written elsewhere.
+    pub fn without_secrets(&self, text: &str) -> String {
         let mut redactor = self.redactor();
         let mut clean = Vec::new();
         redactor.push(text.as_bytes(), &mut clean);
         redactor.finish(&mut clean);
-        let text = String::from_utf8_lossy(&clean);
+        String::from_utf8_lossy(&clean).into_owned()
+    }
+
+    fn print(&self, prefix: &str, text: &str) {
+        let text = self.without_secrets(text);
         let shown = format!("{prefix}{}\n", printable(&text));
         // Standard error may be closed; the exit code still tells.
         self.bars.suspend(|| {

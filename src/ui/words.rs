@@ -1,16 +1,16 @@
 //! What happened, in words.
 
-use std::{fmt::Display, time::Duration};
+use std::{fmt::Display, path::Path, time::Duration};
 
 use super::first_boot;
 use crate::{
     disk::partition::{WHOLE, called},
     error::{Error, Failure},
     event::{
-        Copied, Event, LittleRoom, Met, NoMachine, NoTwins, Opened, Opening, Starts, Stranger,
-        Task, TwinMissing,
+        Copied, Event, Met, NoMachine, NoTwins, Opened, Opening, Starts, Stranger, Task,
+        TwinMissing,
     },
-    sys::room::Size,
+    sys::room::{self, Size},
 };
 
 /// How many programs are named where that was not asked for.
@@ -32,6 +32,39 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
         Event::Started(starts) => {
             return started(starts, if verbose { usize::MAX } else { NAMED });
         }
+        Event::NewImage {
+            size,
+            partitions,
+            from,
+        } => format!(
+            "a new image of {} with {partitions} partitions gets the files of {from}",
+            Size(*size)
+        ),
+        Event::Grown { partition, size } => {
+            format!("partition {partition} has grown to {}", Size(*size))
+        }
+        Event::Shrunk {
+            partition,
+            had,
+            size,
+        } => format!(
+            "partition {partition} is as small as it can be, and the image has {} in place of {}",
+            Size(*size),
+            Size(*had)
+        ),
+        Event::ToFlash {
+            image,
+            size,
+            bytes,
+            disk,
+            disk_size,
+            model,
+        } => to_flash(image, (*size, *bytes), disk, (*disk_size, model.as_deref())),
+        Event::Flashed { disk, bytes } => format!(
+            "wrote {} to {}, and read them back",
+            Size(*bytes),
+            disk.display()
+        ),
         Event::Made(output) => format!("made {}", output.display()),
         Event::Kept(image) => format!(
             "kept the work image as {0}; to look into it: pichroot shell --write {0}; to go on from it: \
@@ -118,7 +151,17 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
             at,
             why,
         } => format!("the image's fstab line {line}, {source} on {at}, is not mounted: {why}"),
-        Event::LittleRoom(room) => little_room(room),
+        Event::LittleRoom {
+            partition,
+            at,
+            left,
+        } => format!(
+            "the image's file system on {} ({}) had {}; if that is too little, make the image \
+             larger with --grow or image.grow, or have the playbook remove what it can",
+            at.display(),
+            called(*partition),
+            room::words(left)
+        ),
         Event::MayFail(why) => format!("not mounted, and the image boots without (nofail): {why}"),
         Event::NoPlace(partition, why) => format!(
             "partition {partition}, which the image boots from, is not mounted, and what is written to /boot stays in \
@@ -132,11 +175,6 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
         Event::NotTrimmed { partition, why } => {
             let of = called(*partition);
             format!("the free blocks of {of} may still hold deleted data: {why}")
-        }
-        Event::Full { partition, inodes } => {
-            let what = if *inodes { "inode" } else { "block" };
-            let on = called(*partition);
-            format!("the file system of {on} has no free {what} left")
         }
         Event::NoNames(why) => format!("names are not resolved in the image: {why}"),
         Event::ServicesMayStart(why) => {
@@ -205,6 +243,11 @@ pub fn of_task(task: &Task) -> String {
         Task::Downloading(source) => format!("downloading {source}"),
         Task::Verifying(source) => format!("verifying {source}"),
         Task::Decompressing(source) => format!("decompressing {source}"),
+        Task::Writing(image, disk) => {
+            format!("writing {} to {}", image.display(), disk.display())
+        }
+        Task::ReadingBack(disk) => format!("reading {} back", disk.display()),
+        Task::Packing(path) => format!("making {}", path.display()),
         Task::Copying(path) => format!("copying {}", path.display()),
     }
 }
@@ -222,17 +265,22 @@ pub fn ago(age: Duration) -> String {
     format!("{number} {unit}{plural}")
 }
 
-fn little_room(room: &LittleRoom) -> String {
-    let had = match room.inodes {
-        0 => "no inode left for another file".to_owned(),
-        _ => format!("only {} of {} left", Size(room.free), Size(room.size)),
+fn to_flash(
+    image: &Path,
+    (size, bytes): (Option<u64>, Option<u64>),
+    disk: &Path,
+    (disk_size, model): (u64, Option<&str>),
+) -> String {
+    let of = match (size, bytes) {
+        (Some(size), Some(bytes)) if bytes < size => {
+            format!(" ({} of {} matter)", Size(bytes), Size(size))
+        }
+        (Some(size), _) => format!(" ({})", Size(size)),
+        _ => String::new(),
     };
-    format!(
-        "the image's file system on {} ({}) had {had}; if what failed needs more, make it larger on a copy of the \
-         image, or have the playbook remove what it can",
-        room.at.display(),
-        called(room.partition)
-    )
+    let model = model.unwrap_or("a disk without a name");
+    let (image, disk) = (image.display(), disk.display());
+    format!("{image}{of} goes to {disk}: {model}, {}", Size(disk_size))
 }
 
 fn opened(image: &Opened) -> String {

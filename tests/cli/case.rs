@@ -137,6 +137,33 @@ impl Case {
         ended
     }
 
+    /// As [`refused`](Self::refused), where the test itself has changed the host, and what is in the folder may change.
+    #[track_caller]
+    pub fn refused_on(&self, command: &mut Command, code: i32, error: &[&str], hint: &str) {
+        let ended = self.run(command);
+        let stderr = &ended.stderr;
+        assert_eq!(ended.code, Some(code), "{command:?}: {ended:#?}");
+        let lines = |start: &str| {
+            stderr
+                .lines()
+                .filter(|line| line.starts_with(start))
+                .count()
+        };
+        assert_eq!(
+            (lines("error: "), lines("hint: ")),
+            (1, 1),
+            "{command:?}: {stderr}"
+        );
+        assert!(
+            error.iter().all(|part| stderr.contains(part)),
+            "no {error:?} in: {stderr}"
+        );
+        assert!(
+            stderr[stderr.find("hint: ").unwrap()..].contains(hint),
+            "no {hint:?} in: {stderr}"
+        );
+    }
+
     /// Runs `command`, which must end well and leave the host as it was; returns what it printed.
     #[track_caller]
     pub fn works(&self, command: &mut Command) -> String {

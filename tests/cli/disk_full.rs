@@ -182,6 +182,11 @@ fn an_image_without_room() {
     assert_eq!(ended.code, Some(5), "{ended:#?}");
     let warning = "warning: the image's file system on / (partition 2) had only ";
     assert!(ended.stderr.contains(warning), "{ended:#?}");
+    let hint = "hint: the image's file system on / had only ";
+    assert!(
+        ended.stderr.contains(hint) && ended.stderr.contains("image.grow"),
+        "{ended:#?}"
+    );
     case.file("play.yml", play("exit 1"));
     let ended =
         case.run(&mut case.ansible(&["--image", "x.img", "--checksum", "none", "-o", "out.img"]));

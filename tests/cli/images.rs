@@ -161,7 +161,7 @@ pub fn no_root(mib: u64) -> Vec<u8> {
     ext4(&top, mib, &Root::default(), dir.path())
 }
 
-fn ext4(top: &Path, mib: u64, with: &Root, scratch: &Path) -> Vec<u8> {
+pub fn ext4(top: &Path, mib: u64, with: &Root, scratch: &Path) -> Vec<u8> {
     let image = scratch.join("fs");
     run(Command::new("mke2fs")
         .args(["-q", "-t", "ext4", "-F", "-E", "root_owner=0:0"])

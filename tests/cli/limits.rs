@@ -24,13 +24,13 @@ fn no_free_inodes() {
         (Some(0), "full\n"),
         "{filled:?}"
     );
-    let said = "warning: the file system of partition 2 has no free inode left";
+    let said = "warning: the image's file system on / (partition 2) had no inode left";
     assert!(filled.stderr.contains(said), "{filled:?}");
     case.refused(
         &mut case.exec(&["--checksum", "none", "x.img"]),
         4,
         &["cannot make /etc/resolv.conf in the image", "No space left"],
-        "no free inodes",
+        "no inode left",
     );
 }
 

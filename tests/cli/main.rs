@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod beside;
 mod case;
 mod images;
 
@@ -18,7 +19,10 @@ mod classes;
 mod config;
 mod disk_full;
 mod early;
+mod flash;
+mod formats;
 mod fsck;
+mod grow;
 mod help;
 mod import;
 mod in_use;
@@ -26,6 +30,7 @@ mod kinds;
 mod layouts;
 mod limits;
 mod network;
+mod new_image;
 mod older;
 mod others;
 mod output;
@@ -33,6 +38,9 @@ mod package;
 mod packed;
 mod partitions;
 mod secrets;
+mod shrink;
 mod signature;
+mod sound;
 mod sudo;
 mod usage;
+mod virtual_disks;

@@ -24,6 +24,7 @@ fn case() -> Case {
 fn outputs_that_cannot_be_made() {
     let case = case();
     fs::create_dir(case.path("folder")).unwrap();
+    case.file("full/photo.jpg", "mine");
     case.file("old.img", "old");
     symlink("x.img", case.path("link-to-source.img")).unwrap();
     symlink("nowhere", case.path("broken-link.img")).unwrap();
@@ -33,13 +34,10 @@ fn outputs_that_cannot_be_made() {
         ("old.img", false, "exists", "--force"),
         ("folder", false, "is a folder", "-o"),
         ("folder", true, "is a folder", "-o"),
-        ("folder/", true, "is a folder", "-o"),
-        (
-            "out.img.xz",
-            false,
-            "would be a plain image, not xz",
-            "out.img, and pack",
-        ),
+        ("out.img.zip", false, "cannot be a zip", ".img.xz"),
+        ("folder/", false, "exists", "--force"),
+        ("full/", true, "other things in it", "name another"),
+        ("old.img/", true, "not a folder", ""),
         ("none/out.img", true, "does not exist", "mkdir -p"),
         ("old.img/out.img", true, "does not exist", "mkdir -p"),
         ("x.img", true, "is the source image", "-o"),

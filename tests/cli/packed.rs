@@ -69,7 +69,13 @@ fn damaged_and_unknown_sources() {
         (
             "x.qcow2",
             b"QFI\xFB\0\0\0\x03".to_vec(),
-            "qcow2",
+            "qemu-img",
+            "qemu-img check",
+        ),
+        (
+            "parts.vmdk",
+            b"# Disk DescriptorFile\nversion=1\n".to_vec(),
+            "in several files",
             "qemu-img convert",
         ),
         (

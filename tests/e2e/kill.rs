@@ -76,3 +76,17 @@ fn the_supervisor_during_a_task() {
 fn the_supervisor_while_finishing() {
     kill_the_supervisor_at(SHORT, FINISHING);
 }
+
+/// Of the real image: some hundred MiB, so that it takes a while.
+#[test]
+fn the_supervisor_while_outputs_are_made() {
+    for output in ["out.img.xz", "out.tar.xz", "tree/"] {
+        let scene = Scene::with_tasks(SHORT);
+        let mut live = Live::start(scene.ansible().args(["-o", output]));
+        live.wait_for_text("making ");
+        live.signal(SIGKILL);
+        assert_eq!(live.end().code, None, "{output}");
+        scene.host().assert_unchanged();
+        scene.assert_left(&[]);
+    }
+}

@@ -39,6 +39,7 @@ mod packages;
 mod parallel;
 mod secrets;
 mod settings;
+mod shapes;
 mod shell;
 mod shortcuts;
 mod signals;

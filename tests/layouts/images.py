@@ -46,8 +46,12 @@ def output(*command):
     return run(*command, stdout=subprocess.PIPE, text=True).stdout
 
 
+# mkfs.btrfs refuses one that another file system of this machine has.
+RUN = os.urandom(4).hex()
+
+
 def uuid(number):
-    return f"13130000-0000-4000-8000-0000000000{number:02x}"
+    return f"{RUN}-0000-4000-8000-0000000000{number:02x}"
 
 
 def serial(number):

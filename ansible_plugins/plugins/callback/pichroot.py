@@ -21,13 +21,16 @@ version_added: "0.1.0"
 """
 
 import functools
+import glob
 import json
 import os
 import re
 import socket
 import struct
 import sys
+import time
 
+import yaml
 from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleError
@@ -39,6 +42,7 @@ from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.action import ActionBase
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
+from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible.utils.context_objects import CLIArgs
 from ansible.utils.display import Display
 from ansible.vars.manager import VariableManager
@@ -47,6 +51,8 @@ from ansible.vars.manager import VariableManager
 RULES = "PICHROOT_GUARD"
 # How many names of hosts pichroot is told at most.
 MOST = 20
+# How many tasks' times.
+MOST_TIMES = 2000
 # The variable that names the board that the image is for.
 BOARD = "hn_board"
 # The executor's protocol.
@@ -90,6 +96,32 @@ def is_implicit(task):
     return task.get_ds() is None and task.action in C._ACTION_FACT_GATHERING
 
 
+def collections():
+    """The version of each collection, where Ansible would take it from."""
+    found = {}
+    for top in AnsibleCollectionConfig.collection_paths:
+        for folder in sorted(glob.glob(os.path.join(glob.escape(top), "ansible_collections", "*", "*", ""))):
+            name = ".".join(folder.split(os.sep)[-3:-1])
+            if name not in found and (version := version_of(folder)):
+                found[name] = version
+    return found
+
+
+def version_of(collection):
+    """What a collection in this folder says of itself; of one that is not built there is only its galaxy.yml."""
+    for name, read, key in (
+        ("MANIFEST.json", json.load, "collection_info"),
+        ("galaxy.yml", yaml.safe_load, None),
+    ):
+        try:
+            with open(os.path.join(collection, name), encoding="utf-8") as file:
+                known = read(file)
+            return str((known[key] if key else known)["version"])[:LONGEST]
+        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+            continue
+    return None
+
+
 def ask_executor(path, request):
     """Has the executor at `path` do something, and returns its answer."""
     frame = json.dumps({"version": PROTOCOL_VERSION, **request}).encode()
@@ -104,7 +136,7 @@ def ask_executor(path, request):
 class Guard:
     """The rules of one run. Ansible's workers are forks, so what is put in its functions here holds in them."""
 
-    def __init__(self, folder, note, image, variables, plugin, executor, limit, inventories, signs):
+    def __init__(self, folder, note, image, variables, plugin, executor, limit, inventories, signs, account):
         self.folder = folder  # the run's own
         self.note = note  # the file for what pichroot is to know
         self.image = image  # its name in the inventory
@@ -114,6 +146,7 @@ class Guard:
         self.limit = limit  # --limit, if the user gave one
         self.inventories = inventories  # whether the user has any
         self.signs = signs  # what is met by a task that needs a machine, and by which words that is seen
+        self.account = account  # whether pichroot is to know how long tasks take, and which collections there are
         self.met = set()  # of those tasks, which were told
 
     def install(self):
@@ -314,6 +347,7 @@ class CallbackModule(CallbackBase):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._guard = self._inventory = None
+        self._times, self._since = [], 0
         # Not for an ansible-playbook that a task may start.
         if path := os.environ.pop(RULES, None):
             with open(path) as rules:
@@ -333,6 +367,30 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_play_start(self, play):
         if self._guard:
             self._guard.set_board(play)
+
+    def v2_playbook_on_task_start(self, task, is_conditional):
+        self._begin(task)
+
+    def v2_playbook_on_handler_task_start(self, task):
+        self._begin(task)
+
+    def _begin(self, task):
+        now = time.monotonic()
+        if self._times:
+            self._times[-1]["seconds"] = round(self._times[-1]["seconds"] + now - self._since, 3)
+        self._since = now
+        if not (self._guard and self._guard.account and task):
+            return
+        if len(self._times) < MOST_TIMES:
+            self._times.append({"name": task.get_name()[:LONGEST], "seconds": 0})
+        else:
+            self._times[-1]["name"] = "(all others)"
+
+    def v2_playbook_on_stats(self, stats):
+        self._begin(None)
+        if self._guard and self._guard.account:
+            self._guard.tell({"times": self._times})
+            self._guard.tell({"collections": collections()})
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         if self._guard:

@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{ArgAction, Args};
 
 use super::{open::OpenArgs, playbook::PlaybookArgs};
-use crate::config::{Executor, Given, OnError};
+use crate::config::{Beside, Executor, Given, OnError};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,10 +39,24 @@ pub struct AnsibleArgs {
     #[allow(missing_docs)]
     pub open: OpenArgs,
 
-    /// Where the result goes [default: image.output, else the machine's name, else the playbook's
-    /// name with .img]
-    #[arg(short, long, value_name = "PATH")]
-    pub output: Option<PathBuf>,
+    /// Make the image this large before the playbook runs, as in 8G, or larger by as much as in +1G; the last
+    /// partition grows, or N with :N behind
+    #[arg(long, value_name = "SIZE")]
+    pub grow: Option<String>,
+
+    /// Where the result goes; repeatable; the ending is the format: .img, .img.xz, .img.zst, .img.gz, .qcow2, .vmdk,
+    /// .vdi, .vhdx, .tar.xz, .tar.zst, .tar.gz, or / for a folder [default: image.output, else the machine's name, else
+    /// the playbook's name with .img]
+    #[arg(short, long = "output", value_name = "PATH")]
+    pub outputs: Vec<PathBuf>,
+
+    /// Make the image as small as its last file system allows at the end, with MARGIN to spare
+    #[arg(long, value_name = "MARGIN", num_args = 0..=1, require_equals = true, default_missing_value = "64M")]
+    pub shrink: Option<String>,
+
+    /// What to make beside the outputs; repeatable
+    #[arg(long = "with", value_name = "WHAT", value_delimiter = ',')]
+    pub beside: Vec<Beside>,
 
     /// Replace an output that exists
     #[arg(long)]
@@ -109,7 +123,10 @@ impl From<AnsibleArgs> for Given {
             playbook: args.playbook,
             source: args.image,
             image: args.open.into(),
-            output: args.output,
+            grow: args.grow,
+            outputs: args.outputs,
+            shrink: args.shrink,
+            beside: args.beside,
             extra_vars: args.extra_vars,
             var_files: args.var_files,
             secrets: args.secrets,

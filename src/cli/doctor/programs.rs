@@ -5,8 +5,7 @@ use std::path::Path;
 use super::{check::Check, distribution::Distribution};
 use crate::{
     emulation::{arch::Arch, qemu},
-    stage::check,
-    sys::command,
+    sys::{command, programs},
 };
 
 /// The emulator for `arch`. Without the one for 32-bit ARM most images still work.
@@ -34,7 +33,7 @@ pub fn qemu(arch: Arch, host: Option<Arch>, distribution: &Distribution) -> Chec
 
 /// A file system checker, without which no image is published.
 pub fn checker(program: &'static str, distribution: &Distribution) -> Check {
-    let Ok(path) = check::find(program) else {
+    let Ok(path) = programs::find(program) else {
         return Check::missing(program, format!("there is no {program}"))
             .run(distribution.install_checker(program));
     };

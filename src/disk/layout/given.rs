@@ -54,11 +54,18 @@ impl Given {
     /// # Errors
     /// [`Kind::Usage`](crate::error::Kind::Usage), with the partition's number.
     pub fn check(layout: &BTreeMap<u32, Entry>) -> Result<Self> {
+        Self::check_as("image.layout", layout)
+    }
+
+    /// As [`check`](Self::check), for what is said as `key`.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn check_as(key: &str, layout: &BTreeMap<u32, Entry>) -> Result<Self> {
         let hint = "write it like {1: /boot/firmware, 2: /}";
         let mut checked: BTreeMap<u32, Place> = BTreeMap::new();
         for (&number, entry) in layout {
-            let wrong =
-                |what: &str| Error::usage(format!("image.layout: {number}: {what}")).hint(hint);
+            let wrong = |what: &str| Error::usage(format!("{key}: {number}: {what}")).hint(hint);
             if !(1..=HIGHEST).contains(&number) {
                 return Err(wrong("partitions are numbered from 1 to 128"));
             }
@@ -80,9 +87,21 @@ impl Given {
             checked.insert(number, Place { at, subvolume });
         }
         if !checked.values().any(|place| place.at == Path::new("/")) {
-            return Err(Error::usage("image.layout has no partition for /").hint(hint));
+            return Err(Error::usage(format!("{key} has no partition for /")).hint(hint));
         }
         Ok(Given(checked))
+    }
+
+    /// Each mount point, by the number of its partition.
+    pub fn places(&self) -> impl Iterator<Item = (u32, &Path)> {
+        self.0.iter().map(|(number, place)| (*number, &*place.at))
+    }
+
+    /// The same without the partitions `numbers`.
+    pub fn without(&self, numbers: &[u32]) -> Self {
+        let mut left = self.clone();
+        left.0.retain(|number, _| !numbers.contains(number));
+        left
     }
 
     /// The mount point of a partition.

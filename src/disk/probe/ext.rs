@@ -39,3 +39,22 @@ pub fn probe(reader: &mut (impl Read + Seek)) -> Option<FileSystem> {
         uuid: uuid(sb.array(0x68)),
     })
 }
+
+/// Incompatible: numbers of blocks have 64 bits.
+const BITS_64: u32 = 0x80;
+
+/// The size of the ext file system under `reader` by its own account, in bytes.
+pub fn size(reader: &mut (impl Read + Seek)) -> Option<u64> {
+    let sb: [u8; 1024] = read_array(reader, 1024).ok()??;
+    let block = 1024u64
+        .checked_shl(sb.u32(0x18))
+        .filter(|size| *size <= 64 << 10)?;
+    let high = match sb.u32(0x60) & BITS_64 {
+        0 => 0,
+        _ => u64::from(sb.u32(0x150)) << 32,
+    };
+    let known = sb.u16(0x38) == 0xef53;
+    (high | u64::from(sb.u32(0x04)))
+        .checked_mul(block)
+        .filter(|_| known)
+}

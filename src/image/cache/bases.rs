@@ -10,12 +10,14 @@ use std::{
 use super::{
     super::{
         digest::{Algorithm, Digest, Digests},
+        pass,
         record::{self, BaseRecord, TEMPORARY},
     },
     Cache, HINT,
 };
 use crate::{
     error::{Context, Error, Kind, Result},
+    event::Report,
     sys::newfile::{self, NewFile},
 };
 
@@ -25,6 +27,8 @@ pub struct BaseImage {
     file: File,
     path: PathBuf,
     size: u64,
+    /// The SHA-256 of the source that it was made from, of one in the cache.
+    key: Option<String>,
 }
 
 /// What a digest is of.
@@ -40,7 +44,12 @@ impl BaseImage {
     /// An image that is used where it is.
     pub(in crate::image) fn new(file: File, path: PathBuf) -> io::Result<Self> {
         let size = file.metadata()?.len();
-        Ok(BaseImage { file, path, size })
+        Ok(BaseImage {
+            file,
+            path,
+            size,
+            key: None,
+        })
     }
 
     /// The image. Where it is in the cache, its lock goes with this descriptor.
@@ -56,6 +65,20 @@ impl BaseImage {
     /// Its size in bytes.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The SHA-256 of the source that it was made from: in the cache it has its name of that; a file that is used where
+    /// it is is read.
+    ///
+    /// # Errors
+    /// [`Kind::Host`] when it cannot be read.
+    pub fn source_sha256(&self, report: &dyn Report) -> Result<String> {
+        if let Some(key) = &self.key {
+            return Ok(key.clone());
+        }
+        let name = self.path.display().to_string();
+        let digests = pass::of_file(&self.file, &name, report)?;
+        Ok(key(&digests).to_owned())
     }
 }
 
@@ -109,9 +132,11 @@ impl Cache {
         if removed {
             return Ok(None);
         }
-        BaseImage::new(file, path.clone())
-            .map(Some)
-            .context(Kind::Host, failed)
+        let base = BaseImage::new(file, path.clone()).context(Kind::Host, failed)?;
+        Ok(Some(BaseImage {
+            key: Some(key(digests).to_owned()),
+            ..base
+        }))
     }
 
     /// The base image whose source has this digest, or that has it itself, as far as that was ever

@@ -1,5 +1,7 @@
 //! How an image is packed, told by its first bytes.
 
+use crate::sys::qemu_img::DiskFormat;
+
 /// How an image is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -13,6 +15,10 @@ pub enum Format {
     Zstd,
     /// A zip archive that holds one image.
     Zip,
+    /// Files in a tar archive, which is no image.
+    Tar,
+    /// The disk of a virtual machine.
+    Disk(DiskFormat),
     /// Something else with a known signature: its name, and how to make an image of it.
     Foreign(&'static str, &'static str),
     /// Text that a server sent in place of an image, such as "an HTML page".
@@ -60,31 +66,24 @@ const SIGNATURES: &[(usize, &[u8], Format)] = &[
         b"Rar!",
         Format::Foreign("RAR", "unpack it with unrar first"),
     ),
+    (0, b"QFI\xFB", Format::Disk(DiskFormat::Qcow2)),
+    (0, b"KDMV", Format::Disk(DiskFormat::Vmdk)),
     (
         0,
-        b"QFI\xFB",
-        Format::Foreign("qcow2", "convert it with qemu-img convert -O raw first"),
-    ),
-    (
-        0,
-        b"KDMV",
-        Format::Foreign("VMDK", "convert it with qemu-img convert -O raw first"),
+        b"# Disk DescriptorFile",
+        Format::Foreign(
+            "VMDK (in several files)",
+            "make one file of them with qemu-img convert -O qcow2 first",
+        ),
     ),
     (
         0,
         b"conectix",
         Format::Foreign("VHD", "convert it with qemu-img convert -O raw first"),
     ),
-    (
-        0,
-        b"vhdxfile",
-        Format::Foreign("VHDX", "convert it with qemu-img convert -O raw first"),
-    ),
-    (
-        257,
-        b"ustar",
-        Format::Foreign("tar", "unpack it with tar -x first"),
-    ),
+    (0, b"vhdxfile", Format::Disk(DiskFormat::Vhdx)),
+    (64, b"\x7F\x10\xDA\xBE", Format::Disk(DiskFormat::Vdi)),
+    (257, b"ustar", Format::Tar),
     (
         0,
         b"hsqs",
@@ -117,6 +116,8 @@ impl Format {
             Format::Gzip => "gzip",
             Format::Zstd => "zstd",
             Format::Zip => "zip",
+            Format::Tar => "tar",
+            Format::Disk(disk) => disk.name(),
             Format::Foreign(name, _) | Format::Page(name) => name,
         }
     }
@@ -150,7 +151,7 @@ mod tests {
         assert_eq!(Format::detect(b"\xEB\x3C\x90MSDOS5.0"), Format::Raw);
         let mut tar = [0; HEAD];
         tar[257..262].copy_from_slice(b"ustar");
-        assert_eq!(Format::detect(&tar).name(), "tar");
+        assert_eq!(Format::detect(&tar), Format::Tar);
         for page in ["<html><body>", "\u{feff}\n <!DOCTYPE HTML>"] {
             assert_eq!(
                 Format::detect(page.as_bytes()),

@@ -4,6 +4,7 @@
 //! image, a missing end is [`io::ErrorKind::UnexpectedEof`], and anything else behind the data is
 //! [`io::ErrorKind::InvalidData`]. None ever ends early without an error.
 
+pub(super) mod disk;
 mod errors;
 mod format;
 mod gzip;
@@ -21,11 +22,11 @@ pub use format::{Format, HEAD};
 /// The decoded bytes of the stream `input` of the given format; zip needs [`zip::with_image`].
 pub fn open<'a>(format: Format, input: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match format {
-        Format::Raw => Box::new(input),
+        Format::Raw | Format::Tar => Box::new(input),
         Format::Xz => Box::new(xz::Decoder::new(input)?),
         Format::Gzip => Box::new(gzip::decoder(input)),
         Format::Zstd => Box::new(zstd::decoder(input)?),
-        Format::Zip | Format::Foreign(..) | Format::Page(_) => {
+        Format::Zip | Format::Disk(_) | Format::Foreign(..) | Format::Page(_) => {
             let name = format.name();
             return Err(io::Error::other(format!(
                 "{name} is not a stream to decode"

@@ -1,9 +1,10 @@
-//! A folder in memory for the files of a program that needs no stage, such as ansible-playbook when it only lists.
+//! A folder that goes with its owner, whatever happens to that.
 //!
-//! They may be a password. So a small process of its own removes the folder ([`sweeper`]), also after `kill -9` of
-//! everything else; what it cannot, the next run removes ([`crate::stage::older`]).
+//! A small process of its own removes the folder ([`sweeper`]), also after `kill -9` of everything else; what it cannot, the
+//! next run removes ([`sweep`]).
 
 use std::{
+    ffi::OsStr,
     fs::{self, File, Permissions},
     io::{self, PipeWriter, Read, Write},
     os::{fd::AsRawFd, unix::fs::PermissionsExt},
@@ -17,18 +18,13 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{
-    error::{Context, Kind, Result},
-    sys::process::{self, Program, own_executable},
-};
+use super::process::{self, Program, own_executable};
+use crate::error::{Context, Kind, Result};
 
 /// The name the sweeper is started by.
 pub const SWEEPER: &str = "pichroot-sweeper";
 /// The descriptor from which the sweeper reads the folder's path, and whose end is our end.
 const WATCHED: i32 = 3;
-/// How the names of such folders begin.
-const PREFIX: &str = "pichroot-files-";
-
 /// The folder. Held by a lock, which ends with the process whatever happens to it.
 #[derive(Debug)]
 pub struct Scratch {
@@ -40,11 +36,11 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes one below `place`.
-    pub fn make(place: &Path) -> Result<Self> {
+    /// Makes one below `place`, with a name that begins with `prefix`.
+    pub fn make(place: &Path, prefix: &OsStr) -> Result<Self> {
         let failed = || format!("cannot make a directory in {}", place.display());
         let made = tempfile::Builder::new()
-            .prefix(PREFIX)
+            .prefix(prefix)
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(place)
             .context(Kind::Host, failed)?;
@@ -82,6 +78,20 @@ impl Drop for Scratch {
         drop(self.watched.take());
         // What it cannot remove, the next run sweeps.
         let _ = waitpid(self.sweeper, None);
+    }
+}
+
+/// Removes from `place` the folders whose names begin with `prefix` and that no process holds. Best effort.
+pub fn sweep(place: &Path, prefix: &OsStr) {
+    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let ours = name
+            .as_encoded_bytes()
+            .starts_with(prefix.as_encoded_bytes());
+        if ours && entry.file_type().is_ok_and(|kind| kind.is_dir()) && lock(&entry.path()).is_ok()
+        {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 

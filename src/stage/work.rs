@@ -1,0 +1,53 @@
+//! What is done to an image that is not opened: none of its programs run.
+
+use std::{
+    fs::File,
+    os::{fd::OwnedFd, unix::fs::DirBuilderExt},
+};
+
+use super::{
+    directory,
+    protocol::{Event, Work},
+    supervisor::Supervisor,
+    unpack,
+};
+use crate::{
+    error::{Context, Error, Kind, Result},
+    shape::{fill, new, shrink},
+};
+
+/// Does `work` on `image`, and tells that it is done.
+pub(super) fn run(
+    supervisor: &Supervisor,
+    image: &File,
+    work: Work,
+    archive: Option<OwnedFd>,
+) -> Result<()> {
+    let nodes = directory::nodes();
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .recursive(true)
+        .create(&nodes)
+        .context(Kind::Host, || format!("cannot make {}", nodes.display()))?;
+    let scratch = directory::path();
+    let size = match work {
+        Work::Fill(volume) => {
+            let told = fill::fill(image, &volume, scratch)?;
+            supervisor.report(told)?;
+            None
+        }
+        Work::Shrink(wanted) => Some(shrink::shrink(image, &wanted, scratch)?),
+        Work::Make(parts) => {
+            parts
+                .iter()
+                .try_for_each(|part| new::make(image, part, scratch))?;
+            None
+        }
+        Work::Unpack(wanted) => {
+            let archive = archive.ok_or_else(|| Error::other("there is no archive"))?;
+            supervisor.report(unpack::unpack(image, &wanted, archive.into())?)?;
+            None
+        }
+    };
+    supervisor.tell(&Event::Done { size })
+}

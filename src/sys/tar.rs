@@ -1,0 +1,179 @@
+//! GNU tar, which keeps owners, access lists, attributes, capabilities, hard links and sparse files.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::{fd::OwnedFd, unix::process::CommandExt},
+    path::Path,
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+};
+
+use super::{command, landlock::Below, programs};
+use crate::error::{Context, Error, Kind, Result};
+
+/// Everything that a file system of Linux knows of a file.
+const ALL: [&str; 4] = [
+    "--numeric-owner",
+    "--acls",
+    "--xattrs",
+    "--xattrs-include=*",
+];
+
+/// How much of what it complains of is kept, in bytes.
+const TAIL: u64 = 4096;
+
+/// What it says where a file system is full.
+pub const NO_SPACE: &str = "No space left";
+
+/// A running tar. Dropped, it is killed.
+pub struct Tar {
+    child: Child,
+    complaints: Receiver<String>,
+    ended: bool,
+}
+
+/// Writes an archive of all that is below `root` to `to`, in the order of names. No time in it is later than `latest`, in
+/// seconds since 1970, where that is given.
+///
+/// # Errors
+/// [`Kind::Host`] when tar is missing.
+pub fn pack(root: &Path, to: OwnedFd, latest: Option<u64>) -> Result<Tar> {
+    let mut command = tar()?;
+    command
+        .args([
+            "--create",
+            "--file=-",
+            "--format=posix",
+            "--sort=name",
+            "--sparse",
+        ])
+        // Without the number of tar's process, and times that change with every look.
+        .arg("--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime")
+        .arg("--exclude=./lost+found")
+        .args(ALL);
+    if let Some(latest) = latest {
+        command
+            .arg(format!("--mtime=@{latest}"))
+            .arg("--clamp-mtime");
+    }
+    command.arg("--directory").arg(root).arg(".");
+    command.stdin(Stdio::null()).stdout(to);
+    Tar::start(command)
+}
+
+/// Unpacks what is written to the stream that is returned into the folder `into`.
+///
+/// # Errors
+/// [`Kind::Host`] when tar is missing.
+pub fn unpack(into: &Path) -> Result<(Tar, ChildStdin)> {
+    let mut command = unpacking(into)?;
+    command.stdin(Stdio::piped());
+    let mut tar = Tar::start(command)?;
+    let stream = tar.child.stdin.take().expect("it is piped");
+    Ok((tar, stream))
+}
+
+/// Unpacks `archive` into the folder `into`.
+///
+/// # Errors
+/// [`Kind::Host`] when tar is missing.
+pub fn unpack_from(archive: File, into: &Path) -> Result<Tar> {
+    let mut command = unpacking(into)?;
+    command.stdin(archive);
+    Tar::start(command)
+}
+
+fn unpacking(into: &Path) -> Result<Command> {
+    let mut command = tar()?;
+    let failed = || format!("cannot keep tar to {}", into.display());
+    if let Some(below) = Below::folder(into).context(Kind::Host, failed)? {
+        #[allow(unsafe_code)]
+        // SAFETY: between fork and exec there is one system call, and nothing is allocated.
+        unsafe {
+            command.pre_exec(move || below.apply());
+        }
+    }
+    command
+        .args([
+            "--extract",
+            "--file=-",
+            "--same-owner",
+            "--preserve-permissions",
+        ])
+        // A link of the archive is made last, so nothing is written through it.
+        .arg("--delay-directory-restore")
+        .args(ALL)
+        .arg("--directory")
+        .arg(into)
+        .stdout(Stdio::null());
+    Ok(command)
+}
+
+fn tar() -> Result<Command> {
+    let mut command = Command::new(programs::find("tar")?);
+    command
+        .env_clear()
+        .env("PATH", command::search_path())
+        .env("LC_ALL", "C")
+        .current_dir("/");
+    command::ends_with_us(&mut command);
+    Ok(command)
+}
+
+impl Tar {
+    fn start(mut command: Command) -> Result<Self> {
+        let child = command.stderr(Stdio::piped()).spawn();
+        // With it goes our copy of the other end of a pipe.
+        drop(command);
+        let mut child = child.context(Kind::Host, || "cannot run tar".into())?;
+        let mut stderr = child.stderr.take().expect("it is piped");
+        let (sender, complaints) = mpsc::channel();
+        thread::spawn(move || {
+            let mut text = Vec::new();
+            let _ = stderr.by_ref().take(TAIL).read_to_end(&mut text);
+            // Read to the end all the same: tar would wait.
+            let _ = io::copy(&mut stderr, &mut io::sink());
+            let _ = sender.send(String::from_utf8_lossy(&text).into_owned());
+        });
+        Ok(Tar {
+            child,
+            complaints,
+            ended: false,
+        })
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// [`Kind::Host`] with what it complained of, when it did not do all that it was to do.
+    pub fn end(mut self) -> Result<()> {
+        let status = self
+            .child
+            .wait()
+            .context(Kind::Host, || "cannot wait for tar".into())?;
+        self.ended = true;
+        if status.success() {
+            return Ok(());
+        }
+        let said = self.complaints.recv().unwrap_or_default();
+        // It says of the same write first how much of it was written.
+        let full = said.lines().find(|line| line.contains(NO_SPACE));
+        let reason = full.or(said.lines().next()).unwrap_or_default();
+        let error = Error::host(format!("tar ended with {status}: {reason}"));
+        Err(match full {
+            Some(_) => error.hint("free some space on that file system, or use another one"),
+            None => error,
+        })
+    }
+}
+
+impl Drop for Tar {
+    fn drop(&mut self) {
+        if !self.ended {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
