@@ -340,8 +340,13 @@ fn mounts_are_made_stood_in_for_or_put_off() {
   command: mount /dev/sda1 /mnt
   register: unknown
   failed_when: \"'/etc/fstab' not in unknown.stderr\"
-- ansible.posix.mount: {path: /srv/tmp, src: /etc, fstype: none, opts: bind, state: ephemeral}
+- ansible.posix.mount: {path: /srv/tmp, src: /etc, fstype: none, opts: 'bind,ro', state: ephemeral}
 - command: test -e /srv/tmp/hostname
+- command: touch /srv/tmp/x
+  register: kept
+  failed_when: \"'Read-only file system' not in kept.stderr\"
+- command: mount -o remount,bind,noexec /srv/tmp
+- shell: findmnt -n -o OPTIONS /srv/tmp | grep noexec
 - ansible.posix.mount: {path: /srv/tmp, state: unmounted}
 - name: The boot partition
   command: mount -o remount,rw /boot/firmware

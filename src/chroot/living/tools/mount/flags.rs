@@ -24,6 +24,12 @@ pub fn stricter(now: &[String], wanted: &[String]) -> Option<MsFlags> {
     (!now.contains(wanted)).then_some(now | wanted)
 }
 
+/// Whether an option of a remount is one of them, or what goes with them.
+pub fn is_one(option: &str) -> bool {
+    let others = ["bind", "defaults", "remount"];
+    others.contains(&option) || FLAGS.iter().any(|(name, _)| *name == option)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

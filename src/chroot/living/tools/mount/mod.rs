@@ -293,23 +293,21 @@ impl Task<'_> {
                 Err(refused) => refused,
             };
         }
-        let output = match self.all {
+        let (source, target) = (wanted.source.as_deref(), wanted.target.as_deref());
+        let args: Vec<&str> = self.call.args.iter().map(String::as_str).collect();
+        let output = match wanted.bind() {
+            // It would clear flags that are locked in the chroot.
+            Some(bind) => self.run(&[bind, source.unwrap_or_default(), at]),
             // Not all of what was typed is about this one.
-            true => self.run(&[
-                "-T",
-                &self.fstab,
-                wanted.target.as_deref().unwrap_or_default(),
-            ]),
-            false => self.run(
-                &self
-                    .call
-                    .args
-                    .iter()
-                    .map(String::as_str)
-                    .collect::<Vec<_>>(),
-            ),
+            None if self.all => self.run(&["-T", &self.fstab, target.unwrap_or_default()]),
+            None => self.run(&args),
         };
         if output.as_ref().is_ok_and(|output| output.status.success()) {
+            if wanted.bind().is_some()
+                && let Some(now) = options_of(at)
+            {
+                restrict(at, now, &wanted.options);
+            }
             machine.mounted.add(at, Made::Real);
             self.note(machine, at, line);
         }
@@ -321,11 +319,7 @@ impl Task<'_> {
         if wanted.kind.as_deref() != Some("tmpfs") || !MEMORY.contains(&at) {
             return None;
         }
-        let mounts = mountinfo::list().ok()?;
-        mounts
-            .into_iter()
-            .rfind(|mount| mount.at == at)
-            .map(|mount| mount.options)
+        options_of(at)
     }
 
     /// Shows at a second place what the chroot has already.
@@ -399,7 +393,13 @@ impl Task<'_> {
             return Answer::Pass;
         };
         if made == Some(Made::Real) {
-            return Answer::Pass;
+            // The program would clear flags that are locked in the chroot.
+            let only_flags = wanted.options.iter().all(|option| flags::is_one(option));
+            let flags = flags::stricter(&mount.options, &wanted.options).filter(|_| only_flags);
+            return match flags.map(|flags| sys::mount::set_flags(at.as_ref(), flags)) {
+                Some(Ok(())) => Answer::ok(),
+                Some(Err(_)) | None => Answer::Pass,
+            };
         }
         if made.is_none() && at == umount::TMP && !self.is_known(machine, wanted, &at) {
             return fails(&at, "mount point not mounted or bad option.");
@@ -452,6 +452,13 @@ impl Task<'_> {
     fn run(&self, args: &[&str]) -> io::Result<Output> {
         self.call.real(&self.call.program.to_string_lossy(), args)
     }
+}
+
+/// What the mount at this path has.
+fn options_of(at: &str) -> Option<Vec<String>> {
+    let mounts = mountinfo::list().ok()?;
+    let mount = mounts.into_iter().rfind(|mount| mount.at == at)?;
+    Some(mount.options)
 }
 
 /// Has the chroot's own mount keep programs from more. Where that cannot be, the machine's does.

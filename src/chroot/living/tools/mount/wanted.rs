@@ -136,6 +136,12 @@ impl Wanted {
         self.options.iter().any(|other| other == option)
     }
 
+    /// The option that shows something at a second place, as the program has it.
+    pub fn bind(&self) -> Option<&'static str> {
+        let of = |name, option| self.has(name).then_some(option);
+        of("rbind", "--rbind").or_else(|| of("bind", "--bind"))
+    }
+
     /// Whether what is mounted already is only to be changed.
     pub fn remounts(&self) -> bool {
         self.has("remount")

@@ -59,7 +59,7 @@ const WITHOUT_HELPER: [&str; 4] = ["9p", "afs", "ceph", "virtiofs"];
 
 /// Decides it. `is_file` tells of a path whether it leads to a regular file.
 pub fn choose(wanted: &Wanted, is_file: impl Fn(&str) -> bool) -> Way {
-    if ["bind", "rbind"].iter().any(|option| wanted.has(option)) {
+    if wanted.bind().is_some() {
         return Way::Real;
     }
     let source = wanted.source.as_deref().unwrap_or_default();
