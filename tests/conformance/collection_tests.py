@@ -24,7 +24,9 @@ EXPECTED = run.HERE / "expected-collections.txt"
 # Of a hundred tasks, so many have to do what they do on a living machine.
 AIM = 90
 # What ansible-test's machines have, and this image lacks.
-PACKAGES = f"{run.PACKAGES} gpg iptables openssl procps python3-packaging python3-venv tzdata"
+PACKAGES = (
+    f"{run.PACKAGES} gpg iptables openssl procps python3-packaging python3-venv tzdata"
+)
 WAY = "default"
 
 
