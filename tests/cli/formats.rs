@@ -245,6 +245,7 @@ fn pichroot_yml_has_one_or_a_list() {
 
 /// The first that is made is large enough for the disk to be full at the others.
 #[test]
+#[ignore = "long: make test-all"]
 fn a_full_disk_leaves_nothing() {
     let case = Case::new();
     images::tiny(&case.path("x.img"));

@@ -134,6 +134,7 @@ fn a_size_that_the_file_has_already() {
 }
 
 #[test]
+#[ignore = "long: make test-all"]
 fn other_file_systems() {
     let case = Case::new();
     let root = || Part::new("83", 16, images::root(16, &Root::default()));

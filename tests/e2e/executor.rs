@@ -164,6 +164,7 @@ fn the_peers_way_is_there_for_comparison() {
 }
 
 #[test]
+#[ignore = "long: make test-all"]
 fn the_executor_bears_a_load() {
     let scene = Scene::with_tasks("- ping:\n");
     let script = checkout().join("tests/e2e/load.py");
@@ -176,6 +177,7 @@ fn the_executor_bears_a_load() {
 
 /// Eight images at once, on however few cores.
 #[test]
+#[ignore = "long: make test-all"]
 fn eight_runs_at_once_do_not_disturb_each_other() {
     let scene = Scene::with_tasks(
         "- copy: {content: \"{{ inventory_hostname }}\", dest: /etc/whose}\n- ping:\n",
