@@ -25,7 +25,8 @@ EXPECTED = run.HERE / "expected-collections.txt"
 AIM = 90
 # What ansible-test's machines have, and this image lacks.
 PACKAGES = (
-    f"{run.PACKAGES} gpg iptables openssl procps python3-packaging python3-venv tzdata"
+    f"{run.PACKAGES} gpg iptables locales openssl procps python3-packaging python3-venv "
+    "ruby tzdata"
 )
 WAY = "default"
 
@@ -63,7 +64,9 @@ def counts(log):
 def attempt(pichroot, logs, place, name, image):
     """Runs one target: whether it passed, why not, the seconds, and how many of its tasks did and did not."""
     collection, target = name.split("/")
-    suite = run.Suite(pichroot, logs / collection, place / collection / "targets")
+    suite = run.Suite(
+        pichroot, logs / collection, place / collection / "integration/targets"
+    )
     further = {"CONFORMANCE_COLLECTION": collection}
     passed, reason, seconds = suite.run(target, WAY, image, further=further)
     done, _ = counts(suite.log(target, WAY))

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # fetch-collections.sh VERSION DIR : the test targets of ansible.posix and community.general as released in the package
-# ansible VERSION, in DIR/ansible.posix/targets and DIR/community.general/targets.
+# ansible VERSION, in DIR/ansible.posix/integration/targets and DIR/community.general/integration/targets, with what they
+# share in utils.
 #
 # The source distribution comes from the package index that pip is configured for. The tests are GPL, and are not
 # part of this project: they are fetched for our tests alone, and kept below target/.
@@ -11,7 +12,8 @@ set -euo pipefail
     exit 2
 }
 version=$1 place=$2
-[ ! -e "$place/community.general/targets/ufw" ] || exit 0
+ufw=community.general/integration/targets/ufw
+[ ! -e "$place/$ufw" ] || exit 0
 
 mkdir -p "$(dirname "$place")"
 work=$(mktemp -d "$place.XXXXXX")
@@ -25,10 +27,10 @@ python3 -m pip download --quiet --disable-pip-version-check --no-deps --no-binar
 }
 for name in ansible.posix community.general; do
     mkdir "$work/$name"
-    tar -xzf "$work"/*.tar.gz -C "$work/$name" --strip-components=6 --wildcards \
-        "*/ansible_collections/${name/.//}/tests/integration/targets"
+    tar -xzf "$work"/*.tar.gz -C "$work/$name" --strip-components=5 --wildcards \
+        "*/ansible_collections/${name/.//}/tests/integration/targets" "*/ansible_collections/${name/.//}/tests/utils"
 done
-[ -e "$work/community.general/targets/ufw" ] || {
+[ -e "$work/$ufw" ] || {
     echo "error: the source distribution of ansible $version has no tests of community.general" >&2
     exit 1
 }
