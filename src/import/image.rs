@@ -15,6 +15,8 @@ pub struct Image {
     pub source: Option<String>,
     /// `image.checksum`.
     pub checksum: Option<String>,
+    /// `image.new`.
+    pub new: Option<Value>,
     /// `image.grow`.
     pub grow: Option<String>,
     /// `image.output`.

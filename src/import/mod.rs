@@ -15,6 +15,7 @@ mod hcl;
 mod image;
 mod json;
 mod later;
+mod partitions;
 mod places;
 mod plain;
 mod plays;

@@ -1,20 +1,23 @@
 //! A builder becomes the section `image`.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::{
     image::Image,
     later::{Later, Piece, pieces, shown},
+    partitions,
     places::Places,
     template::{Block, Field, Left, Template},
 };
+use crate::finish::output::Output;
 
 /// What is read from the image itself, or is not needed.
 const NOTHING: &[&str] = &[
     "image_mount_path",
-    "image_partitions",
-    "image_type",
     "image_size",
+    "image_type",
     "image_size_bytes",
     "qemu_binary_source_path",
     "qemu_binary_destination_path",
@@ -44,6 +47,7 @@ const READ: &[&str] = &[
     "file_checksum_url",
     "image_build_method",
     "image_path",
+    "image_partitions",
     "image_chroot_env",
     "iso_url",
     "iso_urls",
@@ -67,6 +71,9 @@ pub fn image(source: &Block, template: &Template, places: &Places, left: &mut Ve
     image.source = address(source, template, places, left);
     image.checksum = checksum(source, template, places, left);
     image.grow = size(source, template, left);
+    if source.text("image_build_method").as_deref() == Some("new") {
+        image.new = partitions::new(source, template, left);
+    }
     output(source, &mut image, left);
     environment(source, &mut image, left);
     processor(source, template, &mut image, left);
@@ -159,11 +166,6 @@ fn size(source: &Block, template: &Template, left: &mut Vec<Left>) -> Option<Str
             let why = "say how large by image.grow";
             left.push(Left::new(line, "resize without image_size", why));
         }
-        "new" => left.push(Left::new(
-            line,
-            "image_build_method \"new\"",
-            "write its partitions as image.new into pichroot.yml, with sizes, file systems and mount points",
-        )),
         _ => {}
     }
     // In bytes; of the last partition, as here. Zero is none.
@@ -190,9 +192,8 @@ fn output(source: &Block, image: &mut Image, left: &mut Vec<Left>) {
             left.push(Left::new(line, name, why));
             continue;
         }
-        let packed = [".gz", ".xz", ".zip", ".zst", ".bz2", ".tar"];
-        if packed.iter().any(|end| path.ends_with(end)) {
-            let why = "the output is a plain image: pack it, or the files in it, afterwards";
+        if let Err(error) = Output::new(Path::new(&shown(&path))) {
+            let why = format!("{error}; name another by --output");
             left.push(Left::new(line, format!("{name} = {:?}", shown(&path)), why));
             continue;
         }

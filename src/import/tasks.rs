@@ -54,7 +54,7 @@ pub fn plays(
     for block in &template.after {
         let why = match block.kind.as_str() {
             "checksum" => "run sha256sum on the output",
-            "compress" => "pack the output: xz -T0 OUTPUT",
+            "compress" => "end the output in .img.xz, .img.zst or .img.gz",
             "flash" => "write the output to the card with dd",
             _ => "run what it does on the output, afterwards",
         };

@@ -69,11 +69,8 @@ impl Imported {
                 serde_yaml::from_str::<Yaml>(text).unwrap();
             }
         }
-        // pichroot takes it; image.grow has tests of its own.
-        let mut config = self.yaml("pichroot.yml");
-        if let Some(Yaml::Mapping(image)) = config.get_mut("image") {
-            image.remove("grow");
-        }
+        // pichroot takes it.
+        let config = self.yaml("pichroot.yml");
         serde_yaml::from_value::<crate::config::file::File>(config).unwrap();
         let names: std::collections::BTreeSet<_> =
             self.files.iter().map(|(path, _)| path).collect();

@@ -65,6 +65,11 @@ fn configuration(template: &Template, image: &Image, output: Option<String>) -> 
             .into_iter()
             .filter_map(|(key, value)| Some((key.into(), value?.into()))),
     );
+    let new = image
+        .new
+        .as_ref()
+        .map(|new| serde_yaml::to_value(new).unwrap_or_default());
+    section.extend(new.map(|new| ("new".into(), new)));
     let mut ansible = Mapping::new();
     let user = image.user.as_deref();
     ansible.extend(user.map(|user| ("user".into(), user.into())));

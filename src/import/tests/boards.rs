@@ -1,6 +1,7 @@
 //! The board files of packer-builder-arm, in form.
 
 use super::{hcl, json};
+use crate::shape::new::{Declared, Part, Plan};
 
 /// In the form of each file of its folder `boards`; the addresses are others.
 const BOARDS: &str = include_str!("boards.txt");
@@ -165,9 +166,17 @@ fn every_board_file_in_form() {
             assert_eq!(grows, board.method == "resize", "{}", board.name);
             let tasks = &made.yaml("t.yml")[0]["tasks"];
             assert!(tasks[0]["ansible.builtin.script"].as_str().is_some());
-            // Only an image that is made of an archive has no counterpart.
-            let left = made.left();
-            assert_eq!(left.len(), usize::from(board.method == "new"), "{left:?}");
+            let new = image.get("new").cloned();
+            assert_eq!(new.is_some(), board.method == "new", "{}", board.name);
+            if let Some(new) = new {
+                let declared: Declared = serde_yaml::from_value(new).unwrap();
+                let plan = Plan::new(&declared).unwrap();
+                let sectors = |part: &Part| (part.start / 512).to_string();
+                let starts: Vec<_> = plan.parts.iter().map(sectors).collect();
+                let theirs: Vec<_> = board.partitions.iter().map(|part| part[0]).collect();
+                assert_eq!(starts, theirs, "{}", board.name);
+            }
+            assert!(made.left().is_empty(), "{:?}", made.left());
         }
     }
 }

@@ -291,3 +291,33 @@ fn checks_of_variables_are_told() {
     let made = json("{\"builders\": [{\"type\": \"arm\", \"file_urls\": [\"https://h/x\"]}]}");
     assert_left(&made, &[]);
 }
+
+#[test]
+fn a_new_image_has_its_partitions() {
+    let template = |kind: &str| {
+        format!(
+            "source \"arm\" \"x\" {{\n file_urls = [\"http://h.example/root.tar.gz\"]\n file_checksum = \"none\"\n image_build_method = \"new\"\n \
+             image_size = \"3G\"\n image_type = \"gpt\"\n image_path = \"x.img.xz\"\n image_partitions {{\n name = \"esp\"\n type = \"{kind}\"\n \
+             start_sector = 2048\n size = \"256M\"\n filesystem = \"fat\"\n mountpoint = \"/boot\"\n }}\n image_partitions {{\n name = \"root\"\n \
+             type = \"8300\"\n size = \"0\"\n filesystem = \"ext4\"\n filesystem_make_options = [\"-m\", \"0\"]\n mountpoint = \"/\"\n }}\n}}\n\
+             build {{\n sources = [\"source.arm.x\"]\n}}\n"
+        )
+    };
+    let made = hcl(&template("EF00"));
+    let expected = "{size: 3G, table: gpt, partitions: [{size: 256M, start: '1048576', filesystem: vfat, mount: /boot, type: U, name: esp}, \
+                    {filesystem: ext4, mount: /, name: root, options: ['-m', '0']}]}";
+    let expected: Yaml = serde_yaml::from_str(expected).unwrap();
+    let image = &made.yaml("pichroot.yml")["image"];
+    assert_eq!(
+        (&image["new"], &image["output"]),
+        (&expected, &"x.img.xz".into())
+    );
+    assert!(made.left().is_empty(), "{:?}", made.left());
+
+    let text = template("EF00").replace("2048", "\"x\"");
+    let left = hcl(&text);
+    let [(8, why)] = left.left()[..] else {
+        panic!("{:?}", left.left());
+    };
+    assert!(why.contains("start_sector x is no number"), "{why}");
+}
