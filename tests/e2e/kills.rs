@@ -24,7 +24,7 @@ use crate::{
 
 /// How many of either there are, as `EARLY LATER`; `make kills` asks for more.
 const COUNTS: &str = "PICHROOT_TEST_KILLS";
-const USUAL: &str = "28 12";
+const USUAL: &str = "10 4";
 
 /// The first of these is what the supervisor is killed in; what comes later is from there on.
 const BEGINNING: Duration = Duration::from_secs(5);

@@ -35,6 +35,7 @@ const CHECK: &str = r#"    - assert:
 "#;
 
 #[test]
+#[ignore = "long: make test-all"]
 fn settings_of_a_running_machine_are_in_its_files() {
     let block = format!("{TWICE}{CHECK}  vars: {{first: true}}\n");
     let (start, rest) = block.split_once("- block:").unwrap();
