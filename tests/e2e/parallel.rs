@@ -12,6 +12,7 @@ const SHORT: &str = "- raw: \"true\"\n";
 const LONG: &str = "- raw: sleep 600\n";
 
 #[test]
+#[ignore = "long: make test-all"]
 fn two_outputs_are_made_from_an_image_that_is_unpacked_once() {
     let scene = Scene::with_tasks(SHORT);
     let start = |output: &str| {

@@ -114,6 +114,7 @@ fn a_path_for_dpkg_in_the_image_holds() {
 }
 
 #[test]
+#[ignore = "long: make test-all"]
 fn what_is_outstanding_of_what_is_gone_is_left_out() {
     let gone = "rm /boot/vmlinuz-6.1.0-2-arm64 /boot/initrd.img-6.1.0-2-arm64";
     let setting = "echo update_initramfs=no >/etc/initramfs-tools/update-initramfs.conf";
@@ -138,6 +139,7 @@ fn what_is_outstanding_of_what_is_gone_is_left_out() {
 }
 
 #[test]
+#[ignore = "long: make test-all"]
 fn an_initramfs_that_cannot_be_made_fails_the_run() {
     let broken = "- copy: {dest: /etc/broken, content: \"6.1.0-2-arm64\\n\"}\n";
     let scene = with_package(&format!("{TASKS}{broken}"));

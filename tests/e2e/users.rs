@@ -57,6 +57,7 @@ fn passes(tasks: &str, executor: &str) {
 
 /// Each leaves the folders as it found them, so one run shows what 24 would.
 #[test]
+#[ignore = "long: make test-all"]
 fn root_two_users_and_ubuntu_come_in_every_order() {
     let users = ["one", "root", "two", "ubuntu"];
     let mut text = String::new();
@@ -76,6 +77,7 @@ fn root_two_users_and_ubuntu_come_in_every_order() {
 }
 
 #[test]
+#[ignore = "long: make test-all"]
 fn community_general_chroot_has_the_same_folders() {
     let text = ["ubuntu", "root"].map(|user| by(user, UNPIPED) + AS_BEFORE);
     passes(&text.concat(), "plain");
