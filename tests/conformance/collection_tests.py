@@ -25,8 +25,8 @@ EXPECTED = run.HERE / "expected-collections.txt"
 AIM = 90
 # What ansible-test's machines have, and this image lacks.
 PACKAGES = (
-    f"{run.PACKAGES} gpg iptables locales openssl procps python3-packaging python3-venv "
-    "ruby tzdata"
+    f"{run.PACKAGES} gpg iptables locales openssl procps python3-packaging "
+    "python3-pip python3-venv ruby tzdata"
 )
 WAY = "default"
 
