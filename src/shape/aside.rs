@@ -12,11 +12,7 @@ use sys_mount::MountFlags;
 use crate::{
     disk::FsKind,
     error::{Context, Error, Kind, Result},
-    sys::{
-        command::{self, Surroundings},
-        loopdev::LoopDevice,
-        mount, programs, trim,
-    },
+    sys::{command, loopdev::LoopDevice, mount, programs, trim},
 };
 
 /// How long a program may take that has the kernel move what is stored.
@@ -63,15 +59,7 @@ impl<'a> Aside<'a> {
             .map(Into::into)
             .chain([self.at.clone().into()])
             .collect();
-        let around = Surroundings {
-            dir: Path::new("/"),
-            env: &[
-                ("PATH".into(), command::search_path()),
-                ("LC_ALL".into(), "C".into()),
-            ],
-            limit: LIMIT,
-        };
-        let output = command::output_in(&around, &program, &args)?;
+        let output = command::output_within(LIMIT, &program, &args)?;
         match output.status.success() {
             true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
             false => Err(command::failure(Kind::Image, &program, &args, &output)

@@ -88,6 +88,22 @@ pub struct Surroundings<'a> {
     pub limit: Duration,
 }
 
+/// As [`output_in`], in nowhere in particular, with no more than where programs are, and in English.
+///
+/// # Errors
+/// As [`output_in`].
+pub fn output_within(limit: Duration, program: &Path, args: &[OsString]) -> Result<Output> {
+    let around = Surroundings {
+        dir: Path::new("/"),
+        env: &[
+            ("PATH".into(), search_path()),
+            ("LC_ALL".into(), "C".into()),
+        ],
+        limit,
+    };
+    output_in(&around, program, args)
+}
+
 /// As [`output`], but in other surroundings than ours, and with a limit: apt, for one, reads what a stranger's
 /// archives give it.
 ///

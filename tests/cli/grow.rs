@@ -1,11 +1,11 @@
 //! `--grow`: the image, its table and a file system become larger, and nothing else does.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, process::Command};
 
 use crate::{
     case::{Case, Ended, in_private_mounts, play, quoted},
     images::{self, MIB, Part, Root},
-    sound::{self, Partition},
+    sound::{self, Partition, length},
     support::run,
 };
 
@@ -35,10 +35,6 @@ fn grown(case: &Case, size: &str) -> (Vec<Partition>, Ended) {
     );
     case.unchanged();
     (sound::partitions(&case.path("out.img")), ended)
-}
-
-fn length(path: &Path) -> u64 {
-    path.metadata().unwrap().len()
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! `--shrink`: as small as the last file system allows, and sound.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, process::Command};
 
 use crate::{
     case::{Case, Ended, play},
     images::{self, MIB, Part, Root},
-    sound::{self, Partition},
+    sound::{self, Partition, length},
     support::run,
 };
 
@@ -22,10 +22,6 @@ fn shrunk(case: &Case, more: &[&str]) -> (Vec<Partition>, Ended) {
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     case.unchanged();
     (sound::partitions(&case.path("out.img")), ended)
-}
-
-fn length(path: &Path) -> u64 {
-    path.metadata().unwrap().len()
 }
 
 #[test]

@@ -134,3 +134,8 @@ fn cut(image: &Path, start: u64, size: u64) -> tempfile::NamedTempFile {
     part.as_file().set_len(size).unwrap();
     part
 }
+
+/// The size of a file, in bytes.
+pub fn length(path: &Path) -> u64 {
+    path.metadata().unwrap().len()
+}

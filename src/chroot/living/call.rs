@@ -76,6 +76,18 @@ impl Answer {
         }
     }
 
+    /// What the program itself has said; `failure` is its exit code where it was killed or cannot be started.
+    pub fn of(output: io::Result<Output>, failure: u8) -> Self {
+        match output {
+            Ok(output) => Answer::Said {
+                code: output.status.code().map_or(failure, |code| code as u8),
+                out: output.stdout,
+                err: output.stderr,
+            },
+            Err(error) => Answer::fails(failure, format!("pichroot: {error}\n")),
+        }
+    }
+
     /// Failure since an image is no running machine: the reason and what to do, in our own words.
     pub fn refused(what: &str, hint: &str) -> Self {
         Self::fails(1, format!("pichroot: {what}\nhint: {hint}\n"))

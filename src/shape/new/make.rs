@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::{Context, Kind, Result},
     sys::{
-        command::{self, Surroundings},
+        command,
         loopdev::{LoopDevice, Window},
         programs,
     },
@@ -64,15 +64,7 @@ pub fn make(image: &File, part: &Part, scratch: &Path) -> Result<()> {
     // It reads nothing but zeros, and mkfs.xfs needs root's rights to set the size of blocks.
     let args = args.into_iter().map(OsString::from);
     let args: Vec<OsString> = args.chain([device.node().into()]).collect();
-    let around = Surroundings {
-        dir: Path::new("/"),
-        env: &[
-            ("PATH".into(), command::search_path()),
-            ("LC_ALL".into(), "C".into()),
-        ],
-        limit: LIMIT,
-    };
-    let output = command::output_in(&around, &program, &args)?;
+    let output = command::output_within(LIMIT, &program, &args)?;
     match output.status.success() {
         true => Ok(()),
         false => Err(command::failure(Kind::Image, &program, &args, &output)

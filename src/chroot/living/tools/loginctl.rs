@@ -10,7 +10,6 @@ use crate::{
         accounts::{Accounts, User},
         after_boot,
         call::{Answer, Call},
-        first_boot,
         machine::Machine,
         stamp::stamp,
         tool::Tools,
@@ -48,18 +47,12 @@ const KNOWN: Known = Known {
 };
 
 fn loginctl(call: &Call, machine: &mut Machine) -> Answer {
-    let (Ok(root), Ok(options)) = (
+    let (Ok(root), Some(options)) = (
         Root::open(&machine.root),
-        Options::parse(&KNOWN, &call.args),
+        Options::of_client(&KNOWN, call, machine),
     ) else {
         return Answer::Pass;
     };
-    let apart = ["help", "host", "machine", "version"];
-    if apart.into_iter().any(|option| options.has(option))
-        || !first_boot::has_systemd(&machine.root)
-    {
-        return Answer::Pass;
-    }
     let asked = Asked {
         call,
         options: &options,

@@ -1,5 +1,7 @@
 //! Options and words that were typed after a program's name.
 
+use crate::chroot::living::{call::Call, first_boot, machine::Machine};
+
 /// The options that a program has, each with its letter, if it has one.
 #[derive(Debug, Clone, Copy)]
 pub struct Known {
@@ -56,6 +58,15 @@ impl Options {
     /// For what the program itself is to find fault with.
     pub fn parse(known: &Known, args: &[String]) -> Result<Self, ()> {
         Self::take(known, args, false)
+    }
+
+    /// Those of a program that a daemon of systemd works for; `None` where it is to run itself.
+    pub fn of_client(known: &Known, call: &Call, machine: &Machine) -> Option<Self> {
+        let options = Self::parse(known, &call.args).ok()?;
+        let apart = ["help", "host", "machine", "version"];
+        let answered = !apart.into_iter().any(|option| options.has(option))
+            && first_boot::has_systemd(&machine.root);
+        answered.then_some(options)
     }
 
     /// The same, where what begins with the first word is another program's.

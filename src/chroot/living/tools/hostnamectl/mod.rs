@@ -11,7 +11,6 @@ use super::options::{Known, Options};
 use crate::chroot::living::{
     call::{Answer, Call},
     env_file::{EnvFile, remove, replace, text},
-    first_boot,
     machine::Machine,
     tool::Tools,
 };
@@ -76,15 +75,9 @@ const CHASSIS: [&str; 10] = [
 ];
 
 fn hostnamectl(call: &Call, machine: &mut Machine) -> Answer {
-    let Ok(options) = Options::parse(&KNOWN, &call.args) else {
+    let Some(options) = Options::of_client(&KNOWN, call, machine) else {
         return Answer::Pass;
     };
-    let apart = ["help", "host", "machine", "version"];
-    if apart.into_iter().any(|option| options.has(option))
-        || !first_boot::has_systemd(&machine.root)
-    {
-        return Answer::Pass;
-    }
     let words: Vec<&str> = options.words.iter().map(String::as_str).collect();
     let done = match words[..] {
         [] | ["status"] => status(call, machine, &options),

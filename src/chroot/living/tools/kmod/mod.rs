@@ -102,14 +102,14 @@ fn modprobe(call: &Call, machine: &mut Machine) -> Answer {
     let known = has_kernel(&root);
     if TELLS.iter().any(|name| options.has(name)) {
         return match known {
-            true => said(resolve(call, machine, &options, false)),
+            true => Answer::of(resolve(call, machine, &options, false), 1),
             false => Answer::Pass,
         };
     }
     let found = match known {
         true => match resolve(call, machine, &options, true) {
             Ok(output) if output.status.success() => Found::read(&output),
-            output => return without_output(said(output), &options),
+            output => return without_output(Answer::of(output, 1), &options),
         },
         false => Found::default(),
     };
@@ -118,7 +118,7 @@ fn modprobe(call: &Call, machine: &mut Machine) -> Answer {
         true => remove(call, machine, &options.words, found.removed),
         false if found.loaded.is_empty() && found.commands.iter().any(|c| nothing(c)) => {
             // It runs them and says what they say: nothing is loaded by these.
-            return said(call.real(&program(call), &words(&call.args)));
+            return Answer::of(call.real(&program(call), &words(&call.args)), 1);
         }
         false if known && found.loaded.is_empty() && found.commands.is_empty() => Ok(()),
         false => load(machine, &root, &options, &found),
@@ -324,18 +324,6 @@ fn program(call: &Call) -> String {
 
 fn words(args: &[String]) -> Vec<&str> {
     args.iter().map(String::as_str).collect()
-}
-
-/// What a program that was run has said.
-fn said(output: std::io::Result<Output>) -> Answer {
-    match output {
-        Ok(output) => Answer::Said {
-            code: output.status.code().map_or(1, |code| code as u8),
-            out: output.stdout,
-            err: output.stderr,
-        },
-        Err(error) => Answer::fails(1, format!("pichroot: {error}\n")),
-    }
 }
 
 /// What it was only made to tell is left out.

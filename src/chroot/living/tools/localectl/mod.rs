@@ -17,7 +17,6 @@ use super::{
 use crate::chroot::living::{
     call::{Answer, Call},
     env_file::EnvFile,
-    first_boot,
     machine::Machine,
     record::How,
     tool::Tools,
@@ -43,15 +42,9 @@ const KNOWN: Known = Known {
 };
 
 fn localectl(call: &Call, machine: &mut Machine) -> Answer {
-    let Ok(options) = Options::parse(&KNOWN, &call.args) else {
+    let Some(options) = Options::of_client(&KNOWN, call, machine) else {
         return Answer::Pass;
     };
-    let apart = ["help", "host", "machine", "version"];
-    if apart.into_iter().any(|option| options.has(option))
-        || !first_boot::has_systemd(&machine.root)
-    {
-        return Answer::Pass;
-    }
     let words: Vec<&str> = options.words.iter().map(String::as_str).collect();
     let converts = !options.has("no-convert");
     let done = match words[..] {

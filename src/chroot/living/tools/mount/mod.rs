@@ -311,7 +311,7 @@ impl Task<'_> {
             machine.mounted.add(at, Made::Real);
             self.note(machine, at, line);
         }
-        said(output)
+        Answer::of(output, FAILURE)
     }
 
     /// The options of what the chroot has there already: memory, in which its own programs have what they need.
@@ -488,15 +488,4 @@ fn fails(at: &str, why: &str) -> Answer {
 
 fn failed(at: &str, error: &Error) -> Answer {
     fails(at, &format!("{error}."))
-}
-
-fn said(output: io::Result<Output>) -> Answer {
-    match output {
-        Ok(output) => Answer::Said {
-            code: output.status.code().map_or(FAILURE, |code| code as u8),
-            out: output.stdout,
-            err: output.stderr,
-        },
-        Err(error) => Answer::fails(FAILURE, format!("pichroot: {error}\n")),
-    }
 }

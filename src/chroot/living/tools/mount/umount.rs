@@ -1,6 +1,6 @@
 //! Unmounting (umount(8)): what a task has mounted goes; what a boot mounts is the chroot's, and its end is put off.
 
-use std::{fs, io, process::Output};
+use std::{fs, process::Output};
 
 use nix::mount::{MntFlags, umount2};
 
@@ -98,7 +98,10 @@ fn one(call: &Call, machine: &mut Machine, flags: &[&str], word: &str) -> Answer
     let mounts = mountinfo::list().unwrap_or_default();
     let is = |mount: &&mountinfo::Entry| mount.at == path || mount.source == word;
     let Some(mount) = mounts.iter().rfind(is) else {
-        return said(call.real(&call.program.to_string_lossy(), &[flags, &[word]].concat()));
+        return Answer::of(
+            call.real(&call.program.to_string_lossy(), &[flags, &[word]].concat()),
+            FAILURE,
+        );
     };
     let at = &mount.at;
     let subject = Subject::NoMount {
@@ -130,12 +133,13 @@ fn one(call: &Call, machine: &mut Machine, flags: &[&str], word: &str) -> Answer
                 machine.mounted.remove(at);
                 machine.changes.undo(&subject);
             }
-            said(output)
+            Answer::of(output, FAILURE)
         }
         // The chroot's own, which the machine has not.
-        None if at == TMP && !is_known(machine, at) => {
-            said(call.real(&call.program.to_string_lossy(), &[flags, &[word]].concat()))
-        }
+        None if at == TMP && !is_known(machine, at) => Answer::of(
+            call.real(&call.program.to_string_lossy(), &[flags, &[word]].concat()),
+            FAILURE,
+        ),
         None if IN_USE.contains(&at.as_str()) => fails(at, "target is busy"),
         None => {
             let output = call.real(&call.program.to_string_lossy(), &[flags, &[word]].concat());
@@ -145,7 +149,7 @@ fn one(call: &Call, machine: &mut Machine, flags: &[&str], word: &str) -> Answer
                 .is_ok_and(|output| output.status.success() || is_busy(output))
                 || gone()
             {
-                return said(output);
+                return Answer::of(output, FAILURE);
             }
             match machine.note_change(&call.line(), subject) {
                 Ok(()) => Answer::ok(),
@@ -168,15 +172,4 @@ fn is_busy(output: &Output) -> bool {
 
 fn fails(at: &str, why: &str) -> Answer {
     Answer::fails(FAILURE, format!("umount: {at}: {why}.\n"))
-}
-
-fn said(output: io::Result<Output>) -> Answer {
-    match output {
-        Ok(output) => Answer::Said {
-            code: output.status.code().map_or(FAILURE, |code| code as u8),
-            out: output.stdout,
-            err: output.stderr,
-        },
-        Err(error) => Answer::fails(FAILURE, format!("pichroot: {error}\n")),
-    }
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     chroot::living::{
         call::{Answer, Call},
-        clock, first_boot,
+        clock,
         machine::Machine,
         record::How,
         stamp::stamp,
@@ -58,18 +58,12 @@ const CLOCK_HINT: &str =
     "leave this task out: the machine has its time from the network or from its own clock";
 
 fn timedatectl(call: &Call, machine: &mut Machine) -> Answer {
-    let (Ok(root), Ok(options)) = (
+    let (Ok(root), Some(options)) = (
         Root::open(&machine.root),
-        Options::parse(&KNOWN, &call.args),
+        Options::of_client(&KNOWN, call, machine),
     ) else {
         return Answer::Pass;
     };
-    let apart = ["help", "host", "machine", "version"];
-    if apart.into_iter().any(|option| options.has(option))
-        || !first_boot::has_systemd(&machine.root)
-    {
-        return Answer::Pass;
-    }
     let words: Vec<&str> = options.words.iter().map(String::as_str).collect();
     let done = match words[..] {
         [] | ["status"] => Ok(status(call, machine, &root)),
