@@ -22,7 +22,7 @@ run
 ui
 import
 config
-finish
+finish boot
 stage
 chroot
 twins

@@ -21,6 +21,7 @@ pub fn main() -> u8 {
         Command::Ansible(args) => args.verbose > 0,
         Command::Exec(args) => args.image.verbose,
         Command::Shell(args) => args.image.verbose,
+        Command::Boot(args) => args.verbose,
         Command::Images(args) => args.verbose,
         Command::Flash(_) | Command::Import(_) | Command::Doctor(_) => false,
     };
@@ -29,6 +30,7 @@ pub fn main() -> u8 {
         Command::Ansible(args) => subcommands::ansible(*args, &ui),
         Command::Exec(args) => subcommands::exec(args, &ui),
         Command::Shell(args) => subcommands::shell(args, &ui),
+        Command::Boot(args) => subcommands::boot(*args, &ui),
         Command::Images(args) => subcommands::images(&args, &ui),
         Command::Import(args) => subcommands::import(args, &ui),
         Command::Flash(args) => subcommands::flash(args, &ui),

@@ -1,11 +1,13 @@
 //! From the arguments of a subcommand to its plan, and over to the run.
 
-use super::args::{AnsibleArgs, ExecArgs, FlashArgs, ImageArgs, ImagesArgs, ImportArgs, ShellArgs};
+use super::args::{
+    AnsibleArgs, BootArgs, ExecArgs, FlashArgs, ImageArgs, ImagesArgs, ImportArgs, ShellArgs,
+};
 use crate::{
-    config::{AnsiblePlan, CommandPlan, FlashPlan, ImagesPlan, Surroundings},
+    config::{AnsiblePlan, BootPlan, CommandPlan, FlashPlan, ImagesPlan, Surroundings},
     error::{Error, Result},
     import::Wanted,
-    run::{command, flash, images, import, playbook},
+    run::{boot, command, flash, images, import, playbook},
     ui::Ui,
 };
 
@@ -30,6 +32,13 @@ pub fn shell(args: ShellArgs, ui: &Ui) -> Result<u8> {
     // bash where the image has it; `sh` is found by the executor either way.
     let login = "if [ -x /bin/bash ]; then exec /bin/bash -l; else exec /bin/sh -l; fi";
     run(args.image, vec!["sh".into(), "-c".into(), login.into()], ui)
+}
+
+/// `pichroot boot IMAGE`.
+pub fn boot(args: BootArgs, ui: &Ui) -> Result<u8> {
+    let around = Surroundings::of_process()?;
+    let plan = BootPlan::new(args.into(), &around)?;
+    boot::run(&plan, &around, ui).map(|()| 0)
 }
 
 /// `pichroot flash IMAGE DEVICE`.
