@@ -51,7 +51,12 @@ pub struct Running {
 
 impl Running {
     /// Switches it on.
-    pub fn start(prepared: &Prepared, account: &Account, on_terminal: bool) -> Result<Self> {
+    pub fn start(
+        prepared: &Prepared,
+        account: &Account,
+        on_terminal: bool,
+        ui: &Ui,
+    ) -> Result<Self> {
         let program = &prepared.program;
         let failed = || format!("cannot run {}", program.display());
         let (ours, theirs) = UnixStream::pair().context(Kind::Host, failed)?;
@@ -60,6 +65,7 @@ impl Running {
             false => qemu::Console::Output,
         };
         let arguments = prepared.arguments(theirs.as_raw_fd(), console);
+        ui.tell(Event::Running(command::shell_line(program, &arguments)));
         let mut command = std::process::Command::new(program);
         command
             .args(&arguments)

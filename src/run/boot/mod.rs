@@ -88,7 +88,7 @@ impl Boot<'_> {
             ui.tell(Event::BootKeys);
             // QEMU changes it, and may be killed.
             let _mode = terminal::Mode::of(&std::io::stdin());
-            let mut running = Running::start(&prepared, &self.account, true)?;
+            let mut running = Running::start(&prepared, &self.account, true, ui)?;
             match signals.until(running.end(ui)).await?? {
                 Turn::Reboot => ui.tell(Event::Rebooting),
                 Turn::Off => return Ok(()),
@@ -111,7 +111,7 @@ impl Boot<'_> {
             if matches!(until, Until::Ssh) && !prepared.has_network() {
                 return Err(no_network(&prepared));
             }
-            let mut running = Running::start(&prepared, &self.account, false)?;
+            let mut running = Running::start(&prepared, &self.account, false, ui)?;
             let seen = running.until_seen(until, prepared.port, ui);
             let seen = signals.until(timeout_at(deadline, seen)).await?;
             let Ok(seen) = seen else {

@@ -35,7 +35,8 @@ pub fn listen(ours: StdStream) -> io::Result<JoinHandle<Option<String>>> {
 
 async fn reason(stream: UnixStream) -> Option<String> {
     let (from, mut to) = stream.into_split();
-    to.write_all(BEGIN).await.ok()?;
+    // It may be gone by now, with something told before.
+    let _ = to.write_all(BEGIN).await;
     let mut lines = BufReader::new(from).lines();
     let mut reason = None;
     while let Ok(Some(line)) = lines.next_line().await {

@@ -159,7 +159,7 @@ impl Prepared {
             kernel: path.map(|kernel| kernel.path.clone()),
             port: machine.card.map(|_| port),
         });
-        let prepared = Prepared {
+        Ok(Prepared {
             kvm: runs(arch) && account.may_use(Path::new(KVM)),
             program,
             port,
@@ -173,13 +173,7 @@ impl Prepared {
                 .context(Kind::Host, || "cannot share the disk".into())?,
             disk_read: reopened(image)?,
             start,
-        };
-        let arguments = prepared.arguments(-1, Console::Output);
-        ui.tell(Event::Running(command::shell_line(
-            &prepared.program,
-            &arguments,
-        )));
-        Ok(prepared)
+        })
     }
 
     /// Whether anything can reach it.
