@@ -22,6 +22,7 @@ mod image;
 mod import;
 mod nearest;
 mod packages;
+mod publish;
 mod run;
 mod secrets;
 mod shape;

@@ -13,7 +13,7 @@ use crate::{
         target::board::Board,
     },
     disk::{Volume, layout},
-    emulation::Mode,
+    emulation::{Mode, arch::Arch},
     error::Failure,
     event::{self, FirstBoot, PackageVersion, Starts},
     shape::{new::Part, shrink::Shrink},
@@ -137,6 +137,44 @@ pub enum Work {
     Make(Vec<Part>),
     /// Fill them with the files of the archive that comes with it.
     Unpack(Unpack),
+    /// Read the image, and change nothing.
+    Read(Read),
+}
+
+/// What is read of an image that is not opened.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Read {
+    /// The image's partitions and their file systems.
+    pub volumes: Vec<Volume>,
+    /// Mount points by partition number, where the user gave them.
+    pub layout: Option<layout::Given>,
+    /// What of it.
+    pub what: Reading,
+}
+
+/// What of an image is read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reading {
+    /// What it is.
+    Look,
+    /// The files that its firmware boots from: an archive, to the descriptor that comes with it.
+    Boot(Archive),
+    /// All other files: an archive, to the descriptor that comes with it. The folder for those of the firmware is empty.
+    Root(Archive),
+}
+
+/// What an image is that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looked {
+    /// The partition that the root is on.
+    pub root: u32,
+    /// Where the files are that a Pi's firmware boots from, below the root of the image; `None` if it has none.
+    pub boot: Option<PathBuf>,
+    /// What its programs are for.
+    pub arch: Arch,
+    /// Its operating system, where it says so.
+    pub os: Option<String>,
 }
 
 /// What the stage tells the supervisor.
@@ -170,6 +208,8 @@ pub enum Event {
         /// The size that a partition can have now, in bytes, where the work was to make that small.
         size: Option<u64>,
     },
+    /// What the image is, where the work was to look.
+    Looked(Looked),
     /// Something happened.
     Told(event::Event),
     /// It cannot go on.

@@ -8,6 +8,7 @@ use std::{
 use super::{
     directory,
     protocol::{Event, Work},
+    read,
     supervisor::Supervisor,
     unpack,
 };
@@ -41,6 +42,14 @@ pub(super) fn run(
             parts
                 .iter()
                 .try_for_each(|part| new::make(image, part, scratch))?;
+            None
+        }
+        Work::Read(wanted) => {
+            let (looked, told) = read::read(image, &wanted, archive)?;
+            supervisor.report(told)?;
+            if let Some(looked) = looked {
+                return supervisor.tell(&Event::Looked(looked));
+            }
             None
         }
         Work::Unpack(wanted) => {

@@ -65,6 +65,20 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
             Size(*bytes),
             disk.display()
         ),
+        Event::Published {
+            what,
+            generation,
+            before,
+        } => {
+            let before = match before {
+                Some(before) => format!("; generation {before} is kept"),
+                None => String::new(),
+            };
+            format!("published {what}, generation {generation}{before}")
+        }
+        Event::Unchanged { what, generation } => {
+            format!("{what} is as it was, generation {generation}")
+        }
         Event::Made(output) => format!("made {}", output.display()),
         Event::Kept(image) => format!(
             "kept the work image as {0}; to look into it: pichroot shell --write {0}; to go on from it: \
@@ -247,6 +261,7 @@ pub fn of_task(task: &Task) -> String {
             format!("writing {} to {}", image.display(), disk.display())
         }
         Task::ReadingBack(disk) => format!("reading {} back", disk.display()),
+        Task::Publishing(path) => format!("publishing {}", path.display()),
         Task::Packing(path) => format!("making {}", path.display()),
         Task::Copying(path) => format!("copying {}", path.display()),
     }
