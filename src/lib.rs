@@ -21,6 +21,7 @@ mod hex;
 mod image;
 mod import;
 mod nearest;
+mod netboot;
 mod packages;
 mod publish;
 mod run;
