@@ -121,6 +121,21 @@ pub enum Event {
         /// How many bytes were written.
         bytes: u64,
     },
+    /// A check of what a machine boots from over the network.
+    NetbootCheck {
+        /// The name of the check.
+        check: String,
+        /// Whether it passed; `None` where that cannot be known.
+        passed: Option<bool>,
+        /// What it saw.
+        saw: String,
+        /// Where.
+        place: Option<String>,
+        /// What to do about it.
+        hint: Option<String>,
+        /// Whether checks are what was asked for.
+        asked: bool,
+    },
     /// A machine boots from this now.
     Published {
         /// The tree, or the block device.
@@ -562,6 +577,15 @@ impl Event {
             | Event::Chosen { .. }
             | Event::FirstBoot(_)
             | Event::NoAnswerYet(_) => Level::Step,
+            Event::NetbootCheck {
+                passed: Some(true),
+                asked: false,
+                ..
+            } => Level::Detail,
+            Event::NetbootCheck {
+                passed: Some(true), ..
+            } => Level::Step,
+            Event::NetbootCheck { .. } => Level::Warning,
             Event::Unchecked { meant: true, .. } => Level::Detail,
             Event::NoMachine(met) if met.ignored => Level::Detail,
             Event::Unchecked { .. }

@@ -4,7 +4,9 @@
 //! `.pichroot/NAME` beside it before the two are exchanged, in one step; the one before is kept there as a generation.
 //! A [`Record`](record::Record) beside each tree says what it was made of.
 
+pub mod configuration;
 pub mod listing;
 pub mod place;
+pub mod rbd;
 pub mod record;
 pub mod tree;

@@ -7,12 +7,13 @@ use std::{
 
 use super::signals::{Signals, interrupted};
 use crate::{
-    disk::{contents, layout},
+    disk::{Volume, contents, layout},
     error::{Context, Error, Kind, Result},
     event::Report,
+    netboot::Finding,
     stage::{
         handle::Handle,
-        protocol::{Event, Looked, Order, Read, Reading, Work},
+        protocol::{Checks, Event, Looked, Order, Read, Reading, Work},
     },
 };
 
@@ -47,29 +48,94 @@ pub async fn run_with(
     }
 }
 
-/// What `image` is, which the user calls `name`; `layout` is what the user says of where its partitions belong.
-///
-/// # Errors
-/// As [`run`].
-pub async fn look(
-    image: &File,
-    name: &str,
-    layout: Option<layout::Given>,
-    signals: &mut Signals,
-    report: &dyn Report,
-) -> Result<Looked> {
-    let size = image
-        .metadata()
-        .context(Kind::Image, || format!("cannot read {name}"))?
-        .len();
-    let read = Read {
-        volumes: contents::read(image, size, name)?,
-        layout,
-        what: Reading::Look,
-    };
-    match to_its_end(image, name, (Work::Read(read), None), signals, report).await? {
-        Event::Looked(looked) => Ok(looked),
-        other => Err(out_of_step(&other)),
+/// An image that is read and not changed.
+#[derive(Clone, Copy)]
+pub struct Image<'a> {
+    /// It.
+    pub file: &'a File,
+    /// What the user calls it.
+    pub name: &'a str,
+    /// What the user says of where its partitions belong.
+    pub layout: Option<&'a layout::Given>,
+}
+
+impl Image<'_> {
+    /// Its partitions and their file systems.
+    ///
+    /// # Errors
+    /// [`Kind::Image`] when it cannot be read.
+    pub fn volumes(self) -> Result<Vec<Volume>> {
+        let failed = || format!("cannot read {}", self.name);
+        let size = self.file.metadata().context(Kind::Image, failed)?.len();
+        contents::read(self.file, size, self.name)
+    }
+
+    /// What it is.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub async fn look(self, signals: &mut Signals, report: &dyn Report) -> Result<Looked> {
+        match self.read((Reading::Look, None), signals, report).await? {
+            Event::Looked(looked) => Ok(looked),
+            other => Err(out_of_step(&other)),
+        }
+    }
+
+    /// What the checks find for a Pi that boots from it over the network.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub async fn check(
+        self,
+        checks: Checks,
+        signals: &mut Signals,
+        report: &dyn Report,
+    ) -> Result<Vec<Finding>> {
+        match self
+            .read((Reading::Check(checks), None), signals, report)
+            .await?
+        {
+            Event::Checked(findings) => Ok(findings),
+            other => Err(out_of_step(&other)),
+        }
+    }
+
+    /// Writes an archive of what is wanted of it to `pipe`.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub async fn archive(
+        self,
+        what: Reading,
+        pipe: OwnedFd,
+        signals: &mut Signals,
+        report: &dyn Report,
+    ) -> Result<()> {
+        match self.read((what, Some(pipe)), signals, report).await? {
+            Event::Done { .. } => Ok(()),
+            other => Err(out_of_step(&other)),
+        }
+    }
+
+    async fn read(
+        self,
+        (what, pipe): (Reading, Option<OwnedFd>),
+        signals: &mut Signals,
+        report: &dyn Report,
+    ) -> Result<Event> {
+        let read = Read {
+            volumes: self.volumes()?,
+            layout: self.layout.cloned(),
+            what,
+        };
+        to_its_end(
+            self.file,
+            self.name,
+            (Work::Read(read), pipe),
+            signals,
+            report,
+        )
+        .await
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     emulation::{Mode, arch::Arch},
     error::Failure,
     event::{self, FirstBoot, PackageVersion, Starts},
+    netboot,
     shape::{new::Part, shrink::Shrink},
     sys::{children::Ending, private_files::PrivateFiles},
     twins::place::TwinSettings,
@@ -158,10 +159,21 @@ pub struct Read {
 pub enum Reading {
     /// What it is.
     Look,
+    /// Whether a Pi can boot from it over the network.
+    Check(Checks),
     /// The files that its firmware boots from: an archive, to the descriptor that comes with it.
     Boot(Archive),
     /// All other files: an archive, to the descriptor that comes with it. The folder for those of the firmware is empty.
     Root(Archive),
+}
+
+/// Which checks for a Pi that boots from the network are made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Checks {
+    /// What is to boot.
+    pub wanted: netboot::Wanted,
+    /// Which are not.
+    pub without: Vec<netboot::Name>,
 }
 
 /// What an image is that was looked at.
@@ -210,6 +222,8 @@ pub enum Event {
     },
     /// What the image is, where the work was to look.
     Looked(Looked),
+    /// What the checks have found.
+    Checked(Vec<netboot::Finding>),
     /// Something happened.
     Told(event::Event),
     /// It cannot go on.

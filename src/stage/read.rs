@@ -11,11 +11,12 @@ use super::{
     boot, facts,
     mounts::Mounts,
     partition::Access,
-    protocol::{Archive, Looked, Read, Reading},
+    protocol::{self, Archive, Looked, Read, Reading},
 };
 use crate::{
     error::{Context, Error, Kind, Result},
     event::Event,
+    netboot,
     sys::{
         inroot::Root,
         tar::{self, Packing},
@@ -28,8 +29,7 @@ const PLACES: [&str; 2] = ["boot/firmware", "boot"];
 /// Of these the firmware needs one.
 const OF_FIRMWARE: [&str; 2] = ["config.txt", "cmdline.txt"];
 
-/// Reads of `image` what is wanted; an archive goes to `to`. What the image is, if that is wanted, and what the user should
-/// know.
+/// Reads of `image` what is wanted; an archive goes to `to`. What to say at the end, and what the user should know.
 ///
 /// # Errors
 /// [`Kind::Image`] when it cannot be mounted, or has nothing of what is wanted.
@@ -37,7 +37,7 @@ pub fn read(
     image: &File,
     wanted: &Read,
     to: Option<OwnedFd>,
-) -> Result<(Option<Looked>, Vec<Event>)> {
+) -> Result<(protocol::Event, Vec<Event>)> {
     let layout = wanted.layout.as_ref();
     let (mut mounts, by_fstab) = Mounts::open(image, &wanted.volumes, layout, Access::Read)?;
     let told = match by_fstab {
@@ -47,27 +47,31 @@ pub fn read(
     let notes = mounts.notes();
     let done = take(&mounts, &wanted.what, to);
     let closed = mounts.close();
-    let looked = done?;
+    let done = done?;
     closed?;
     // Once is enough, and looking comes first.
-    let told = match looked {
-        Some(_) => told.into_iter().chain(notes).collect(),
-        None => Vec::new(),
+    let told = match done {
+        protocol::Event::Looked(_) => told.into_iter().chain(notes).collect(),
+        _ => Vec::new(),
     };
-    Ok((looked, told))
+    Ok((done, told))
 }
 
-fn take(mounts: &Mounts, what: &Reading, to: Option<OwnedFd>) -> Result<Option<Looked>> {
+fn take(mounts: &Mounts, what: &Reading, to: Option<OwnedFd>) -> Result<protocol::Event> {
     let root = Root::open(mounts.root())?;
     let boot = PLACES.iter().map(Path::new).find(|place| {
         let there = |name: &&str| root.is_file(&place.join(name));
         OF_FIRMWARE.iter().any(|name| there(&name))
     });
     let (archive, folder, packing) = match what {
-        Reading::Look => return look(mounts, &root, boot).map(Some),
+        Reading::Look => return look(mounts, &root, boot).map(protocol::Event::Looked),
+        Reading::Check(checks) => {
+            let boot = Root::open(&real(&root, boot.ok_or_else(no_boot_files)?)?)?;
+            let found = netboot::check(&boot, Some(&root), &checks.wanted, &checks.without);
+            return Ok(protocol::Event::Checked(found));
+        }
         Reading::Boot(archive) => {
-            let boot = boot.ok_or_else(no_boot_files)?;
-            let real = real(&root, boot)?;
+            let real = real(&root, boot.ok_or_else(no_boot_files)?)?;
             let packing = Packing {
                 readable: true,
                 ..Packing::default()
@@ -87,7 +91,7 @@ fn take(mounts: &Mounts, what: &Reading, to: Option<OwnedFd>) -> Result<Option<L
     let to = to.ok_or_else(|| Error::other("there is no pipe for the archive"))?;
     let packing = Packing { latest, ..packing };
     tar::pack(&folder, to, &packing)?.end()?;
-    Ok(None)
+    Ok(protocol::Event::Done { size: None })
 }
 
 fn look(mounts: &Mounts, root: &Root, boot: Option<&Path>) -> Result<Looked> {

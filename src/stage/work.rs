@@ -45,12 +45,9 @@ pub(super) fn run(
             None
         }
         Work::Read(wanted) => {
-            let (looked, told) = read::read(image, &wanted, archive)?;
+            let (done, told) = read::read(image, &wanted, archive)?;
             supervisor.report(told)?;
-            if let Some(looked) = looked {
-                return supervisor.tell(&Event::Looked(looked));
-            }
-            None
+            return supervisor.tell(&done);
         }
         Work::Unpack(wanted) => {
             let archive = archive.ok_or_else(|| Error::other("there is no archive"))?;

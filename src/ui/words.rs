@@ -65,6 +65,14 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
             Size(*bytes),
             disk.display()
         ),
+        Event::NetbootCheck {
+            check,
+            passed,
+            saw,
+            place,
+            hint,
+            ..
+        } => netboot_check(check, *passed, saw, (place.as_deref(), hint.as_deref())),
         Event::Published {
             what,
             generation,
@@ -278,6 +286,22 @@ pub fn ago(age: Duration) -> String {
     };
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {unit}{plural}")
+}
+
+/// What a check found, where, and what to do.
+fn netboot_check(
+    check: &str,
+    passed: Option<bool>,
+    saw: &str,
+    (place, hint): (Option<&str>, Option<&str>),
+) -> String {
+    let place = place.map_or(String::new(), |place| format!("{place}: "));
+    let hint = hint.map_or(String::new(), |hint| format!(" ({hint})"));
+    match (passed, saw) {
+        (Some(true), "") => format!("netboot check {check}: passed"),
+        (None, _) => format!("netboot check {check} cannot tell: {place}{saw}{hint}"),
+        _ => format!("netboot check {check}: {place}{saw}{hint}"),
+    }
 }
 
 fn to_flash(
