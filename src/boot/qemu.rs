@@ -174,10 +174,11 @@ impl Words {
             At::Bus(_) => "none,id=disk",
             At::Slot => "sd",
         };
-        // What is written is thrown away, so nothing has to wait for the disk.
+        // What is written is thrown away, so nothing has to wait for the disk. Nobody else has it, and a lock of QEMU's would be
+        // ours too, and stay.
         self.add([
             "-drive",
-            &format!("if={interface},format=raw,file=/dev/fdset/1,cache=unsafe,discard=unmap"),
+            &format!("if={interface},format=raw,file=/dev/fdset/1,cache=unsafe,discard=unmap,file.locking=off"),
         ]);
         let At::Bus(disk) = machine.disk else {
             return;

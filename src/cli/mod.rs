@@ -23,6 +23,7 @@ pub fn main() -> u8 {
         Command::Shell(args) => args.image.verbose,
         Command::Boot(args) => args.verbose,
         Command::Images(args) => args.verbose,
+        Command::Publish(args) => args.verbose,
         Command::Flash(_) | Command::Import(_) | Command::Doctor(_) => false,
     };
     let ui = Ui::new(verbose);
@@ -33,6 +34,7 @@ pub fn main() -> u8 {
         Command::Boot(args) => subcommands::boot(*args, &ui),
         Command::Images(args) => subcommands::images(&args, &ui),
         Command::Import(args) => subcommands::import(args, &ui),
+        Command::Publish(args) => subcommands::publish(*args, &ui),
         Command::Flash(args) => subcommands::flash(args, &ui),
         Command::Doctor(args) => doctor::run(&args),
     };

@@ -8,6 +8,7 @@ use super::{
     boot, facts,
     kernels::{self, FOLDERS, Kernel},
     mounts::Mounts,
+    partition::Access,
 };
 use crate::{
     disk::{Volume, layout},
@@ -83,7 +84,12 @@ const ARGUMENTS: [&str; 8] = [
 
 /// Writes an archive of these files of the image to `to`; what the user should know.
 pub(super) fn collect(image: &File, wanted: &BootFiles, to: File) -> Result<Vec<Event>> {
-    let (mut mounts, by_fstab) = Mounts::open(image, &wanted.volumes, wanted.layout.as_ref())?;
+    let open = |access| Mounts::open(image, &wanted.volumes, wanted.layout.as_ref(), access);
+    let (mut mounts, by_fstab) = match open(Access::Read) {
+        // One that was in use when its machine was stopped is put in order first, as at any boot. It is a copy.
+        Err(error) if error.kind() == Kind::Image => open(Access::Write)?,
+        opened => opened?,
+    };
     let mut told = Vec::new();
     if let Some(layout) = by_fstab {
         // Of the rest it is said in a run that changes the image.

@@ -24,6 +24,7 @@ const PACKAGES: &[(&str, &str)] = &[
         "qemu-system-riscv, or qemu-system-misc",
     ),
     ("qemu-system-x86_64", "qemu-system-x86"),
+    ("rbd", "ceph-common"),
     ("resize.f2fs", "f2fs-tools"),
     ("resize2fs", "e2fsprogs"),
     ("sfdisk", "fdisk, or util-linux"),

@@ -49,6 +49,7 @@ pub fn run(plan: &BootPlan, around: &Surroundings, ui: &Ui) -> Result<()> {
         let boot = Boot {
             plan,
             name: plan.image.source.to_string(),
+            port: prepare::free_port()?,
             account,
             verification,
         };
@@ -63,6 +64,8 @@ struct Boot<'a> {
     plan: &'a BootPlan,
     /// What the user calls the image.
     name: String,
+    /// The port of this machine that leads to its SSH server, also after a reboot.
+    port: u16,
     /// Whom QEMU runs as.
     account: Account,
     verification: Option<Verification<'a>>,
@@ -71,8 +74,8 @@ struct Boot<'a> {
 impl Boot<'_> {
     async fn prepare(&self, work: &WorkImage, signals: &mut Signals, ui: &Ui) -> Result<Prepared> {
         Prepared::new(
-            work.file(),
-            &self.name,
+            (work.file(), &self.name),
+            self.port,
             self.plan,
             &self.account,
             signals,

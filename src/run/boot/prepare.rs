@@ -16,15 +16,16 @@ use crate::{
     boot::{
         arguments,
         console::Until,
-        firmware, initramfs, kernel,
+        firmware, kernel,
         machine::{self, At, Image, Machine},
         qemu::{self, Console, Lent, Network, Start},
     },
     config::{self, BootPlan},
-    disk::{Volume, contents},
+    disk::Volume,
     emulation::arch::Arch,
     error::{Context, Error, Kind, Result},
     event::{Event, Report},
+    netboot::cpio,
     run::{signals::Signals, work},
     stage::{
         boot_files::{BootFiles, FOUND, Found, INITRAMFS, KERNEL, MAX_FILE},
@@ -73,20 +74,21 @@ enum Files {
 }
 
 impl Prepared {
-    /// Looks into `image`, which the user calls `name`, and chooses the machine.
+    /// Looks into `image`, which the user calls `name`, and chooses the machine; its SSH server is reached by `port`.
     pub async fn new(
-        image: &File,
-        name: &str,
+        (image, name): (&File, &str),
+        port: u16,
         plan: &BootPlan,
         account: &Account,
         signals: &mut Signals,
         ui: &Ui,
     ) -> Result<Self> {
-        let size = image
-            .metadata()
-            .context(Kind::Image, || format!("cannot read {name}"))?
-            .len();
-        let volumes = contents::read(image, size, name)?;
+        let looked_at = work::Image {
+            file: image,
+            name,
+            layout: None,
+        };
+        let volumes = looked_at.volumes()?;
         let wanted = Work::BootFiles(BootFiles {
             volumes: volumes.clone(),
             layout: plan.image.settings.layout.clone(),
@@ -96,16 +98,18 @@ impl Prepared {
         let to = archive.try_clone().context(Kind::Host, failed)?;
         work::run_with(image, name, (wanted, Some(to.into())), signals, ui).await?;
         let files = unpack(archive)?;
-        Self::of(image, &volumes, files, plan, account, ui).map_err(|error| match error.kind() {
-            Kind::Image => error.of(name),
-            _ => error,
+        Self::of((image, &volumes), files, port, plan, account, ui).map_err(|error| {
+            match error.kind() {
+                Kind::Image => error.of(name),
+                _ => error,
+            }
         })
     }
 
     fn of(
-        image: &File,
-        volumes: &[Volume],
+        (image, volumes): (&File, &[Volume]),
         mut files: Unpacked,
+        port: u16,
         plan: &BootPlan,
         account: &Account,
         ui: &Ui,
@@ -117,7 +121,7 @@ impl Prepared {
         };
         let early = files.take(INITRAMFS).ok();
         let modules = match &early {
-            Some(early) => initramfs::modules(early),
+            Some(early) => modules(early),
             None => Some(Vec::new()),
         };
         let looked_at = Image {
@@ -152,7 +156,6 @@ impl Prepared {
             }
             None => by_uefi(&machine)?,
         };
-        let port = free_port()?;
         let path = found.kernel.as_ref().filter(|_| !machine.uefi);
         ui.tell(Event::Booting {
             machine: machine.model.clone(),
@@ -278,6 +281,13 @@ fn unpack(mut archive: File) -> Result<Unpacked> {
     Ok(Unpacked(files))
 }
 
+/// The paths of the modules in an initramfs; `None` where it is packed in a way that is not read.
+fn modules(early: &[u8]) -> Option<Vec<String>> {
+    let archive = cpio::read(early, cpio::LIMITS, &|_| false).ok()?;
+    let is_module = |path: &String| path.contains(".ko");
+    Some(archive.paths.into_iter().filter(is_module).collect())
+}
+
 /// The kernel's arguments.
 fn arguments_for(
     found: &Found,
@@ -374,7 +384,7 @@ fn runs(arch: Arch) -> bool {
 }
 
 /// One that nobody uses now.
-fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     let failed = || "cannot find a free port on 127.0.0.1".to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").context(Kind::Host, failed)?;
     Ok(listener.local_addr().context(Kind::Host, failed)?.port())
