@@ -362,8 +362,8 @@ mod tests {
                 .filter(|f| f.what.contains(what))
                 .count()
         };
-        assert_eq!(faults("lost.txt, which is not there"), MAX_DEPTH + 1);
-        assert_eq!(faults("without end"), 1);
+        assert_eq!(faults("lost.txt, which is not there"), MAX_DEPTH);
+        assert_eq!(faults("without end"), 2);
         assert!(faults("takes no \"=\"") > 0 && faults("98 characters") > 0);
         assert_eq!(config.value("cmdline").map(str::len), Some(MAX_LINE - 8));
     }
