@@ -5,7 +5,10 @@
 
 use std::{io, path::Path};
 
-use super::{Board, tree::Tree};
+use super::{
+    Board,
+    tree::{Tree, at},
+};
 
 /// The most that is read of one file, in bytes.
 const MAX_BYTES: u64 = 64 << 10;
@@ -196,7 +199,7 @@ impl Reader<'_> {
     fn file(&mut self, name: &str, depth: usize) -> io::Result<bool> {
         let path = name.trim_start_matches('/');
         let bytes = self.tree.read(Path::new(path), MAX_BYTES);
-        let Some(bytes) = bytes.map_err(|error| super::at(path, &error))? else {
+        let Some(bytes) = bytes.map_err(|error| at(path, &error))? else {
             return Ok(false);
         };
         for (line, number) in String::from_utf8_lossy(&bytes).lines().zip(1..) {

@@ -5,6 +5,7 @@
 
 use std::io::{self, Read};
 
+use super::tree::{Tree, at};
 use crate::bytes::Fields;
 
 /// The most that is read of a kernel as it is packed, in bytes.
@@ -123,43 +124,16 @@ pub fn is_release(text: &str) -> bool {
 ///
 /// # Errors
 /// Those of the tree.
-pub fn read(tree: &dyn super::Tree, path: &str) -> io::Result<Option<Kernel>> {
+pub fn read(tree: &dyn Tree, path: &str) -> io::Result<Option<Kernel>> {
     let bytes = tree.read(path.as_ref(), MAX_PACKED);
-    let bytes = bytes.map_err(|error| super::at(path, &error))?;
+    let bytes = bytes.map_err(|error| at(path, &error))?;
     Ok(bytes.map(|bytes| look(&bytes)))
 }
 
 #[cfg(test)]
-pub mod tests {
-    use std::io::Write;
-
+mod tests {
     use super::*;
-
-    /// What a kernel for arm64 of this release begins with, and its banner.
-    pub fn arm64(release: &str) -> Vec<u8> {
-        let mut kernel = vec![0; 0x1000];
-        kernel[0x38..0x3c].copy_from_slice(b"ARM\x64");
-        kernel
-            .extend(format!("Linux version %s\0Linux version {release} (a@b) #1 SMP\n\0").bytes());
-        kernel.extend(vec![7; 300 << 10]);
-        kernel
-    }
-
-    /// The same in gzip.
-    pub fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packed.write_all(bytes).unwrap();
-        packed.finish().unwrap()
-    }
-
-    /// A zImage.
-    pub fn zimage(release: &str) -> Vec<u8> {
-        let mut kernel = vec![0; 0x200];
-        kernel[0x24..0x28].copy_from_slice(&0x016f_2818_u32.to_le_bytes());
-        kernel.extend(b"\x1f\x8b\x08\x00 not here");
-        kernel.extend(gzip(&arm64(release)));
-        kernel
-    }
+    use crate::netboot::tests::made::{arm64, gzip, zimage};
 
     #[test]
     fn a_kernel_tells_what_it_is_however_it_is_packed() {
