@@ -23,6 +23,7 @@ mod import;
 mod nearest;
 mod netboot;
 mod packages;
+mod publish;
 mod run;
 mod secrets;
 mod shape;

@@ -54,6 +54,11 @@ impl Root {
         self.open_at(path, OFlag::O_PATH, Mode::empty())
     }
 
+    /// The path by which this process reaches what `path` leads to.
+    pub fn real(&self, path: &Path) -> io::Result<PathBuf> {
+        std::fs::read_link(path_of(&self.locate(path)?))
+    }
+
     /// A handle on the directory at `path`, which is made if it is not there, and so are those above it.
     pub fn make_dirs(&self, path: &Path) -> nix::Result<OwnedFd> {
         let open = || self.open_at(path, OFlag::O_PATH | OFlag::O_DIRECTORY, Mode::empty());
