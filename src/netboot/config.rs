@@ -178,7 +178,7 @@ fn model(filter: &str, board: Board) -> Option<Holds> {
         });
     }
     let is_model = filter.starts_with("pi") || filter.starts_with("cm");
-    is_model.then(|| match (filter, board) {
+    is_model.then_some(match (filter, board) {
         ("pi3", Board::Pi3) | ("pi4", Board::Pi4) | ("pi5", Board::Pi5) => Holds::Yes,
         ("pi3+", Board::Pi3) => Holds::Maybe,
         _ => Holds::No,

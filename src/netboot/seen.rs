@@ -183,6 +183,6 @@ fn key(load: &Load) -> String {
 
 /// The files of an initramfs whose content matters.
 fn is_kept(path: &str) -> bool {
-    let is_ours = ["etc/rbdroot.conf", "etc/rbdroot.key"].contains(&path);
+    let is_ours = ["etc/rbdroot.conf", "etc/rbdroot.key", "scripts/nfs"].contains(&path);
     is_ours || path.starts_with("lib/modules/") && path.ends_with("/modules.builtin")
 }

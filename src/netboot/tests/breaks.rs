@@ -10,13 +10,13 @@ use super::{
 
 /// Each breaks a good tree so that one check fails; some make others fail with it.
 const BREAKS: &[(Name, &[Name], Change)] = &[
-    (Name::DirectoryName, &[], |p| {
+    (Name::Directory, &[], |p| {
         p.wanted.directory = Some("9FFEFDEF".into())
     }),
-    (Name::DirectoryName, &[], |p| {
+    (Name::Directory, &[], |p| {
         p.wanted.directory = Some("100000009ffefdef".into())
     }),
-    (Name::DirectoryName, &[], |p| p.wanted.by_mac = true),
+    (Name::Directory, &[], |p| p.wanted.by_mac = true),
     (Name::Readable, &[], |p| {
         fs::set_permissions(p.path("boot/vmlinuz"), fs::Permissions::from_mode(0o600)).unwrap();
     }),
@@ -306,7 +306,7 @@ fn each_check_fails_for_what_it_is_for() {
 
 #[test]
 fn more_that_fails_with_a_root_over_nfs() {
-    let breaks: [(Name, Change); 11] = [
+    let breaks: [(Name, Change); 12] = [
         (Name::Resize, |p| p.enable("rpi-resize.service")),
         (Name::Resize, |p| {
             p.put("root/etc/init.d/resize2fs_once", "");
@@ -341,6 +341,14 @@ fn more_that_fails_with_a_root_over_nfs() {
         }),
         (Name::RootDriver, |p| p.initramfs(&["nfsv3.ko.xz"])),
         (Name::RootDriver, |p| p.initramfs(&["sunrpc.ko.xz"])),
+        // The script has klibc's nfsmount.
+        (Name::BootScripts, |p| {
+            p.edit("boot/cmdline.txt", "vers=3", "vers=4.2");
+            p.put(
+                &format!("root/lib/modules/{RELEASE}/modules.builtin"),
+                "macb.ko\nnfsv4.ko\n",
+            );
+        }),
         (Name::BootScripts, |p| p.initramfs(&["nfsmount"])),
     ];
     for (name, change) in breaks {
@@ -358,7 +366,22 @@ fn more_that_fails_with_a_root_over_nfs() {
         "root/usr/lib/systemd/system-generators/rpi-swap-generator",
         "",
     );
-    published.put("root/etc/rpi/swap.conf", "[Main]\nMechanism=zram\n");
+    published.put("root/etc/rpi/swap.conf", "[Main]\nMechanism=swapfile\n");
+    published.put(
+        "root/etc/rpi/swap.conf.d/90.conf",
+        "[Main]\nMechanism=zram\n",
+    );
+    // What is masked does not run, be it a script.
+    published.put("root/etc/init.d/dphys-swapfile", "");
+    published.link(
+        "root/etc/rc3.d/S01dphys-swapfile",
+        "../init.d/dphys-swapfile",
+    );
+    assert_eq!(published.with(Verdict::Failed), [Name::Swap].into());
+    published.link(
+        "root/etc/systemd/system/dphys-swapfile.service",
+        "/dev/null",
+    );
     assert!(published.with(Verdict::Failed).is_empty());
 }
 

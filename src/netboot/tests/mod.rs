@@ -18,9 +18,12 @@ const RELEASE: &str = "6.12.47+rpt-rpi-v8";
 /// Something that is done to a tree.
 type Change = fn(&mut Published);
 
+/// What it is, what it is made of, and how.
+type Variant = (&'static str, fn() -> Published, Change);
+
 #[test]
 fn what_boots_passes_all_checks() {
-    let variants: [(&str, fn() -> Published, Change); 10] = [
+    let variants: &[Variant] = &[
         ("rbd", Published::rbd, |_| {}),
         ("nfs", Published::nfs, |_| {}),
         ("rbd, dracut", Published::rbd, Published::dracut),
@@ -128,7 +131,7 @@ fn what_cannot_be_known_is_said_to_be_so() {
     published.wanted.directory = None;
     published.wanted.root = RootOn::Other;
     let unknown = published.with(Verdict::Unknown);
-    assert!(unknown.contains(&Name::DirectoryName) && unknown.contains(&Name::CmdlineRoot));
+    assert!(unknown.contains(&Name::Directory) && unknown.contains(&Name::CmdlineRoot));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What sets up networks, and is told not to.
 
+use std::fs;
+
 use super::{super::Verdict, Published};
 
 /// What sets up networks passes where it is told to leave the one of the root alone.
@@ -11,7 +13,8 @@ fn what_sets_up_networks_may_be_told_to_leave_one_alone() {
             p.put("root/etc/systemd/network/10-eth.network", text);
         }
     };
-    let changes: Vec<Box<dyn Fn(&mut Published)>> = vec![
+    type Change = Box<dyn Fn(&mut Published)>;
+    let changes: Vec<Change> = vec![
         Box::new(|p| p.enable("NetworkManager.service")),
         Box::new(|p| {
             p.enable("NetworkManager.service");
@@ -30,14 +33,14 @@ fn what_sets_up_networks_may_be_told_to_leave_one_alone() {
         Box::new(networkd("[Match]\nName=eth0 end0\n[Link]\nUnmanaged=yes\n")),
         Box::new(networkd("[Match]\nName=wlan0\n[Network]\nDHCP=yes\n")),
         Box::new(networkd("[Match]\nName=!e*\n[Network]\nDHCP=yes\n")),
-        Box::new(|p| {
+        Box::new(move |p| {
             networkd("[Match]\nName=e*\n[Network]\nDHCP=yes\n")(p);
             p.put(
                 "root/etc/systemd/network/10-eth.network.d/keep.conf",
                 "[Network]\nKeepConfiguration=true\n",
             );
         }),
-        Box::new(|p| {
+        Box::new(move |p| {
             networkd("[Match]\nName=e*\n[Network]\nDHCP=yes\n")(p);
             p.link(
                 "root/etc/systemd/system/systemd-networkd.service",
@@ -60,6 +63,20 @@ fn what_sets_up_networks_may_be_told_to_leave_one_alone() {
             p.put(
                 "root/etc/netplan/50.yaml",
                 "network:\n  renderer: NetworkManager\n  ethernets:\n    eth0: {dhcp4: true}\n",
+            );
+        }),
+        Box::new(move |p| {
+            networkd("[Match]\nName=e*\n[Network]\nDHCP=yes\nKeepConfiguration=yes\n")(p);
+            // Its file is 10-netplan-eth0.network.
+            fs::rename(
+                p.path("root/etc/systemd/network/10-eth.network"),
+                p.path("root/etc/systemd/network/00-netboot.network"),
+            )
+            .unwrap();
+            p.put("root/usr/sbin/netplan", "");
+            p.put(
+                "root/etc/netplan/50.yaml",
+                "network:\n  ethernets:\n    eth0: {dhcp4: true}\n",
             );
         }),
         Box::new(|p| {
