@@ -10,12 +10,11 @@ use super::{
 /// The longest command line that arm64 reads (COMMAND_LINE_SIZE).
 const MAX_LENGTH: usize = 2048;
 
-/// Calls `look` for each board's command line, in words. Where it is missing is for [`line`] to tell.
-fn each(
-    seen: &Seen<'_>,
-    notes: &mut Notes,
-    look: &mut dyn FnMut(&Load, &[&str], &mut Notes) -> io::Result<()>,
-) -> io::Result<()> {
+/// What looks at one board's command line, in words.
+type Look<'a> = dyn FnMut(&Load, &[&str], &mut Notes) -> io::Result<()> + 'a;
+
+/// Calls `look` for each board's command line. Where it is missing is for [`line`] to tell.
+fn each(seen: &Seen<'_>, notes: &mut Notes, look: &mut Look<'_>) -> io::Result<()> {
     for load in &seen.loads {
         match seen.cmdline(load)? {
             Some(text) => look(load, &text.split_whitespace().collect::<Vec<_>>(), notes)?,
