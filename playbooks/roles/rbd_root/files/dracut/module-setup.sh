@@ -18,7 +18,7 @@ installkernel() {
 }
 
 install() {
-    inst_multiple modprobe sleep
+    inst_multiple cat dmesg modprobe sleep
     inst_script /usr/local/sbin/rbdroot-map /sbin/rbdroot-map
     inst_simple /etc/rbdroot.conf
     inst_simple /etc/rbdroot.key
