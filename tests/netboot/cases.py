@@ -21,7 +21,7 @@ class Bench:
         self.tftp = self.place / "tftp"
         network.bring_up(self.place, self.tftp)
         self.cluster = Cluster(self.place / "ceph")
-        self.nfs = self.place / "nfs"
+        self.nfs = self.place / "exports"
         servers.serve(self.place, {"/srv/tftp": self.tftp, "/srv/nfs": self.nfs})
 
     def image(self, case):

@@ -25,6 +25,6 @@ install() {
     # shellcheck disable=SC2154 # initdir and moddir are dracut's
     chmod 0600 "$initdir/etc/rbdroot.key"
     # shellcheck disable=SC2154
-    inst_hook initqueue/online 50 "$moddir/map-root.sh"
+    inst_hook initqueue/settled 50 "$moddir/map-root.sh"
     dracut_need_initqueue
 }
