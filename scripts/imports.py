@@ -26,7 +26,7 @@ finish
 stage
 chroot
 twins
-shape
+shape netboot
 image fat
 ansible secrets packages
 emulation

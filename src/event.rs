@@ -41,6 +41,8 @@ pub enum Task {
     Copying(PathBuf),
     /// An output is made of the work image.
     Packing(PathBuf),
+    /// Files of an image become a tree that machines boot from.
+    Publishing(PathBuf),
     /// An image is written to a disk.
     Writing(PathBuf, PathBuf),
     /// A disk is compared with what was written to it.
@@ -118,6 +120,37 @@ pub enum Event {
         disk: PathBuf,
         /// How many bytes were written.
         bytes: u64,
+    },
+    /// A check of what a machine boots from over the network.
+    NetbootCheck {
+        /// The name of the check.
+        check: String,
+        /// Whether it passed; `None` where that cannot be known.
+        passed: Option<bool>,
+        /// What it saw.
+        saw: String,
+        /// Where.
+        place: Option<String>,
+        /// What to do about it.
+        hint: Option<String>,
+        /// Whether checks are what was asked for.
+        asked: bool,
+    },
+    /// A machine boots from this now.
+    Published {
+        /// The tree, or the block device.
+        what: String,
+        /// Its generation.
+        generation: u64,
+        /// The generation that a rollback brings back, if one is kept.
+        before: Option<u64>,
+    },
+    /// A machine boots from this, as before.
+    Unchanged {
+        /// The tree, or the block device.
+        what: String,
+        /// Its generation.
+        generation: u64,
     },
     /// The image of a run that failed is kept under this name, to look into or to go on from.
     Kept(PathBuf),
@@ -536,12 +569,23 @@ impl Event {
             | Event::Shrunk { .. }
             | Event::ToFlash { .. }
             | Event::Flashed { .. }
+            | Event::Published { .. }
+            | Event::Unchanged { .. }
             | Event::Made(_)
             | Event::Kept(_)
             | Event::ImagesChecksum(_)
             | Event::Chosen { .. }
             | Event::FirstBoot(_)
             | Event::NoAnswerYet(_) => Level::Step,
+            Event::NetbootCheck {
+                passed: Some(true),
+                asked: false,
+                ..
+            } => Level::Detail,
+            Event::NetbootCheck {
+                passed: Some(true), ..
+            } => Level::Step,
+            Event::NetbootCheck { .. } => Level::Warning,
             Event::Unchecked { meant: true, .. } => Level::Detail,
             Event::NoMachine(met) if met.ignored => Level::Detail,
             Event::Unchecked { .. }

@@ -1,13 +1,10 @@
 //! Which machines an inventory names.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{ffi::OsString, path::Path, time::Duration};
 
-use super::ansible_cfg::Env;
+use super::{ansible_cfg::Env, json::Vars};
 use crate::{
-    error::{Kind, Result},
+    error::{Context, Kind, Result},
     sys::command::{self, Surroundings},
 };
 
@@ -28,13 +25,44 @@ pub fn of(
     env: &Env,
     cwd: &Path,
 ) -> Result<Vec<String>> {
-    let ansible: PathBuf = ansible_playbook.with_file_name("ansible");
+    let ansible = ansible_playbook.with_file_name("ansible");
     let mut args = vec!["all".into(), "--list-hosts".into()];
-    for inventory in inventories {
-        args.extend(["--inventory".into(), inventory.into()]);
-    }
     if let Some(limit) = limit {
         args.extend(["--limit".into(), limit.into()]);
+    }
+    let said = ask(&ansible, args, inventories, env, cwd)?;
+    Ok(parse(&String::from_utf8_lossy(&said)))
+}
+
+/// The variables that `inventories` give `host`, as they are written: templates among them are not filled in.
+///
+/// # Errors
+/// [`Kind::Usage`] when an inventory cannot be read, or opened, with what `ansible-inventory` says.
+pub fn variables(
+    ansible_playbook: &Path,
+    inventories: &[String],
+    host: &str,
+    env: &Env,
+    cwd: &Path,
+) -> Result<Vars> {
+    let ansible = ansible_playbook.with_file_name("ansible-inventory");
+    let args = vec!["--host".into(), host.into()];
+    let said = ask(&ansible, args, inventories, env, cwd)?;
+    serde_json::from_slice(&said).context(Kind::Usage, || {
+        format!("cannot read what the inventory says of {host}")
+    })
+}
+
+/// What `program` says of `inventories`.
+fn ask(
+    program: &Path,
+    mut args: Vec<OsString>,
+    inventories: &[String],
+    env: &Env,
+    cwd: &Path,
+) -> Result<Vec<u8>> {
+    for inventory in inventories {
+        args.extend(["--inventory".into(), inventory.into()]);
     }
     let env: Vec<_> = env.clone().into_iter().collect();
     let around = Surroundings {
@@ -42,12 +70,12 @@ pub fn of(
         env: &env,
         limit: LIMIT,
     };
-    let output = command::output_in(&around, &ansible, &args)?;
+    let output = command::output_in(&around, program, &args)?;
     if !output.status.success() {
-        let error = command::failure(Kind::Usage, &ansible, &args, &output);
+        let error = command::failure(Kind::Usage, program, &args, &output);
         return Err(error.hint("name the machine by -e hn_hostname=NAME, or mend the inventory"));
     }
-    Ok(parse(&String::from_utf8_lossy(&output.stdout)))
+    Ok(output.stdout)
 }
 
 /// Reads `  hosts (2):`, and below it the hosts, each after four spaces.

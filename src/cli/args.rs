@@ -7,12 +7,14 @@ mod images;
 mod import;
 mod open;
 mod playbook;
+mod publish;
 
 pub use ansible::AnsibleArgs;
 pub use flash::FlashArgs;
 pub use image::{DoctorArgs, ExecArgs, ImageArgs, ShellArgs};
 pub use images::ImagesArgs;
 pub use import::ImportArgs;
+pub use publish::PublishArgs;
 
 use clap::{Parser, Subcommand};
 
@@ -50,6 +52,8 @@ pub enum Command {
     Images(ImagesArgs),
     /// Translate a Packer template
     Import(ImportArgs),
+    /// Publish an image for a machine that boots from the network
+    Publish(Box<PublishArgs>),
     /// Write an image to a card
     Flash(FlashArgs),
     /// Tell whether this machine can do it, and what to run if not

@@ -22,6 +22,7 @@ pub fn main() -> u8 {
         Command::Exec(args) => args.image.verbose,
         Command::Shell(args) => args.image.verbose,
         Command::Images(args) => args.verbose,
+        Command::Publish(args) => args.verbose,
         Command::Flash(_) | Command::Import(_) | Command::Doctor(_) => false,
     };
     let ui = Ui::new(verbose);
@@ -31,6 +32,7 @@ pub fn main() -> u8 {
         Command::Shell(args) => subcommands::shell(args, &ui),
         Command::Images(args) => subcommands::images(&args, &ui),
         Command::Import(args) => subcommands::import(args, &ui),
+        Command::Publish(args) => subcommands::publish(*args, &ui),
         Command::Flash(args) => subcommands::flash(args, &ui),
         Command::Doctor(args) => doctor::run(&args),
     };

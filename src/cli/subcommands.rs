@@ -1,11 +1,13 @@
 //! From the arguments of a subcommand to its plan, and over to the run.
 
-use super::args::{AnsibleArgs, ExecArgs, FlashArgs, ImageArgs, ImagesArgs, ImportArgs, ShellArgs};
+use super::args::{
+    AnsibleArgs, ExecArgs, FlashArgs, ImageArgs, ImagesArgs, ImportArgs, PublishArgs, ShellArgs,
+};
 use crate::{
-    config::{AnsiblePlan, CommandPlan, FlashPlan, ImagesPlan, Surroundings},
+    config::{AnsiblePlan, CommandPlan, FlashPlan, ImagesPlan, PublishPlan, Surroundings},
     error::{Error, Result},
     import::Wanted,
-    run::{command, flash, images, import, playbook},
+    run::{command, flash, images, import, playbook, publish},
     ui::Ui,
 };
 
@@ -37,6 +39,13 @@ pub fn flash(args: FlashArgs, ui: &Ui) -> Result<u8> {
     let around = Surroundings::of_process()?;
     let plan = FlashPlan::new(&args.into(), &around)?;
     flash::run(plan, ui).map(|()| 0)
+}
+
+/// `pichroot publish IMAGE`.
+pub fn publish(args: PublishArgs, ui: &Ui) -> Result<u8> {
+    let around = Surroundings::of_process()?;
+    let plan = PublishPlan::new(args.into(), &around)?;
+    publish::run(&plan, &around, ui).map(|()| 0)
 }
 
 /// `pichroot images WORDS`.

@@ -17,6 +17,7 @@ use crate::{
     error::{Context, Error, Kind, Result},
     finish::imager::Entry,
     nearest::nearest,
+    publish::rbd::Replaced,
     secrets::{Source, source::check_name},
     shape::new::Declared,
 };
@@ -32,6 +33,8 @@ pub struct File {
     pub image: Image,
     /// What becomes of the image at the end.
     pub finish: Finish,
+    /// Where machines boot it from.
+    pub publish: Publish,
     /// How Ansible is run.
     pub ansible: Ansible,
     /// Variables for the playbook, of the lowest precedence.
@@ -98,6 +101,36 @@ pub struct Finish {
     pub with: Vec<Beside>,
     /// What the list for Raspberry Pi Imager says.
     pub imager: Entry,
+}
+
+/// The section `publish`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Publish {
+    /// As `--tftp`.
+    pub tftp: Option<String>,
+    /// As `--nfs-root`; for machines with `hn_root: nfs`.
+    pub nfs_root: Option<String>,
+    /// As `--rbd`, in which `{NAME}` stands for the value of a variable; for machines without `hn_root: nfs`.
+    pub rbd: Option<String>,
+    /// How the cluster is reached.
+    pub ceph: Cluster,
+    /// As `--key`.
+    pub key: Option<SecretEntry>,
+    /// As `--keep`.
+    pub keep: Option<usize>,
+    /// What becomes of the block device before.
+    pub replaced: Option<Replaced>,
+}
+
+/// `publish.ceph`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cluster {
+    /// As `--ceph-conf`.
+    pub conf: Option<String>,
+    /// As `--ceph-user`.
+    pub user: Option<String>,
 }
 
 /// Whether an image is made small, and with how much to spare.

@@ -36,8 +36,8 @@ pub struct FatMount {
     session: Option<BackgroundSession>,
 }
 
-/// Mounts the FAT file system in `size` bytes of `device` from `offset` at the directory `at`. Who looks at the
-/// mount is told that it is of `source`.
+/// Mounts the FAT file system in `size` bytes of `device` from `offset` at the directory `at`, maybe to be read only. Who
+/// looks at the mount is told that it is of `source`.
 ///
 /// `device` is a regular file or a block device, open for reading and writing; nothing outside the
 /// window is touched, and nobody else may write inside until [`FatMount::close`]. Needs /dev/fuse and
@@ -47,7 +47,14 @@ pub struct FatMount {
 ///
 /// [`Kind::Image`] where there is no sound FAT file system, [`Kind::Host`] where FUSE is missing or
 /// mounting is not allowed.
-pub fn mount(device: File, offset: u64, size: u64, at: &Path, source: &Path) -> Result<FatMount> {
+pub fn mount(
+    device: File,
+    offset: u64,
+    size: u64,
+    at: &Path,
+    source: &Path,
+    read_only: bool,
+) -> Result<FatMount> {
     let bad = |errno| {
         let what = match errno {
             Errno::EINVAL => "it is damaged, or larger than its partition".to_owned(),
@@ -72,7 +79,10 @@ pub fn mount(device: File, offset: u64, size: u64, at: &Path, source: &Path) -> 
         "fd={},rootmode=40755,user_id=0,group_id=0,default_permissions,allow_other",
         fuse.as_raw_fd()
     );
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    let mut flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    if read_only {
+        flags |= MsFlags::MS_RDONLY;
+    }
     mount_syscall(
         Some(source),
         at,

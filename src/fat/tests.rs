@@ -81,6 +81,7 @@ impl Disk {
             self.size,
             &self.root(),
             "/dev/mmcblk0p1".as_ref(),
+            false,
         )
         .unwrap()
     }

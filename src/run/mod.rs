@@ -19,6 +19,7 @@ mod new_image;
 mod opened;
 pub mod playbook;
 mod processor;
+pub mod publish;
 mod reached;
 mod session;
 mod signals;

@@ -15,7 +15,7 @@ use crate::{
     image::{self, BaseImage, Cache, Location, Source},
     shape::new::{self, Plan},
     stage::protocol::{Unpack, Work},
-    sys::tar::{self, Tar},
+    sys::tar::{self, Packing, Tar},
 };
 
 /// Where the files come from.
@@ -62,7 +62,7 @@ impl Files {
                 has_a_system(path)?;
                 let (stream, pipe) =
                     io::pipe().context(Kind::Host, || "cannot make a pipe".into())?;
-                let tar = tar::pack(path, pipe.into(), None)?;
+                let tar = tar::pack(path, pipe.into(), &Packing::default())?;
                 Ok((stream.into(), Some(tar)))
             }
         }

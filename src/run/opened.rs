@@ -8,7 +8,7 @@ use super::{early, processor, signals::Signals};
 use crate::{
     config::{CommandPlan, ImagePlan},
     error::{Context, Error, Kind, Result},
-    image::{self, Asked, Cache, Location, Source, WorkImage},
+    image::{self, Asked, BaseImage, Cache, Location, Source, WorkImage},
     stage::protocol::Settings,
     sys::in_use,
     ui::Ui,
@@ -30,6 +30,17 @@ pub fn settings(plan: &ImagePlan, source: &Source) -> Settings {
     let processor = listed.and_then(|listed| processor::of(&listed.devices));
     settings.least_cpu = processor.map(str::to_owned);
     settings
+}
+
+/// The image of `plan`, to be read and not changed: so it needs no copy.
+pub async fn to_read(plan: &ImagePlan, signals: &mut Signals, ui: &Ui) -> Result<BaseImage> {
+    let cache = Cache::open(&plan.cache)?;
+    let (asked, report) = (plan.source.clone(), ui.clone());
+    let fetched = move || {
+        let source = asked.find(&cache, &report)?;
+        image::fetch(&cache, &source, &report)
+    };
+    signals.during(fetched).await
 }
 
 impl Opened {

@@ -22,6 +22,7 @@ pub mod outstanding;
 pub mod partition;
 pub mod process;
 pub mod protocol;
+mod read;
 mod serve;
 mod subvolumes;
 mod supervisor;

@@ -7,7 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{directory, disk, facts, partition::Mounted, subvolumes};
+use super::{
+    directory, disk, facts,
+    partition::{Access, Mounted},
+    subvolumes,
+};
 use crate::{
     chroot::disk::Disk,
     disk::{DiskName, FsKind, Layout, Mount, Volume, layout, partition::called},
@@ -27,6 +31,7 @@ pub struct Mounts {
     /// The image's file.
     image: File,
     volumes: Vec<Volume>,
+    access: Access,
     /// What the image calls its disk.
     name: DiskName,
     /// What the root is mounted with.
@@ -49,6 +54,7 @@ impl Mounts {
         image: &File,
         volumes: &[Volume],
         given: Option<&layout::Given>,
+        access: Access,
     ) -> Result<(Self, Option<Layout>)> {
         let root = directory::path().join("root");
         for directory in [&root, &directory::nodes()] {
@@ -66,6 +72,7 @@ impl Mounts {
                 .try_clone()
                 .context(Kind::Other, || "cannot share the image file".into())?,
             volumes: volumes.to_vec(),
+            access,
             name: DiskName::likely(volumes),
             root_options: Vec::new(),
             mounted: Vec::new(),
@@ -244,7 +251,8 @@ impl Mounts {
         };
         let nodes = directory::nodes();
         let name = self.name.partition(number);
-        let (mounted, _) = Mounted::mount(&self.image, volume, &entry, &aside, &nodes, &name)?;
+        let entry = (&entry, self.access);
+        let (mounted, _) = Mounted::mount(&self.image, volume, entry, &aside, &nodes, &name)?;
         let found = Root::open(&aside).map(|root| with(&root));
         mounted.unmount(&self.image)?;
         found
@@ -295,6 +303,7 @@ impl Mounts {
         }
         let volume = find(&self.volumes, entry.partition)?;
         let nodes = directory::nodes();
+        let entry = (entry, self.access);
         let (mounted, repaired) = Mounted::mount(&self.image, volume, entry, &at, &nodes, &name)?;
         self.mounted.push(mounted);
         self.notes.extend(repaired);

@@ -36,6 +36,15 @@ pub struct Mounted {
     by: By,
 }
 
+/// What may be done to what is mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It is read only, and stays as it is to the last byte.
+    Read,
+    /// It is changed, and repaired before that.
+    Write,
+}
+
 /// Who serves it.
 #[derive(Debug)]
 enum By {
@@ -48,6 +57,7 @@ enum By {
         watch: File,
         /// How many errors the kernel knew in it then.
         errors: u64,
+        access: Access,
     },
     Ourselves(FatMount),
 }
@@ -62,7 +72,7 @@ impl Mounted {
     pub fn mount(
         image: &File,
         volume: &Volume,
-        entry: &Mount,
+        (entry, access): (&Mount, Access),
         at: &Path,
         nodes: &Path,
         name: &str,
@@ -70,10 +80,13 @@ impl Mounted {
         let window = Window {
             start: volume.partition.start,
             size: volume.partition.size,
-            read_only: false,
+            read_only: access == Access::Read,
         };
         let device = LoopDevice::attach(image, window, nodes)?;
-        let repaired = check::at_boot(&device, entry.kind, entry.partition)?;
+        let repaired = match access {
+            Access::Write => check::at_boot(&device, entry.kind, entry.partition)?,
+            Access::Read => None,
+        };
         let by = if entry.kind.is_fat() && !kernel_has("vfat") {
             let file = image
                 .try_clone()
@@ -84,9 +97,10 @@ impl Mounted {
                 window.size,
                 at,
                 &Path::new("/dev").join(name),
+                access == Access::Read,
             )?)
         } else {
-            by_kernel(Arc::new(device), entry, at, name)?
+            by_kernel(Arc::new(device), (entry, access), at, name)?
         };
         let mounted = Mounted {
             number: entry.partition,
@@ -107,13 +121,13 @@ impl Mounted {
     /// Mounts another part of the same file system, as `entry` says, on the directory `at`; `None` if we serve it
     /// ourselves.
     pub fn again(&self, entry: &Mount, at: &Path, name: &str) -> Result<Option<Self>> {
-        let By::Kernel { device, .. } = &self.by else {
+        let By::Kernel { device, access, .. } = &self.by else {
             return Ok(None);
         };
         Ok(Some(Mounted {
             number: entry.partition,
             place: entry.at.clone(),
-            by: by_kernel(device.clone(), entry, at, name)?,
+            by: by_kernel(device.clone(), (entry, *access), at, name)?,
         }))
     }
 
@@ -125,7 +139,12 @@ impl Mounted {
     /// [`Kind::Host`] when something that was written did not get into the image: the kernel takes
     /// data before it knows of room for them.
     pub fn write_out(&self, image: &File) -> Result<Vec<Event>> {
-        let By::Kernel { watch, .. } = &self.by else {
+        let By::Kernel {
+            watch,
+            access: Access::Write,
+            ..
+        } = &self.by
+        else {
             return Ok(Vec::new());
         };
         let partition = self.number;
@@ -191,19 +210,34 @@ impl Mounted {
     }
 }
 
-fn by_kernel(device: Arc<LoopDevice>, entry: &Mount, at: &Path, name: &str) -> Result<By> {
-    let flags = MountFlags::NODEV | MountFlags::NOATIME;
+fn by_kernel(
+    device: Arc<LoopDevice>,
+    (entry, access): (&Mount, Access),
+    at: &Path,
+    name: &str,
+) -> Result<By> {
+    let mut flags = MountFlags::NODEV | MountFlags::NOATIME;
+    if access == Access::Read {
+        flags |= MountFlags::RDONLY;
+    }
     let kind = entry.kind.mount_type().unwrap_or("auto");
     let source = mount::Named {
         node: device.node(),
         name,
     };
-    mount::device(&source, kind, at, flags, &options(entry))
-        .map_err(|error| error.hint(mount_hint(kind)))?;
+    mount::device(&source, kind, at, flags, &options(entry)).map_err(|error| match access {
+        Access::Write => error.hint(mount_hint(kind)),
+        Access::Read => error.hint(format!(
+            "an image that was in use when this machine or a run was stopped has to be put in order first: \
+             `pichroot exec --write IMAGE -- true`; if it is not that: {}",
+            mount_hint(kind)
+        )),
+    })?;
     Ok(By::Kernel {
         mount: mount::Mounted::at(at)?,
         errors: kernel::file_system_errors(device.node()),
         device,
+        access,
         watch: File::open(at).context(Kind::Image, || format!("cannot open {}", at.display()))?,
     })
 }

@@ -30,6 +30,7 @@ use super::{
     fullness::Watch,
     installed, leaks,
     mounts::Mounts,
+    partition::Access,
     protocol::{Event, Last, Order, StagePlan},
     serve,
     supervisor::Supervisor,
@@ -96,7 +97,12 @@ fn run(supervisor: &Supervisor, image: &File) -> Result<()> {
 /// From the first mount to the last check.
 fn open(supervisor: &Supervisor, image: &File, plan: &StagePlan) -> Result<()> {
     let started = SystemTime::now();
-    let (mut mounts, by_fstab) = Mounts::open(image, &plan.volumes, plan.settings.layout.as_ref())?;
+    let (mut mounts, by_fstab) = Mounts::open(
+        image,
+        &plan.volumes,
+        plan.settings.layout.as_ref(),
+        Access::Write,
+    )?;
     if let Some(layout) = by_fstab {
         let told = boot::mount(&mut mounts, &layout)?;
         supervisor.report(told)?;
@@ -159,7 +165,11 @@ fn take(used: &Used, root: &Path) -> Result<Vec<event::PackageVersion>> {
         let to = to
             .try_clone()
             .context(Kind::Host, || "cannot share a pipe".into())?;
-        tar::pack(root, to, archive.latest)?.end()?;
+        let packing = tar::Packing {
+            latest: archive.latest,
+            ..tar::Packing::default()
+        };
+        tar::pack(root, to, &packing)?.end()?;
     }
     match used.last.packages {
         true => Ok(installed::packages(&Root::open(root)?)),

@@ -13,9 +13,10 @@ use crate::{
         target::board::Board,
     },
     disk::{Volume, layout},
-    emulation::Mode,
+    emulation::{Mode, arch::Arch},
     error::Failure,
     event::{self, FirstBoot, PackageVersion, Starts},
+    netboot,
     shape::{new::Part, shrink::Shrink},
     sys::{children::Ending, private_files::PrivateFiles},
     twins::place::TwinSettings,
@@ -137,6 +138,55 @@ pub enum Work {
     Make(Vec<Part>),
     /// Fill them with the files of the archive that comes with it.
     Unpack(Unpack),
+    /// Read the image, and change nothing.
+    Read(Read),
+}
+
+/// What is read of an image that is not opened.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Read {
+    /// The image's partitions and their file systems.
+    pub volumes: Vec<Volume>,
+    /// Mount points by partition number, where the user gave them.
+    pub layout: Option<layout::Given>,
+    /// What of it.
+    pub what: Reading,
+}
+
+/// What of an image is read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reading {
+    /// What it is.
+    Look,
+    /// Whether a Pi can boot from it over the network.
+    Check(Checks),
+    /// The files that its firmware boots from: an archive, to the descriptor that comes with it.
+    Boot(Archive),
+    /// All other files: an archive, to the descriptor that comes with it. The folder for those of the firmware is empty.
+    Root(Archive),
+}
+
+/// Which checks for a Pi that boots from the network are made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Checks {
+    /// What is to boot.
+    pub wanted: netboot::Wanted,
+    /// Which are not.
+    pub without: Vec<netboot::Name>,
+}
+
+/// What an image is that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looked {
+    /// The partition that the root is on.
+    pub root: u32,
+    /// Where the files are that a Pi's firmware boots from, below the root of the image; `None` if it has none.
+    pub boot: Option<PathBuf>,
+    /// What its programs are for.
+    pub arch: Arch,
+    /// Its operating system, where it says so.
+    pub os: Option<String>,
 }
 
 /// What the stage tells the supervisor.
@@ -170,6 +220,10 @@ pub enum Event {
         /// The size that a partition can have now, in bytes, where the work was to make that small.
         size: Option<u64>,
     },
+    /// What the image is, where the work was to look.
+    Looked(Looked),
+    /// What the checks have found.
+    Checked(Vec<netboot::Finding>),
     /// Something happened.
     Told(event::Event),
     /// It cannot go on.

@@ -9,7 +9,7 @@ use std::{
 
 use nix::{fcntl::OFlag, sys::stat::Mode};
 
-use super::{directory, mounts::Mounts, protocol::Unpack};
+use super::{directory, mounts::Mounts, partition::Access, protocol::Unpack};
 use crate::{
     disk::{FsKind, Volume},
     error::{Context, Error, Kind, Result},
@@ -36,7 +36,7 @@ pub fn unpack(image: &File, wanted: &Unpack, archive: File) -> Result<Vec<Event>
     // A FAT has no owners, so what belongs there comes by way of the root.
     let numbers: Vec<u32> = fats.iter().map(|(number, _)| *number).collect();
     let linux = wanted.layout.without(&numbers);
-    let (mounts, _) = Mounts::open(image, &wanted.volumes, Some(&linux))?;
+    let (mounts, _) = Mounts::open(image, &wanted.volumes, Some(&linux), Access::Write)?;
     let filled = fill(&mounts, wanted, &fats, archive);
     let closed = mounts.close();
     filled?;

@@ -8,6 +8,7 @@ use std::{
 use super::{
     directory,
     protocol::{Event, Work},
+    read,
     supervisor::Supervisor,
     unpack,
 };
@@ -42,6 +43,11 @@ pub(super) fn run(
                 .iter()
                 .try_for_each(|part| new::make(image, part, scratch))?;
             None
+        }
+        Work::Read(wanted) => {
+            let (done, told) = read::read(image, &wanted, archive)?;
+            supervisor.report(told)?;
+            return supervisor.tell(&done);
         }
         Work::Unpack(wanted) => {
             let archive = archive.ok_or_else(|| Error::other("there is no archive"))?;

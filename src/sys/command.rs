@@ -6,16 +6,23 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
+    fs::File,
     io::{self, Read},
-    os::unix::process::CommandExt,
-    path::Path,
+    os::{
+        fd::{AsRawFd, BorrowedFd},
+        unix::process::CommandExt,
+    },
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
     time::{Duration, Instant},
 };
 
-use nix::sys::signal::Signal;
+use nix::{
+    fcntl::{FcntlArg, FdFlag, fcntl},
+    sys::signal::Signal,
+};
 
 use crate::error::{Context, Error, Kind, Result};
 
@@ -186,6 +193,21 @@ pub(super) fn wait_until(child: &mut Child, deadline: Instant) -> io::Result<Opt
         }
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Lets the program that `command` starts read `file`; the path by which it finds it. `file` has to stay open until then.
+#[allow(unsafe_code)]
+pub fn lend(command: &mut Command, file: &File) -> PathBuf {
+    let fd = file.as_raw_fd();
+    let keep = move || {
+        // SAFETY: it is open in the parent, and so it is between fork and exec.
+        let file = unsafe { BorrowedFd::borrow_raw(fd) };
+        fcntl(file, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        Ok(())
+    };
+    // SAFETY: there is one system call, and nothing is allocated.
+    unsafe { command.pre_exec(keep) };
+    format!("/proc/self/fd/{fd}").into()
 }
 
 /// Has the kernel kill the program that `command` starts once the thread that starts it is gone.

@@ -4,6 +4,7 @@
 //! absolute symlink, or one with too many `..`, ends at the image's root and never at the host's.
 
 use std::{
+    ffi::OsString,
     fs::File,
     io::{self, Read},
     os::fd::{AsFd, AsRawFd, OwnedFd},
@@ -12,8 +13,8 @@ use std::{
 
 use nix::{
     errno::Errno,
-    fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2},
-    sys::stat::{Mode, SFlag, fstat, mkdirat},
+    fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2, readlinkat},
+    sys::stat::{FileStat, Mode, SFlag, fstat, mkdirat},
 };
 
 use crate::error::{Context, Kind, Result};
@@ -53,6 +54,11 @@ impl Root {
         self.open_at(path, OFlag::O_PATH, Mode::empty())
     }
 
+    /// The path by which this process reaches what `path` leads to.
+    pub fn real(&self, path: &Path) -> io::Result<PathBuf> {
+        std::fs::read_link(path_of(&self.locate(path)?))
+    }
+
     /// A handle on the directory at `path`, which is made if it is not there, and so are those above it.
     pub fn make_dirs(&self, path: &Path) -> nix::Result<OwnedFd> {
         let open = || self.open_at(path, OFlag::O_PATH | OFlag::O_DIRECTORY, Mode::empty());
@@ -72,6 +78,20 @@ impl Root {
         }
     }
 
+    /// What the kernel knows of whatever `path` leads to.
+    pub fn status(&self, path: &Path) -> nix::Result<FileStat> {
+        fstat(&self.locate(path)?)
+    }
+
+    /// Where the link at `path` leads, as it is written; `None` for anything but a link.
+    pub fn link(&self, path: &Path) -> nix::Result<Option<OsString>> {
+        let found = self.open_at(path, OFlag::O_PATH | OFlag::O_NOFOLLOW, Mode::empty())?;
+        match SFlag::from_bits_truncate(fstat(&found)?.st_mode & SFlag::S_IFMT.bits()) {
+            SFlag::S_IFLNK => readlinkat(&found, "").map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Whether `path` leads to a directory.
     pub fn is_dir(&self, path: &Path) -> bool {
         self.kind(path) == Some(SFlag::S_IFDIR)
@@ -83,8 +103,7 @@ impl Root {
     }
 
     fn kind(&self, path: &Path) -> Option<SFlag> {
-        let found = self.locate(path).ok()?;
-        let mode = fstat(&found).ok()?.st_mode;
+        let mode = self.status(path).ok()?.st_mode;
         Some(SFlag::from_bits_truncate(mode & SFlag::S_IFMT.bits()))
     }
 
@@ -164,6 +183,18 @@ mod tests {
             let root = Root::open(dir.path()).unwrap();
             assert_eq!(root.read(name.as_ref(), 100).unwrap(), "inside");
         }
+    }
+
+    #[test]
+    fn a_link_is_read_and_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        symlink("/etc/nowhere", dir.path().join("link")).unwrap();
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        let link = |name: &str| root.link(name.as_ref());
+        assert_eq!(link("link").unwrap().unwrap(), "/etc/nowhere");
+        assert_eq!(link("file").unwrap(), None);
+        assert_eq!(link("nothing"), Err(Errno::ENOENT));
     }
 
     #[test]

@@ -17,6 +17,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("mkfs.xfs", "xfsprogs"),
     ("mkswap", "util-linux"),
     ("qemu-img", "qemu-utils"),
+    ("rbd", "ceph-common"),
     ("resize.f2fs", "f2fs-tools"),
     ("resize2fs", "e2fsprogs"),
     ("sfdisk", "fdisk, or util-linux"),

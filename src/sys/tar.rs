@@ -1,10 +1,11 @@
 //! GNU tar, which keeps owners, access lists, attributes, capabilities, hard links and sparse files.
 
 use std::{
+    ffi::OsString,
     fs::File,
     io::{self, Read},
     os::{fd::OwnedFd, unix::process::CommandExt},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
@@ -34,12 +35,22 @@ pub struct Tar {
     ended: bool,
 }
 
-/// Writes an archive of all that is below `root` to `to`, in the order of names. No time in it is later than `latest`, in
-/// seconds since 1970, where that is given.
+/// What goes into an archive, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Packing {
+    /// No time in it is later, in seconds since 1970.
+    pub latest: Option<u64>,
+    /// Folders that go in empty, by their paths below the root.
+    pub empty: Vec<PathBuf>,
+    /// Whether everybody may read all of it, whatever the folder says.
+    pub readable: bool,
+}
+
+/// Writes an archive of all that is below `root` to `to`, in the order of names.
 ///
 /// # Errors
 /// [`Kind::Host`] when tar is missing.
-pub fn pack(root: &Path, to: OwnedFd, latest: Option<u64>) -> Result<Tar> {
+pub fn pack(root: &Path, to: OwnedFd, packing: &Packing) -> Result<Tar> {
     let mut command = tar()?;
     command
         .args([
@@ -53,10 +64,20 @@ pub fn pack(root: &Path, to: OwnedFd, latest: Option<u64>) -> Result<Tar> {
         .arg("--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime")
         .arg("--exclude=./lost+found")
         .args(ALL);
-    if let Some(latest) = latest {
+    if let Some(latest) = packing.latest {
         command
             .arg(format!("--mtime=@{latest}"))
             .arg("--clamp-mtime");
+    }
+    if packing.readable {
+        command.arg("--mode=a+rX");
+    }
+    command.args(["--anchored", "--no-wildcards-match-slash"]);
+    for folder in &packing.empty {
+        let mut pattern = OsString::from("--exclude=./");
+        pattern.push(folder);
+        pattern.push("/*");
+        command.arg(pattern);
     }
     command.arg("--directory").arg(root).arg(".");
     command.stdin(Stdio::null()).stdout(to);

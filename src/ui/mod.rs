@@ -186,6 +186,19 @@ fn shown(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
     shown.into()
 }
 
+/// Writes `text`, which people are to copy, to standard output.
+pub fn text(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out
+        .write_all(printable(text).as_bytes())
+        .and_then(|()| out.flush())
+    {
+        // Whoever read it has what it wants.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
 /// Writes `text`, a JSON document for other programs, to standard output. What a terminal would obey is written as
 /// JSON's escapes: it is in texts only, and some of it JSON leaves as it is.
 pub fn document(text: &str) -> io::Result<()> {

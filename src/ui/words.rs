@@ -65,6 +65,28 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
             Size(*bytes),
             disk.display()
         ),
+        Event::NetbootCheck {
+            check,
+            passed,
+            saw,
+            place,
+            hint,
+            ..
+        } => netboot_check(check, *passed, saw, (place.as_deref(), hint.as_deref())),
+        Event::Published {
+            what,
+            generation,
+            before,
+        } => {
+            let before = match before {
+                Some(before) => format!("; generation {before} is kept"),
+                None => String::new(),
+            };
+            format!("published {what}, generation {generation}{before}")
+        }
+        Event::Unchanged { what, generation } => {
+            format!("{what} is as it was, generation {generation}")
+        }
         Event::Made(output) => format!("made {}", output.display()),
         Event::Kept(image) => format!(
             "kept the work image as {0}; to look into it: pichroot shell --write {0}; to go on from it: \
@@ -247,6 +269,7 @@ pub fn of_task(task: &Task) -> String {
             format!("writing {} to {}", image.display(), disk.display())
         }
         Task::ReadingBack(disk) => format!("reading {} back", disk.display()),
+        Task::Publishing(path) => format!("publishing {}", path.display()),
         Task::Packing(path) => format!("making {}", path.display()),
         Task::Copying(path) => format!("copying {}", path.display()),
     }
@@ -263,6 +286,22 @@ pub fn ago(age: Duration) -> String {
     };
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {unit}{plural}")
+}
+
+/// What a check found, where, and what to do.
+fn netboot_check(
+    check: &str,
+    passed: Option<bool>,
+    saw: &str,
+    (place, hint): (Option<&str>, Option<&str>),
+) -> String {
+    let place = place.map_or(String::new(), |place| format!("{place}: "));
+    let hint = hint.map_or(String::new(), |hint| format!(" ({hint})"));
+    match (passed, saw) {
+        (Some(true), "") => format!("netboot check {check}: passed"),
+        (None, _) => format!("netboot check {check} cannot tell: {place}{saw}{hint}"),
+        _ => format!("netboot check {check}: {place}{saw}{hint}"),
+    }
 }
 
 fn to_flash(
