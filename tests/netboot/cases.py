@@ -5,38 +5,44 @@ import typing
 
 import firmware
 import network
-import publish
 import servers
 from cluster import Cluster
-from images import CEPH, KEY, OTHER_KEY, SERIAL, USER
+from images import CEPH, COMMON, KEY, OTHER_KEY, SERIAL, USER
 from machine import Machine
+from publishing import publish
 from shell import Failed, say
 
 
 class Bench:
-    """The servers, started once for all cases."""
+    """The servers, started once for all cases, and the case at hand."""
 
     def __init__(self, workshop):
+        self.pichroot = workshop.pichroot
         self.place = workshop.place
         self.tftp = self.place / "tftp"
+        self.exports = self.place / "exports"
+        self.case = None
         network.bring_up(self.place, self.tftp)
         self.cluster = Cluster(self.place / "ceph")
-        self.nfs = self.place / "exports"
-        servers.serve(self.place, {"/srv/tftp": self.tftp, "/srv/nfs": self.nfs})
+        servers.serve(self.place, {"/srv/tftp": self.tftp, "/srv/nfs": self.exports})
 
-    def image(self, case):
-        return self.place / f"{case}.img"
+    def run(self, name):
+        self.case = CASES[name]
+        self.case.run(self)
 
-    def publish(self, case, table=False):
-        publish.tree(self.image(case), self.tftp / SERIAL)
-        publish.rbd(self.cluster, self.image(case), "nbpi", table)
+    def publish(self):
+        image = self.place / f"{self.case.image}.img"
+        variables = COMMON | self.case.variables
+        said = publish(
+            self.pichroot, image, variables, self.tftp, self.exports, self.cluster
+        )
+        image.with_suffix(".published").write_text(said)
         firmware.prepare(self.tftp, SERIAL)
         self.cluster.set_key(USER, KEY)
 
-    def publish_nfs(self, case):
-        publish.tree(self.image(case), self.tftp / SERIAL)
-        publish.nfs(self.image(case), self.nfs / "nbpi")
-        firmware.prepare(self.tftp, SERIAL)
+    def switch_on(self, suffix=""):
+        name = self.case.run.__name__.replace("_", "-") + suffix
+        return Machine(self.place, name)
 
 
 @dataclasses.dataclass
@@ -90,15 +96,15 @@ def check_watcher(bench):
 @case(**CEPH)
 def rbd(bench):
     """A root on Ceph, initramfs-tools; then its power is cut, and it boots again."""
-    bench.publish("rbd")
-    with Machine(bench.place, "rbd") as machine:
+    bench.publish()
+    with bench.switch_on() as machine:
         machine.until_console("nbpi login:")
         found = machine.until_probe()
         check("the boot", found["boot"], "1")
         check_machine(found, "/dev/rbd0 ext4")
         check_watcher(bench)
     say("rbd: the power is cut")
-    with Machine(bench.place, "rbd-again") as machine:
+    with bench.switch_on("-again") as machine:
         machine.until_console("nbpi login:")
         found = machine.until_probe()
         check("the boot", found["boot"], "2")
@@ -109,9 +115,9 @@ def rbd(bench):
 @case(image="rbd", **CEPH)
 def wrong_key(bench):
     """A wrong key: the console says what the kernel answered, then gives a shell, and goes on when it is left."""
-    bench.publish("rbd")
+    bench.publish()
     bench.cluster.set_key(USER, OTHER_KEY)
-    with Machine(bench.place, "wrong-key") as machine:
+    with bench.switch_on() as machine:
         machine.until_console(
             "rbdroot: cannot map pi-root/nbpi as client.nbpi at 10.77.0.1: Permission denied"
         )
@@ -127,9 +133,9 @@ def wrong_key(bench):
 @case(image="reboot", **CEPH, hn_root_wait=5, hn_root_failure="reboot")
 def reboot(bench):
     """A wrong key where a reboot is asked for instead of a shell."""
-    bench.publish("reboot")
+    bench.publish()
     bench.cluster.set_key(USER, OTHER_KEY)
-    with Machine(bench.place, "reboot") as machine:
+    with bench.switch_on() as machine:
         machine.until_console(
             "rbdroot: giving up after 5 s on pi-root/nbpi as client.nbpi at 10.77.0.1"
         )
@@ -140,9 +146,9 @@ def reboot(bench):
 @case(image="rbd", **CEPH)
 def late(bench):
     """A cluster that starts after the machine."""
-    bench.publish("rbd")
+    bench.publish()
     bench.cluster.stop_monitor()
-    with Machine(bench.place, "late") as machine:
+    with bench.switch_on() as machine:
         machine.until_console(
             "rbdroot: cannot map pi-root/nbpi as client.nbpi at 10.77.0.1: .*"
         )
@@ -154,8 +160,8 @@ def late(bench):
 @case(**(CEPH | {"hn_ceph_monitors": [network.NOBODY, network.DEAF, network.SERVER]}))
 def monitor_down(bench):
     """Three monitors, of which one is not there and one has nothing at its port."""
-    bench.publish("monitor-down")
-    with Machine(bench.place, "monitor-down") as machine:
+    bench.publish()
+    with bench.switch_on() as machine:
         machine.until_console("nbpi login:")
         check_machine(machine.until_probe(), "/dev/rbd0 ext4")
 
@@ -167,8 +173,8 @@ def monitor_down(bench):
 )
 def table(bench):
     """A root in a partition of the block device, and a static address."""
-    bench.publish("table", table=True)
-    with Machine(bench.place, "table") as machine:
+    bench.publish()
+    with bench.switch_on() as machine:
         machine.until_console("nbpi login:")
         check_machine(machine.until_probe(), "/dev/rbd0p2 ext4")
 
@@ -184,8 +190,8 @@ def table(bench):
 )
 def msgr2(bench):
     """The second version of Ceph's protocol, enciphered."""
-    bench.publish("msgr2")
-    with Machine(bench.place, "msgr2") as machine:
+    bench.publish()
+    with bench.switch_on() as machine:
         machine.until_console("nbpi login:")
         check_machine(machine.until_probe(), "/dev/rbd0 ext4")
 
@@ -193,20 +199,20 @@ def msgr2(bench):
 @case(hn_root="nfs")
 def nfs(bench):
     """A root on an NFS server, initramfs-tools; then its power is cut, and it boots again."""
-    bench.publish_nfs("nfs")
-    boot_nfs(bench, "nfs", "1")
-    boot_nfs(bench, "nfs-again", "2")
+    bench.publish()
+    boot_nfs(bench, "1")
+    boot_nfs(bench, "2", "-again")
 
 
 @case(initramfs="dracut", hn_root="nfs")
 def dracut_nfs(bench):
     """A root on an NFS server, dracut."""
-    bench.publish_nfs("dracut-nfs")
-    boot_nfs(bench, "dracut-nfs", "1")
+    bench.publish()
+    boot_nfs(bench, "1")
 
 
-def boot_nfs(bench, name, boot):
-    with Machine(bench.place, name) as machine:
+def boot_nfs(bench, boot, suffix=""):
+    with bench.switch_on(suffix) as machine:
         machine.until_console("nbpi login:")
         found = machine.until_probe()
         check("the boot", found["boot"], boot)
@@ -216,8 +222,8 @@ def boot_nfs(bench, name, boot):
 @case(initramfs="dracut", **CEPH)
 def dracut(bench):
     """A root on Ceph, dracut."""
-    bench.publish("dracut")
-    with Machine(bench.place, "dracut") as machine:
+    bench.publish()
+    with bench.switch_on() as machine:
         machine.until_console("nbpi login:")
         check_machine(machine.until_probe(), "/dev/rbd0 ext4")
         check_watcher(bench)
@@ -226,9 +232,9 @@ def dracut(bench):
 @case(initramfs="dracut", image="dracut", **CEPH)
 def dracut_wrong_key(bench):
     """A wrong key, dracut: the same messages, then its shell."""
-    bench.publish("dracut")
+    bench.publish()
     bench.cluster.set_key(USER, OTHER_KEY)
-    with Machine(bench.place, "dracut-wrong-key") as machine:
+    with bench.switch_on() as machine:
         machine.until_console(
             "rbdroot: cannot map pi-root/nbpi as client.nbpi at 10.77.0.1: Permission denied"
         )

@@ -32,6 +32,11 @@ CEPH = {
 }
 
 
+def digest(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 class Workshop:
     def __init__(self, pichroot, base, place):
         self.pichroot = pichroot
@@ -40,47 +45,44 @@ class Workshop:
 
     def provision(self, playbook, source, output, variables):
         before = time.monotonic()
-        outputs = ["--output", output]
-        if variables.get("hn_root") == "nfs":
-            outputs += ["--output", f"{output.with_suffix('')}/"]
         log = run(
             *[self.pichroot, "ansible", playbook, "-v", "--config", "/dev/null"],
-            *["--image", source, "--checksum", "none", "--force", *outputs],
-            *[
-                "-e",
-                json.dumps(variables),
-                "--secret",
-                "hn_ceph_key=env:NETBOOT_TEST_KEY",
-            ],
+            *["--image", source, "--checksum", "none", "--force", "--output", output],
+            *["-e", json.dumps(variables)],
+            *["--secret", "hn_ceph_key=env:NETBOOT_TEST_KEY"],
             cwd=HERE,
             env={**os.environ, "NETBOOT_TEST_KEY": KEY},
         )
         output.with_suffix(".log").write_text(log)
         say(f"{output.name} took {time.monotonic() - before:.0f} s")
 
-    def with_kernel(self, initramfs):
-        """The base image with a kernel, kept for the next time by what it is made of."""
-        digest = hashlib.sha256(self.base.read_bytes())
-        for name in ("kernel.yml", "probe.sh", "probe.service"):
-            digest.update((HERE / name).read_bytes())
-        image = self.place / f"kernel-{initramfs}-{digest.hexdigest()[:16]}.img"
-        if not image.exists():
-            for old in self.place.glob(f"kernel-{initramfs}-*"):
-                old.unlink()
-            self.provision(
-                "kernel.yml",
-                self.base,
-                image,
-                {"hn_hostname": "machine", "initramfs": initramfs},
-            )
-        return image
+    def kept(self, name, made_of, playbook, source, variables):
+        """An image, made anew if it was made of something else the last time."""
+        found = hashlib.sha256(repr((made_of, variables)).encode()).hexdigest()
+        image = self.place / f"{name}.img"
+        note = image.with_suffix(".made-of")
+        if not (image.exists() and note.exists() and note.read_text() == found):
+            note.unlink(missing_ok=True)
+            self.provision(playbook, source, image, variables)
+            note.write_text(found)
+        return image, found
 
     def machine(self, name, initramfs, variables):
-        """An image for the machine, with these variables beside those that all have."""
-        source = self.with_kernel(initramfs)
-        self.provision(
-            "bootstrap-ubuntu-image.yml",
-            source,
-            self.place / f"{name}.img",
-            COMMON | variables,
+        """An image for the machine, with these variables beside those that all have: the base image gets a kernel, and then
+        what it takes to boot from the network."""
+        kernel = [
+            digest(self.base),
+            digest(HERE / "kernel.yml"),
+            *map(digest, sorted(HERE.glob("probe.*"))),
+        ]
+        source, made_of = self.kept(
+            *[f"kernel-{initramfs}", kernel, "kernel.yml", self.base],
+            {"hn_hostname": "machine", "initramfs": initramfs},
+        )
+        # The program carries the playbook, unless it is told to use the checkout's.
+        playbooks = (HERE.parents[1] / "playbooks").rglob("*")
+        made_of = [made_of, digest(self.pichroot)]
+        made_of += [digest(path) for path in sorted(playbooks) if path.is_file()]
+        self.kept(
+            name, made_of, "bootstrap-ubuntu-image.yml", source, COMMON | variables
         )

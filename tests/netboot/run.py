@@ -31,7 +31,6 @@ NEEDED = [
     "ceph-osd",
     "rbd",
     "ganesha.nfsd",
-    "mcopy",
     "ip",
 ]
 
@@ -65,7 +64,7 @@ def boot(chosen, workshop):
     for name in chosen:
         before = time.monotonic()
         try:
-            cases.CASES[name].run(bench)
+            bench.run(name)
             outcome = "ok"
         except Failed as error:
             outcome = f"FAILED: {error}"
