@@ -695,6 +695,18 @@ fn what_sets_up_networks_may_be_told_to_leave_one_alone() {
             p.put("root/usr/sbin/netplan", "");
             p.put(
                 "root/etc/netplan/50.yaml",
+                "network:\n  ethernets:\n    eth0: {dhcp4: true}\n",
+            );
+            // The playbook's own.
+            p.put(
+                "root/etc/systemd/network/00-netboot.network",
+                "[Match]\nName=eth* en*\n[Network]\nKeepConfiguration=yes\n",
+            );
+        }),
+        Box::new(|p| {
+            p.put("root/usr/sbin/netplan", "");
+            p.put(
+                "root/etc/netplan/50.yaml",
                 "network:\n  renderer: NetworkManager\n  ethernets:\n    eth0: {dhcp4: true}\n",
             );
         }),

@@ -1,5 +1,5 @@
-//! netplan writes files for systemd-networkd, of which those with `critical: true` keep what is set up (netplan's YAML reference). With
-//! NetworkManager it makes no difference.
+//! netplan writes files for systemd-networkd, of which those with `critical: true` keep what is set up (netplan's YAML reference). A
+//! file of systemd-networkd's own may come before them. With NetworkManager it makes no difference.
 
 use std::{collections::BTreeMap, io};
 
@@ -7,7 +7,7 @@ use serde_yaml::Value;
 
 use super::{
     super::super::{finding::Notes, seen::Seen},
-    files, is_wired,
+    files, is_wired, networkd,
 };
 
 /// `netplan`
@@ -56,6 +56,7 @@ pub fn check(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
                 .add(settings, &path);
         }
     }
+    let kept = networkd::keeps_before_netplan(seen)?;
     for (id, device) in devices {
         if !device.is_wired(seen, &id) {
             continue;
@@ -65,6 +66,10 @@ pub fn check(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
             notes.fine(format!("{id} is for NetworkManager"));
         } else if device.is_critical {
             notes.fine(format!("{id} is critical"));
+        } else if let Some(path) = &kept {
+            notes.fine(format!(
+                "{id}: /{path} comes first, and keeps the interface"
+            ));
         } else if seen.is_nfs() {
             notes.fine(format!(
                 "{id}: systemd-networkd keeps the interface of a root on NFS"

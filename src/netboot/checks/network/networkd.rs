@@ -32,17 +32,7 @@ pub fn check(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
         notes.fine("it is not enabled");
         return Ok(());
     }
-    for (path, mut text) in files(root, &FOLDERS, ".network")? {
-        if text.trim().is_empty() {
-            continue;
-        }
-        let name = path.rsplit('/').next().unwrap_or_default();
-        let folders = FOLDERS.map(|folder| format!("{folder}/{name}.d"));
-        for (_, drop_in) in files(root, &folders.each_ref().map(String::as_str), ".conf")? {
-            text.push('\n');
-            text.push_str(&drop_in);
-        }
-        let lines = ini(&text);
+    for (path, lines) in settings(seen)? {
         let matches = matches(seen, &lines);
         if matches == Matches::No {
             continue;
@@ -67,6 +57,41 @@ pub fn check(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
     }
     notes.fine("no other file is for the interface");
     Ok(())
+}
+
+/// The file that counts before those of netplan, and keeps the wired interface.
+///
+/// # Errors
+/// Those of the tree.
+pub fn keeps_before_netplan(seen: &Seen<'_>) -> io::Result<Option<String>> {
+    for (path, lines) in settings(seen)? {
+        if path.rsplit('/').next() >= Some("10-netplan-") {
+            break;
+        }
+        if matches(seen, &lines) == Matches::Yes {
+            return Ok(fault(seen, &lines).is_none().then_some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// Each file with what it and its drop-ins say, in the order in which they count.
+fn settings(seen: &Seen<'_>) -> io::Result<Vec<(String, Vec<Line>)>> {
+    let root = seen.root()?;
+    let mut found = Vec::new();
+    for (path, mut text) in files(root, &FOLDERS, ".network")? {
+        if text.trim().is_empty() {
+            continue;
+        }
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let folders = FOLDERS.map(|folder| format!("{folder}/{name}.d"));
+        for (_, drop_in) in files(root, &folders.each_ref().map(String::as_str), ".conf")? {
+            text.push('\n');
+            text.push_str(&drop_in);
+        }
+        found.push((path, ini(&text)));
+    }
+    Ok(found)
 }
 
 /// What a file that matches lacks.
