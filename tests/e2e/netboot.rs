@@ -137,7 +137,7 @@ fn a_pi_with_its_root_on_an_nfs_server() {
     assert_machine(&image, &scene);
 
     let cmdline = image.boot_file("cmdline.txt");
-    let ours = "boot=nfs root=/dev/nfs nfsroot=192.0.2.5:/srv/nfs/mypi,vers=4.2,retry=5 rw rootdelay=300 \
+    let ours = "boot=nfsroot root=/dev/nfs nfsroot=192.0.2.5:/srv/nfs/mypi,vers=4.2,retry=5 rw rootdelay=300 \
                 rd.retry=300 ip=dhcp rd.neednet=1 panic=30 rd.shell=0 rd.emergency=reboot\n";
     assert!(cmdline.ends_with(ours), "{cmdline:?}");
     assert_eq!(

@@ -46,6 +46,8 @@ class Workshop:
     def provision(self, playbook, source, output, variables):
         before = time.monotonic()
         log = run(
+            # It is told when we are killed, and then leaves nothing.
+            *["setpriv", "--pdeathsig", "TERM"],
             *[self.pichroot, "ansible", playbook, "-v", "--config", "/dev/null"],
             *["--image", source, "--checksum", "none", "--force", "--output", output],
             *["-e", json.dumps(variables)],

@@ -8,7 +8,7 @@ from shell import start, until
 GANESHA = """\
 NFS_CORE_PARAM {{ Bind_addr = {server}; Protocols = 4; NFS_Port = 2049; Enable_NLM = false; Enable_RQUOTA = false;
     mount_path_pseudo = true; }}
-NFSv4 {{ Graceless = true; RecoveryBackend = fs; Minor_Versions = 1,2; }}
+NFSv4 {{ Only_Numeric_Owners = true; Graceless = true; RecoveryBackend = fs; Minor_Versions = 1,2; }}
 """
 EXPORT = """\
 EXPORT {{ Export_Id = {number}; Path = {path}; Pseudo = {name}; Access_Type = RW; Squash = No_Root_Squash; SecType = sys;
@@ -17,7 +17,8 @@ EXPORT {{ Export_Id = {number}; Path = {path}; Pseudo = {name}; Access_Type = RW
 
 
 def serve(place: pathlib.Path, exports):
-    """Serve these folders by these names. NFS 4 only: version 3 would want the host's rpcbind."""
+    """Serve these folders by these names, with owners by number as the kernel's own server does: a machine that boots cannot map
+    names yet. NFS 4 only: version 3 would want the host's rpcbind."""
     text = GANESHA.format(server=SERVER)
     for number, (name, path) in enumerate(exports.items(), start=1):
         path.mkdir(exist_ok=True)
