@@ -59,8 +59,8 @@ living: setup-test build ## ten plays of the kinds that roles for living machine
 fresh: setup-demo ## make demo, and a part of make test, on a Debian 12 and a Debian 13 without Rust; takes half an hour
 	@scripts/as-root.sh tests/fresh/run.sh bookworm trixie
 
-kills: ## kill -9 of the supervisor 500 times, and of any process of a run 200 times; takes an hour
-	@PICHROOT_TEST_KILLS="500 200" scripts/test.sh --test e2e kills::
+kills: ## kill -9 of the supervisor 500 times, any process of a run 200 times, a publish 50 times; takes an hour
+	@PICHROOT_TEST_KILLS="500 200" scripts/test.sh --test e2e --test cli kills:: is_killed_leaves
 
 reproducible: setup-test build ## build one input twice, and list what differs
 	@image="$$(scripts/link-base-image.sh)"; PATH="$(CURDIR)/.venv/bin:$$PATH" scripts/as-root.sh \

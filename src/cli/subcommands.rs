@@ -45,7 +45,7 @@ pub fn flash(args: FlashArgs, ui: &Ui) -> Result<u8> {
 pub fn publish(args: PublishArgs, ui: &Ui) -> Result<u8> {
     let around = Surroundings::of_process()?;
     let plan = PublishPlan::new(args.into(), &around)?;
-    publish::run(&plan, &around, ui).map(|()| 0)
+    publish::run(plan, &around, ui).map(|()| 0)
 }
 
 /// `pichroot images WORDS`.

@@ -70,6 +70,8 @@ pub struct Given {
     pub resume: bool,
     /// `--executor`.
     pub executor: Option<Executor>,
+    /// `--publish`.
+    pub publish: bool,
     /// `--force`.
     pub force: bool,
     /// `--allow-unchanged`.

@@ -17,6 +17,12 @@ pub struct Asked<'a> {
     pub limit: Option<&'a str>,
 }
 
+/// The error where nothing names the machine.
+pub fn unnamed() -> Error {
+    Error::usage("nothing says which machine this is for")
+        .hint("name it by -e hn_hostname=NAME, or by -i INVENTORY and -l NAME")
+}
+
 /// Its variables that are plain, and its name where something gives one.
 ///
 /// # Errors

@@ -8,12 +8,15 @@ use std::{
 
 use super::{
     choice::{Executor, OnError},
-    extra_vars, finish,
+    extra_vars,
+    file::File,
+    finish,
     given::Given,
     image::{ImagePlan, Machine},
     known::Known,
-    locations, names, passthrough,
+    locations, machine, names, passthrough,
     playbook::Playbook,
+    publish::{GivenTargets, Targets},
     read::{read_config, unread},
     source,
     surroundings::Surroundings,
@@ -44,6 +47,8 @@ pub struct AnsiblePlan {
     pub output: PathBuf,
     /// What is made of it.
     pub finish: Finish,
+    /// Where it is published in the end.
+    pub publish: Option<Targets>,
     /// Plain variables that are known before Ansible runs.
     pub known: Known,
     /// Whether an output that exists is replaced.
@@ -145,6 +150,10 @@ impl AnsiblePlan {
             }
         })?;
         let output = finish.image();
+        let publish = match given.publish && !changes_nothing {
+            true => Some(publish(&given, (&file, &folder), &extra, around)?),
+            false => None,
+        };
         let host_name = machine.unwrap_or_else(|| names::from_stem(&output));
 
         let becomes = Machine::new(&host_name, &known)?;
@@ -212,6 +221,7 @@ impl AnsiblePlan {
             original_size,
             output,
             finish,
+            publish,
             known,
             host_name,
             arguments,
@@ -227,6 +237,22 @@ impl AnsiblePlan {
         });
         names.flatten().collect()
     }
+}
+
+/// Where the image is published, by the machine's variables.
+fn publish(
+    given: &Given,
+    files: (&File, &Path),
+    extra: &[ExtraVars],
+    around: &Surroundings,
+) -> Result<Targets> {
+    let asked = machine::Asked {
+        inventories: &given.inventories,
+        limit: given.limit.as_deref(),
+    };
+    let (known, name) = machine::find(&asked, files, extra, around)?;
+    let name = name.ok_or_else(machine::unnamed)?;
+    Targets::new(&GivenTargets::default(), files, &known, &name, around)
 }
 
 /// The secrets of the file with those of the command line in place of, or after, them.

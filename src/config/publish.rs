@@ -162,10 +162,7 @@ impl PublishPlan {
             limit: given.limit.as_deref(),
         };
         let (known, name) = machine::find(&asked, (&file, &folder), &extra, around)?;
-        let name = name.ok_or_else(|| {
-            Error::usage("nothing says which machine this is for")
-                .hint("name it by -e hn_hostname=NAME, or by -i INVENTORY and -l NAME")
-        })?;
+        let name = name.ok_or_else(machine::unnamed)?;
         let targets = Targets::new(&given.to, (&file, &folder), &known, &name, around)?;
         let action = match (given.check, given.roll_back) {
             (_, true) => Action::RollBack,

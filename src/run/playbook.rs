@@ -1,6 +1,7 @@
 //! `pichroot ansible`: from the plan to the finished image.
 
 use std::{
+    fs::File,
     io,
     path::{Path, PathBuf},
 };
@@ -12,14 +13,17 @@ use super::{
     first_boot,
     job::{self, AnsibleCommand},
     journal::Journal,
-    listing, need_root, opened, reached,
+    listing, need_root, opened,
+    publish::Publisher,
+    reached,
     session::{Closed, Session},
     signals::{Signals, block_on},
+    work::Image,
 };
 use crate::{
     ansible::{guard, selection::Selection},
     config::{AnsiblePlan, OnError, Surroundings},
-    error::{Kind, Result},
+    error::{Context, Kind, Result},
     event::{Event, Left, Report},
     finish::{
         manifest::Span,
@@ -45,6 +49,8 @@ struct Run {
     /// Whom the output belongs to, by user and group.
     owner: Option<(u32, u32)>,
     command: AnsibleCommand,
+    /// Who publishes it in the end.
+    publisher: Option<Publisher>,
 }
 
 /// `pichroot ansible PLAYBOOK`.
@@ -68,6 +74,11 @@ pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
     }
     let cache = Cache::open(&image.cache)?;
     let _locks = lock_all(&cache, &plan)?;
+    let publisher = match plan.publish.take() {
+        Some(targets) => Some(Publisher::new(targets, &command.around().env, ui)?),
+        None => None,
+    };
+    publisher.as_ref().map_or(Ok(()), Publisher::early)?;
     let source = image.source.find(&cache, ui)?;
     let settings = opened::settings(&image, &source);
     let long = !image::at_hand(&cache, &source);
@@ -92,6 +103,7 @@ pub fn run(mut plan: AnsiblePlan, around: Surroundings, ui: &Ui) -> Result<()> {
         settings,
         owner,
         command,
+        publisher,
     };
     block_on(run.whole(cache, ui))
 }
@@ -140,7 +152,11 @@ impl Run {
         };
         match made {
             Ok(made) => {
+                let failed = || "cannot share the image file".to_owned();
+                let image = work.file().try_clone().context(Kind::Other, failed)?;
                 finishing.publish(work, made, ui)?;
+                // The outputs are there, whatever becomes of this.
+                self.publish(&image, &name, &mut at_end, ui).await?;
                 if plan.resume {
                     kept::remove(&plan.output);
                 }
@@ -156,6 +172,26 @@ impl Run {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Publishes the finished `image`, if it is to be.
+    async fn publish(
+        &self,
+        image: &File,
+        name: &str,
+        signals: &mut Signals,
+        ui: &Ui,
+    ) -> Result<()> {
+        let Some(publisher) = &self.publisher else {
+            return Ok(());
+        };
+        let image = Image {
+            file: image,
+            name,
+            layout: self.settings.layout.as_ref(),
+        };
+        let prepared = publisher.prepare(image, signals, ui).await?;
+        publisher.serve(prepared, ui)
     }
 
     /// Keeps the work image, with what `--resume` has to know.

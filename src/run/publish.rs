@@ -37,8 +37,8 @@ use crate::{
 ///
 /// # Errors
 /// Whatever keeps the image from being published; [`Kind::Image`] when a check fails.
-pub fn run(plan: &PublishPlan, around: &Surroundings, ui: &Ui) -> Result<()> {
-    let publisher = Publisher::new(&plan.targets, &around.env, ui)?;
+pub fn run(plan: PublishPlan, around: &Surroundings, ui: &Ui) -> Result<()> {
+    let publisher = Publisher::new(plan.targets, &around.env, ui)?;
     let Some(image) = &plan.image else {
         return publisher.roll_back(ui);
     };
@@ -61,14 +61,14 @@ pub fn run(plan: &PublishPlan, around: &Surroundings, ui: &Ui) -> Result<()> {
         }
         let prepared = publisher.prepare(read, &mut signals, ui).await?;
         publisher.serve(prepared, ui)?;
-        ui::text(&configuration::text(&plan.targets.known()))
+        ui::text(&configuration::text(&publisher.targets.known()))
             .context(Kind::Other, || "cannot write to standard output".into())
     })
 }
 
 /// Publishes one machine's image.
-pub struct Publisher<'a> {
-    targets: &'a Targets,
+pub struct Publisher {
+    targets: Targets,
     rbd: Option<Arc<Rbd>>,
 }
 
@@ -79,12 +79,12 @@ pub struct Prepared {
     device: Option<rbd::Prepared>,
 }
 
-impl<'a> Publisher<'a> {
+impl Publisher {
     /// Fetches the key, if one is named, and finds the programs.
     ///
     /// # Errors
     /// [`Kind::Host`] when a program is missing; those of the key.
-    pub fn new(targets: &'a Targets, env: &BTreeMap<OsString, OsString>, ui: &Ui) -> Result<Self> {
+    pub fn new(targets: Targets, env: &BTreeMap<OsString, OsString>, ui: &Ui) -> Result<Self> {
         let rbd = match &targets.rbd {
             Some(OnCeph { ceph, key, .. }) => {
                 let keys = secrets::resolve(key.as_slice(), env)?;
@@ -102,6 +102,7 @@ impl<'a> Publisher<'a> {
     /// # Errors
     /// As [`tree::Wanted::open`]; [`Kind::Host`] when the cluster does not answer.
     pub fn early(&self) -> Result<()> {
+        self.trees().try_for_each(tree::Wanted::check)?;
         for wanted in self.trees() {
             wanted.open()?;
         }
@@ -180,8 +181,8 @@ impl<'a> Publisher<'a> {
     }
 
     /// The trees, that of the boot files last.
-    fn trees(&self) -> impl Iterator<Item = &'a tree::Wanted> {
-        let Targets { nfs_root, tftp, .. } = self.targets;
+    fn trees(&self) -> impl Iterator<Item = &tree::Wanted> {
+        let Targets { nfs_root, tftp, .. } = &self.targets;
         nfs_root.iter().chain(tftp)
     }
 
@@ -196,7 +197,7 @@ impl<'a> Publisher<'a> {
     ) -> Result<()> {
         let Targets {
             machine, without, ..
-        } = self.targets;
+        } = &self.targets;
         if looked.boot.is_none() && self.targets.tftp.is_none() && !asked {
             return Ok(());
         }

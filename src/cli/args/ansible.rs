@@ -58,6 +58,10 @@ pub struct AnsibleArgs {
     #[arg(long = "with", value_name = "WHAT", value_delimiter = ',')]
     pub beside: Vec<Beside>,
 
+    /// Publish the image in the end, as the section publish of the configuration file says
+    #[arg(long)]
+    pub publish: bool,
+
     /// Replace an output that exists
     #[arg(long)]
     pub force: bool,
@@ -139,6 +143,7 @@ impl From<AnsibleArgs> for Given {
             on_error: args.on_error,
             resume: args.resume,
             executor: args.executor,
+            publish: args.publish,
             force: args.force,
             allow_unchanged: args.allow_unchanged,
         }

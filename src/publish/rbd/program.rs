@@ -190,15 +190,18 @@ impl Said {
     fn hint(&self) -> Option<&'static str> {
         let says = |text| self.stderr.contains(text);
         Some(match self.code()? {
-            _ if says("unable to find a keyring") || says("no keyring") => {
-                "name the key of the Ceph user by publish.key in pichroot.yml or --key, or put its keyring in /etc/ceph"
-            }
             _ if says("error opening pool") => {
                 "is the pool's name right? a new one is made by `ceph osd pool create POOL` and `rbd pool init POOL`"
             }
+            _ if says("namespace") && says("does not exist") => {
+                "is the namespace's name right? a new one is made by `rbd namespace create POOL/NAMESPACE`"
+            }
             Errno::EPERM | Errno::EACCES => {
-                "is the key the user's? the user needs `mon 'profile rbd' osd 'profile rbd pool=POOL'`, see \
-                 `ceph auth get client.USER`"
+                "name the user by --ceph-user and its key by --key, or publish.ceph.user and publish.key in pichroot.yml, \
+                 or put its keyring in /etc/ceph; it needs `mon 'profile rbd' osd 'profile rbd pool=POOL'`"
+            }
+            Errno::EINVAL if says("couldn't connect") => {
+                "is the key one? it is what `ceph auth get-key client.USER` prints"
             }
             Errno::ENOSPC | Errno::EDQUOT => {
                 "the pool is full, or at its quota: see `ceph df`, and have fewer generations kept, by `keep` in pichroot.yml"
@@ -207,7 +210,7 @@ impl Said {
                 "do the monitors run, and can this machine reach them? a pool that is full does not answer either: see \
                  `ceph -s`"
             }
-            _ if says("no monitors specified") || says("can't open ceph.conf") => {
+            _ if says("couldn't connect") => {
                 "name the monitors by hn_ceph_monitors, or the configuration by publish.ceph.conf in pichroot.yml or --ceph-conf"
             }
             _ => return None,
