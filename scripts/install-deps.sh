@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# install-deps.sh [run|demo|test|layouts|old-kernel|first-boot] : install Rust and the Debian or Ubuntu packages that are missing.
+# install-deps.sh [run|demo|test|layouts|old-kernel|first-boot|netboot] : install Rust and the Debian or Ubuntu packages that are missing.
 #   run         to build pichroot and to run it
 #   demo        also to make the base image
 #   test        also to run every test and the linters
 #   layouts     also to run programs of every architecture
 #   old-kernel  also to boot another kernel in a virtual machine
 #   first-boot  also to boot an image in a virtual machine
+#   netboot     also to boot one from the network, with all servers that this takes
 # Quick when nothing is missing. Uses sudo when not root. Registers nothing in the host's binfmt table.
 set -euo pipefail
 
@@ -28,6 +29,7 @@ test=(shellcheck sudo busybox-static zip unzip zstd gdisk binutils jq tmux bsdut
 old_kernel=(qemu-system-x86 kmod)
 # ipxe-qemu: qemu wants its ROM for a network card.
 first_boot=(qemu-system-arm ipxe-qemu)
+netboot=(ceph-mon ceph-osd ceph-common dnsmasq-base iproute2 nfs-ganesha nfs-ganesha-vfs u-boot-qemu u-boot-tools)
 
 level=${1-test}
 case $level in
@@ -36,7 +38,8 @@ case $level in
     test | layouts) wanted=("${run[@]}" "${demo[@]}" "${test[@]}") ;;
     old-kernel) wanted=("${run[@]}" "${demo[@]}" "${test[@]}" "${old_kernel[@]}") ;;
     first-boot) wanted=("${run[@]}" "${demo[@]}" "${test[@]}" "${first_boot[@]}") ;;
-    *) die "install-deps.sh knows no level '$level'" "usage: scripts/install-deps.sh [run|demo|test|layouts|old-kernel|first-boot]" ;;
+    netboot) wanted=("${run[@]}" "${demo[@]}" "${test[@]}" "${first_boot[@]}" "${netboot[@]}") ;;
+    *) die "install-deps.sh knows no level '$level'" "usage: scripts/install-deps.sh [run|demo|test|layouts|old-kernel|first-boot|netboot]" ;;
 esac
 
 # On distributions without dpkg we can only say what is needed.
