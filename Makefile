@@ -14,8 +14,8 @@ ifneq ($(filter /usr/bin/cargo,$(or $(shell command -v cargo || true),/usr/bin/c
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 endif
 
-.PHONY: help demo test test-all conformance twins layouts old-kernel first-boot netboot-test living fresh kills reproducible fuzz \
-	build lint bench install clean setup-demo setup-test setup-layouts setup-old-kernel setup-first-boot \
+.PHONY: help demo test test-all conformance twins layouts old-kernel boot first-boot netboot-test living fresh kills reproducible \
+	fuzz build lint bench install clean setup-demo setup-test setup-layouts setup-old-kernel setup-boot setup-first-boot \
 	setup-netboot
 
 help: ## list the targets
@@ -43,6 +43,10 @@ layouts: setup-layouts build ## a Debian in each class of layouts, provisioned; 
 old-kernel: setup-old-kernel build ## exec on Linux 6.1, which needs the host's own binfmt entry, in a virtual machine; takes minutes
 	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
 		scripts/as-root.sh tests/old-kernel/run.sh
+
+boot: setup-boot build ## pichroot boot of a real image: to its prompt, over SSH, by UEFI, with a reboot, and what fails; ten minutes
+	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
+		scripts/as-root.sh tests/boot/run.sh
 
 first-boot: setup-first-boot build ## boot an image in a virtual machine, which does what was put off to then; takes minutes
 	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
@@ -107,6 +111,10 @@ setup-layouts:
 
 setup-old-kernel:
 	@scripts/install-deps.sh old-kernel
+	@scripts/ansible-venv.sh test
+
+setup-boot:
+	@scripts/install-deps.sh boot
 	@scripts/ansible-venv.sh test
 
 setup-first-boot:
