@@ -6,6 +6,7 @@ CARGO ?= cargo
 CARGO_TARGET_DIR ?= target
 TEST_ARGS ?=
 FUZZ_SECONDS ?= 60
+CASES ?=
 
 # rustup's folder comes before the distribution's: a shell that is older than it does not know it. A cargo elsewhere is
 # somebody's choice.
@@ -13,8 +14,9 @@ ifneq ($(filter /usr/bin/cargo,$(or $(shell command -v cargo || true),/usr/bin/c
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 endif
 
-.PHONY: help demo test test-all conformance twins layouts old-kernel boot first-boot living fresh kills reproducible fuzz \
-	build lint bench install clean setup-demo setup-test setup-layouts setup-old-kernel setup-boot setup-first-boot
+.PHONY: help demo test test-all conformance twins layouts old-kernel boot first-boot netboot-test living fresh kills reproducible \
+	fuzz build lint bench install clean setup-demo setup-test setup-layouts setup-old-kernel setup-boot setup-first-boot \
+	setup-netboot
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 13
@@ -50,6 +52,10 @@ first-boot: setup-first-boot build ## boot an image in a virtual machine, which 
 	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
 		scripts/as-root.sh tests/first-boot/run.sh
 
+netboot-test: setup-netboot build ## boot machines from the network, with real servers; CASES="..." chooses; takes half an hour
+	@image="$$(scripts/link-base-image.sh)"; PATH="$(CURDIR)/.venv/bin:$$PATH" scripts/as-root.sh \
+		tests/netboot/run.py --pichroot $(CARGO_TARGET_DIR)/release/pichroot --image "$$image" $(CASES)
+
 living: setup-test build ## ten plays of the kinds that roles for living machines are, twice each; takes minutes
 	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
 		scripts/as-root.sh tests/living/run.py
@@ -57,8 +63,8 @@ living: setup-test build ## ten plays of the kinds that roles for living machine
 fresh: setup-demo ## make demo, and a part of make test, on a Debian 12 and a Debian 13 without Rust; takes half an hour
 	@scripts/as-root.sh tests/fresh/run.sh bookworm trixie
 
-kills: ## kill -9 of the supervisor 500 times, and of any process of a run 200 times; takes an hour
-	@PICHROOT_TEST_KILLS="500 200" scripts/test.sh --test e2e kills::
+kills: ## kill -9 of the supervisor 500 times, any process of a run 200 times, a publish 50 times; takes an hour
+	@PICHROOT_TEST_KILLS="500 200" scripts/test.sh --test e2e --test cli kills:: is_killed_leaves
 
 reproducible: setup-test build ## build one input twice, and list what differs
 	@image="$$(scripts/link-base-image.sh)"; PATH="$(CURDIR)/.venv/bin:$$PATH" scripts/as-root.sh \
@@ -113,4 +119,8 @@ setup-boot:
 
 setup-first-boot:
 	@scripts/install-deps.sh first-boot
+	@scripts/ansible-venv.sh test
+
+setup-netboot:
+	@scripts/install-deps.sh netboot
 	@scripts/ansible-venv.sh test

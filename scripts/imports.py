@@ -22,6 +22,7 @@ run
 ui
 import
 config
+publish
 finish boot
 stage
 chroot

@@ -38,7 +38,8 @@ impl Board {
         match self {
             // The 3 B has the one, the 3 B+ the other.
             Board::Pi3 => &["smsc95xx", "lan78xx"],
-            Board::Pi4 => &["bcmgenet"],
+            // CONFIG_BCMGENET, and the device tree calls it so, but its file is genet.ko.
+            Board::Pi4 => &["genet"],
             Board::Pi5 => &["macb"],
         }
     }

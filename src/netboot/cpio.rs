@@ -295,43 +295,11 @@ impl Header {
 }
 
 #[cfg(test)]
-pub mod tests {
+mod tests {
     use std::io::Write;
 
-    use super::{super::kernel::tests::gzip, *};
-
-    /// An archive of files with their content.
-    pub fn cpio(files: &[(&str, &str)]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for (name, content) in files.iter().chain(&[("TRAILER!!!", "")]) {
-            let fields = [
-                0,
-                0o100_644,
-                0,
-                0,
-                1,
-                0,
-                content.len(),
-                0,
-                0,
-                0,
-                0,
-                name.len() + 1,
-                0,
-            ];
-            bytes.extend(b"070701");
-            for field in fields {
-                write!(bytes, "{field:08X}").unwrap();
-            }
-            bytes.extend(name.bytes());
-            bytes.push(0);
-            bytes.resize(bytes.len().next_multiple_of(4), 0);
-            bytes.extend(content.bytes());
-            bytes.resize(bytes.len().next_multiple_of(4), 0);
-        }
-        bytes.resize(bytes.len().next_multiple_of(512), 0);
-        bytes
-    }
+    use super::*;
+    use crate::netboot::tests::made::{cpio, gzip};
 
     fn xz(bytes: &[u8]) -> Vec<u8> {
         let mut packed = liblzma::write::XzEncoder::new(Vec::new(), 1);

@@ -5,16 +5,15 @@
 
 use std::io::{self, Read};
 
+use super::tree::{Tree, at};
 use crate::bytes::Fields;
 
 /// The most that is read of a kernel as it is packed, in bytes.
 pub const MAX_PACKED: u64 = 128 << 20;
-/// The most that is looked at of an unpacked one: they are some 40 MB.
-const MAX_UNPACKED: u64 = 256 << 20;
-/// How much tells what it is.
-const HEAD: usize = 0x40;
+/// The most that is unpacked: kernels are some 40 MB.
+const MAX_UNPACKED: u64 = 128 << 20;
 /// How many places of a zImage are tried, where the packed kernel may begin.
-const MAX_TRIES: usize = 64;
+const MAX_TRIES: usize = 8;
 /// The longest release, as uname(2) has it.
 const MAX_RELEASE: usize = 64;
 
@@ -44,27 +43,38 @@ pub struct Kernel {
 
 /// Looks at a kernel.
 pub fn look(bytes: &[u8]) -> Kernel {
-    let is_gzip = bytes.starts_with(b"\x1f\x8b");
-    let unpacked = || flate2::bufread::GzDecoder::new(bytes);
-    let mut head = Vec::new();
-    let whole = match is_gzip {
-        // What is damaged has a head that tells nothing.
-        true => unpacked().take(HEAD as u64).read_to_end(&mut head).is_ok(),
-        false => bytes.take(HEAD as u64).read_to_end(&mut head).is_ok(),
+    let nothing = Kernel {
+        form: Form::Unknown,
+        release: None,
     };
-    let form = if !whole { Form::Unknown } else { form(&head) };
-    let release = match (form, is_gzip) {
-        (Form::Arm64, true) => release(unpacked()),
-        (Form::Arm64, false) => release(bytes),
-        (Form::Arm, false) => packed_within(bytes),
+    if bytes.starts_with(b"\x1f\x8b") {
+        // What is cut off ends in an error, and the firmware unpacks only what is for arm64.
+        return match gunzip(bytes) {
+            Ok(kernel) if form(&kernel) == Form::Arm64 => Kernel {
+                form: Form::Arm64,
+                release: release(&kernel),
+            },
+            _ => nothing,
+        };
+    }
+    let form = form(bytes);
+    let release = match form {
+        Form::Arm64 => release(bytes),
+        Form::Arm => packed_within(bytes),
         _ => None,
     };
-    // What the firmware would start at is the first byte of what it has unpacked, and it unpacks only what is for arm64.
-    let form = match (form, is_gzip) {
-        (Form::Arm, true) => Form::Unknown,
-        (form, _) => form,
-    };
     Kernel { form, release }
+}
+
+/// Unpacks gzip, up to a limit.
+fn gunzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut unpacked = Vec::new();
+    let stream = flate2::bufread::GzDecoder::new(bytes);
+    stream.take(MAX_UNPACKED + 1).read_to_end(&mut unpacked)?;
+    match unpacked.len() as u64 > MAX_UNPACKED {
+        true => Err(io::Error::other("too large")),
+        false => Ok(unpacked),
+    }
 }
 
 fn form(head: &[u8]) -> Form {
@@ -85,40 +95,21 @@ fn form(head: &[u8]) -> Form {
 /// The release of the kernel that a zImage unpacks.
 fn packed_within(bytes: &[u8]) -> Option<String> {
     let starts = memchr::memmem::find_iter(bytes, b"\x1f\x8b\x08\x00");
-    let mut found = starts
-        .take(MAX_TRIES)
-        .map(|at| flate2::bufread::GzDecoder::new(&bytes[at..]));
-    found.find_map(release)
+    let mut found = starts.take(MAX_TRIES).flat_map(|at| gunzip(&bytes[at..]));
+    found.find_map(|kernel| release(&kernel))
 }
 
 /// The release in a kernel's banner.
-fn release(kernel: impl Read) -> Option<String> {
-    const START: &[u8] = b"Linux version ";
-    let mut kernel = kernel.take(MAX_UNPACKED);
-    let mut text = Vec::new();
-    loop {
-        let before = text.len();
-        // A torn stream ends it, with what there is.
-        let result = kernel.by_ref().take(256 << 10).read_to_end(&mut text);
-        let is_end = result.is_err() || text.len() == before;
-        for at in memchr::memmem::find_iter(&text, START) {
-            let rest = &text[at + START.len()..];
-            let end = rest
-                .iter()
-                .take(MAX_RELEASE + 1)
-                .position(|byte| *byte == b' ');
-            if let Some(release) = end.and_then(|end| std::str::from_utf8(&rest[..end]).ok())
-                && is_release(release)
-            {
-                return Some(release.to_owned());
-            }
-        }
-        if is_end {
-            return None;
-        }
-        let keep = text.len().saturating_sub(START.len() + MAX_RELEASE);
-        text.drain(..keep);
-    }
+fn release(kernel: &[u8]) -> Option<String> {
+    const START: &str = "Linux version ";
+    let mut starts = memchr::memmem::find_iter(kernel, START);
+    starts.find_map(|at| {
+        let rest = kernel[at + START.len()..].iter().take(MAX_RELEASE + 1);
+        let release: Vec<u8> = rest.copied().take_while(|byte| *byte != b' ').collect();
+        String::from_utf8(release)
+            .ok()
+            .filter(|text| is_release(text))
+    })
 }
 
 /// Whether a text can be a release, and the name of a folder.
@@ -133,43 +124,16 @@ pub fn is_release(text: &str) -> bool {
 ///
 /// # Errors
 /// Those of the tree.
-pub fn read(tree: &dyn super::Tree, path: &str) -> io::Result<Option<Kernel>> {
+pub fn read(tree: &dyn Tree, path: &str) -> io::Result<Option<Kernel>> {
     let bytes = tree.read(path.as_ref(), MAX_PACKED);
-    let bytes = bytes.map_err(|error| super::at(path, &error))?;
+    let bytes = bytes.map_err(|error| at(path, &error))?;
     Ok(bytes.map(|bytes| look(&bytes)))
 }
 
 #[cfg(test)]
-pub mod tests {
-    use std::io::Write;
-
+mod tests {
     use super::*;
-
-    /// What a kernel for arm64 of this release begins with, and its banner.
-    pub fn arm64(release: &str) -> Vec<u8> {
-        let mut kernel = vec![0; 0x1000];
-        kernel[0x38..0x3c].copy_from_slice(b"ARM\x64");
-        kernel
-            .extend(format!("Linux version %s\0Linux version {release} (a@b) #1 SMP\n\0").bytes());
-        kernel.extend(vec![7; 300 << 10]);
-        kernel
-    }
-
-    /// The same in gzip.
-    pub fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packed.write_all(bytes).unwrap();
-        packed.finish().unwrap()
-    }
-
-    /// A zImage.
-    pub fn zimage(release: &str) -> Vec<u8> {
-        let mut kernel = vec![0; 0x200];
-        kernel[0x24..0x28].copy_from_slice(&0x016f_2818_u32.to_le_bytes());
-        kernel.extend(b"\x1f\x8b\x08\x00 not here");
-        kernel.extend(gzip(&arm64(release)));
-        kernel
-    }
+    use crate::netboot::tests::made::{arm64, gzip, zimage};
 
     #[test]
     fn a_kernel_tells_what_it_is_however_it_is_packed() {

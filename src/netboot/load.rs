@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use super::{
     Board, Wanted,
     config::{self, Config},
-    tree::{Kind, Tree},
+    tree::{Kind, Tree, at},
 };
 
 /// A file that is to be loaded.
@@ -124,7 +124,7 @@ impl Finder<'_> {
             None => format!("{prefix}{name}"),
         };
         let stat = self.boot.stat(Path::new(&path));
-        let stat = stat.map_err(|error| super::at(&path, &error))?;
+        let stat = stat.map_err(|error| at(&path, &error))?;
         Ok(File {
             size: stat
                 .filter(|stat| stat.kind == Kind::File)

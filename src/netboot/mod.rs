@@ -17,64 +17,18 @@ mod seen;
 mod tests;
 mod tree;
 mod units;
+mod wanted;
 
-use std::{fmt, io};
-
-use serde::{Deserialize, Serialize};
+use std::io;
 
 pub use board::Board;
 pub use finding::{Finding, Verdict};
 pub use name::Name;
 pub use tree::{Kind, Stat, Tree};
+pub use wanted::{RootOn, Wanted};
 
-use crate::emulation::arch::Arch;
 use finding::Notes;
 use seen::Seen;
-
-/// What is to boot.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Wanted {
-    /// The name of the folder below the root of the TFTP server; `None` where that is not known.
-    pub directory: Option<String>,
-    /// Whether that is made of the MAC address, and not of the serial number.
-    pub by_mac: bool,
-    /// The boards; empty for all.
-    pub boards: Vec<Board>,
-    /// The architecture of the root's programs.
-    pub architecture: Arch,
-    /// Where the root file system is.
-    pub root: RootOn,
-}
-
-/// Where a root file system is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RootOn {
-    /// On a block device of Ceph.
-    Rbd {
-        /// Its partition, if it has a table.
-        partition: Option<u32>,
-    },
-    /// In a folder that a server exports.
-    Nfs {
-        /// Its name or address.
-        server: String,
-        /// The folder.
-        path: String,
-    },
-    /// Elsewhere, which these checks cannot judge.
-    Other,
-}
-
-impl Wanted {
-    /// The boards that are checked.
-    fn boards(&self) -> &[Board] {
-        match self.boards.is_empty() {
-            true => &Board::ALL,
-            false => &self.boards,
-        }
-    }
-}
 
 /// Makes all checks but those of `skip`: `boot` is the folder that the firmware boots from, `root` the root file system. Each check has at
 /// least one finding.
@@ -108,9 +62,4 @@ fn nothing_known(error: &io::Error, skip: &[Name]) -> Vec<Finding> {
         notes.end()
     })
     .collect()
-}
-
-/// An error with the path that it is about.
-fn at(path: &str, error: &dyn fmt::Display) -> io::Error {
-    io::Error::other(format!("cannot read {path}: {error}"))
 }

@@ -14,7 +14,8 @@ use crate::{
 #[serde(rename_all = "kebab-case")]
 pub enum Name {
     /// The folder is called what the firmware asks for.
-    DirectoryName,
+    #[serde(rename = "directory-name")]
+    Directory,
     /// Everybody can read what is in it.
     Readable,
     /// No link leads out of it.
@@ -82,7 +83,7 @@ pub enum Name {
 impl Name {
     /// All of them, in the order in which they are made and told.
     pub const ALL: [Name; 32] = [
-        Name::DirectoryName,
+        Name::Directory,
         Name::Readable,
         Name::Links,
         Name::Transfer,
@@ -119,7 +120,7 @@ impl Name {
     /// As people write it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Name::DirectoryName => "directory-name",
+            Name::Directory => "directory-name",
             Name::Readable => "readable",
             Name::Links => "links",
             Name::Transfer => "transfer",

@@ -11,6 +11,7 @@ use super::{
     cpio::{self, Archive, Fault},
     kernel::{self, Kernel},
     load::Load,
+    tree::at,
 };
 
 /// The most that is read of a text, in bytes.
@@ -29,14 +30,14 @@ impl Place<'_> {
     /// A text; `None` if there is no such file.
     pub fn text(self, path: &str) -> io::Result<Option<String>> {
         let bytes = self.tree.read(Path::new(path), MAX_TEXT);
-        let bytes = bytes.map_err(|error| super::at(path, &error))?;
+        let bytes = bytes.map_err(|error| at(path, &error))?;
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// What a path leads to.
     pub fn stat(self, path: &str) -> io::Result<Option<Stat>> {
         let stat = self.tree.stat(Path::new(path));
-        stat.map_err(|error| super::at(path, &error))
+        stat.map_err(|error| at(path, &error))
     }
 
     /// Whether it leads to a file.
@@ -47,7 +48,7 @@ impl Place<'_> {
     /// The names in a folder.
     pub fn list(self, path: &str, limit: usize) -> io::Result<Vec<String>> {
         let names = self.tree.list(Path::new(path), limit);
-        names.map_err(|error| super::at(path, &error))
+        names.map_err(|error| at(path, &error))
     }
 }
 
@@ -117,7 +118,7 @@ impl<'a> Seen<'a> {
             for file in &load.initramfs {
                 let left = cpio::MAX_PACKED - bytes.len() as u64;
                 let part = self.boot.tree.read(Path::new(&file.path), left);
-                let part = part.map_err(|error| super::at(&file.path, &error))?;
+                let part = part.map_err(|error| at(&file.path, &error))?;
                 bytes.extend(part.unwrap_or_default());
             }
             let archive = cpio::read(&bytes, cpio::LIMITS, &is_kept);
@@ -182,6 +183,6 @@ fn key(load: &Load) -> String {
 
 /// The files of an initramfs whose content matters.
 fn is_kept(path: &str) -> bool {
-    let is_ours = ["etc/rbdroot.conf", "etc/rbdroot.key"].contains(&path);
+    let is_ours = ["etc/rbdroot.conf", "etc/rbdroot.key", "scripts/nfs"].contains(&path);
     is_ours || path.starts_with("lib/modules/") && path.ends_with("/modules.builtin")
 }

@@ -1,6 +1,6 @@
 //! Where the checks find files: a folder that is published, or the root of an image. Both are a stranger's.
 
-use std::{io, path::Path};
+use std::{fmt, io, path::Path};
 
 use nix::{errno::Errno, sys::stat::SFlag};
 
@@ -107,4 +107,9 @@ fn known<T>(result: io::Result<T>) -> io::Result<Option<T>> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// An error with the path that it is about.
+pub fn at(path: &str, error: &dyn fmt::Display) -> io::Error {
+    io::Error::other(format!("cannot read {path}: {error}"))
 }

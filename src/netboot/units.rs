@@ -56,7 +56,10 @@ fn has(tree: &dyn Tree, path: &str) -> io::Result<bool> {
 /// # Errors
 /// Those of the tree.
 pub fn is_started_script(root: Place<'_>, name: &str) -> io::Result<bool> {
-    if root.stat(&format!("etc/init.d/{name}"))?.is_none() {
+    // A unit of its name takes its place, and so does one that is masked.
+    let unit = format!("etc/systemd/system/{name}.service");
+    let is_there = root.stat(&format!("etc/init.d/{name}"))?.is_some();
+    if !is_there || root.tree.link(unit.as_ref())?.as_deref() == Some("/dev/null") {
         return Ok(false);
     }
     for level in ["rcS", "rc2", "rc3"] {

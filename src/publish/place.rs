@@ -105,6 +105,11 @@ impl Place {
         Ok(place)
     }
 
+    /// Whether anything was ever published as `name` below `dir`.
+    pub fn is_known(dir: &Path, name: &str) -> bool {
+        dir.join(STATE).join(name).exists()
+    }
+
     /// The tree that is served.
     pub fn path(&self) -> &Path {
         &self.path

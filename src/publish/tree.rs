@@ -68,24 +68,33 @@ pub struct Served {
 }
 
 impl Wanted {
+    /// Refuses to replace what is not ours, as far as that can be told without leaving anything there.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`].
+    pub fn check(&self) -> Result<()> {
+        let path = self.dir.join(&self.name);
+        match !self.force && path.exists() && !Place::is_known(&self.dir, &self.name) {
+            true => Err(foreign(&path)),
+            false => Ok(()),
+        }
+    }
+
     /// The place, with what is there looked at: whether it may be replaced.
     ///
     /// # Errors
     /// As [`Place::open`]; [`Kind::Usage`] when it must not be replaced.
     pub fn open(&self) -> Result<Place> {
+        self.check()?;
         let place = Place::open(&self.dir, &self.name)?;
-        let shown = place.path().display();
         if place.current()? == Current::Foreign {
             if !fs::symlink_metadata(place.path()).is_ok_and(|meta| meta.is_dir()) {
+                let shown = place.path().display();
                 return Err(Error::usage(format!("{shown} is no folder"))
                     .hint("move it away, and run this again"));
             }
             if !self.force {
-                return Err(
-                    Error::usage(format!("{shown} is there, and pichroot has not made it")).hint(
-                        "move it away, or use --force to replace it: it is then kept as the generation before",
-                    ),
-                );
+                return Err(foreign(place.path()));
             }
         }
         Ok(place)
@@ -234,6 +243,14 @@ pub fn roll_back(mut place: Place) -> Result<Served> {
         .serve(record.clone())
         .context(Kind::Host, || format!("cannot publish {shown}"))?;
     Ok(served_now(&place, &record))
+}
+
+fn foreign(path: &Path) -> Error {
+    Error::usage(format!(
+        "{} is there, and pichroot has not made it",
+        path.display()
+    ))
+    .hint("move it away, or use --force to replace it: it is then kept as the generation before")
 }
 
 fn served_now(place: &Place, record: &Record) -> Served {

@@ -102,6 +102,7 @@ impl Publisher {
     /// # Errors
     /// As [`tree::Wanted::open`]; [`Kind::Host`] when the cluster does not answer.
     pub fn early(&self) -> Result<()> {
+        self.trees().try_for_each(tree::Wanted::check)?;
         for wanted in self.trees() {
             wanted.open()?;
         }

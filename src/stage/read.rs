@@ -60,8 +60,8 @@ pub fn read(
 fn take(mounts: &Mounts, what: &Reading, to: Option<OwnedFd>) -> Result<protocol::Event> {
     let root = Root::open(mounts.root())?;
     let boot = PLACES.iter().map(Path::new).find(|place| {
-        let there = |name: &&str| root.is_file(&place.join(name));
-        OF_FIRMWARE.iter().any(|name| there(&name))
+        let there = |name: &str| root.is_file(&place.join(name));
+        OF_FIRMWARE.iter().any(|name| there(name))
     });
     let (archive, folder, packing) = match what {
         Reading::Look => return look(mounts, &root, boot).map(protocol::Event::Looked),

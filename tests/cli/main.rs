@@ -38,6 +38,7 @@ mod output;
 mod package;
 mod packed;
 mod partitions;
+mod publish;
 mod secrets;
 mod shrink;
 mod signature;

@@ -10,12 +10,11 @@ use super::{
 /// The longest command line that arm64 reads (COMMAND_LINE_SIZE).
 const MAX_LENGTH: usize = 2048;
 
-/// Calls `look` for each board's command line, in words. Where it is missing is for [`line`] to tell.
-fn each(
-    seen: &Seen<'_>,
-    notes: &mut Notes,
-    look: &mut dyn FnMut(&Load, &[&str], &mut Notes) -> io::Result<()>,
-) -> io::Result<()> {
+/// What looks at one board's command line, in words.
+type Look<'a> = dyn FnMut(&Load, &[&str], &mut Notes) -> io::Result<()> + 'a;
+
+/// Calls `look` for each board's command line. Where it is missing is for [`line`] to tell.
+fn each(seen: &Seen<'_>, notes: &mut Notes, look: &mut Look<'_>) -> io::Result<()> {
     for load in &seen.loads {
         match seen.cmdline(load)? {
             Some(text) => look(load, &text.split_whitespace().collect::<Vec<_>>(), notes)?,
@@ -151,7 +150,10 @@ fn nfs(root: &str, server: &str, path: &str, words: &[&str], dracut: bool) -> Op
     match values(words, "nfsroot")[..] {
         [] => Some(format!("it has no nfsroot={source}")),
         [value] if is_source(value) => match values(words, "boot").last() {
-            Some(boot) if *boot != "nfs" => Some(format!("boot={boot} is another way to the root")),
+            // nfsroot is the playbook's own script for initramfs-tools.
+            Some(boot) if !["nfs", "nfsroot"].contains(boot) => {
+                Some(format!("boot={boot} is another way to the root"))
+            }
             _ => None,
         },
         [value] => Some(format!("nfsroot={value}, and it should be of {source}")),
@@ -298,6 +300,7 @@ mod tests {
                 false,
             ),
             ("boot=nfs root=/dev/nfs nfsroot=10.0.0.1:/srv/pi", false),
+            ("boot=nfsroot root=/dev/nfs nfsroot=10.0.0.1:/srv/pi", false),
             ("root=nfs:10.0.0.1:/srv/pi:vers=4", true),
         ] {
             assert_eq!(fault(line, dracut), None, "{line}");

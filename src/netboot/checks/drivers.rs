@@ -148,6 +148,14 @@ pub fn scripts(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
                 );
             }
         }
+        if seen.is_nfs() && !is_dracut(archive) {
+            knows_version(
+                archive,
+                nfs_version(&seen.cmdline(load)?.unwrap_or_default()),
+                place,
+                notes,
+            );
+        }
         same_configuration(seen, archive, place, notes)?;
         let generator = if is_dracut(archive) {
             "dracut"
@@ -157,6 +165,21 @@ pub fn scripts(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
         notes.fine(format!("{place}, made by {generator}, has all of them"));
     }
     Ok(())
+}
+
+/// initramfs-tools' own script mounts with klibc's nfsmount, which knows no version 4; that of the role nfs_root has mount.nfs.
+fn knows_version(archive: &Archive, version: &str, place: &str, notes: &mut Notes) {
+    let script = archive.kept.get("scripts/nfs");
+    let has_mount =
+        script.is_some_and(|script| memchr::memmem::find(script, b"mount.nfs").is_some());
+    if version == "nfsv4" && script.is_some() && !has_mount {
+        let saw = "nfsroot= asks for version 4, and its script mounts with nfsmount, which knows none after 3";
+        notes.fail(
+            saw,
+            place,
+            "run the role nfs_root and make the initramfs anew, or write vers=3",
+        );
+    }
 }
 
 /// dracut leaves its library in what it makes.

@@ -5,15 +5,21 @@ use std::{
     path::{Component, Path},
 };
 
-use super::super::{Board, Kind, finding::Notes, load::Load, seen::Seen};
+use super::super::{Kind, finding::Notes, load::Load, seen::Seen};
 
 /// More than any folder for a Pi has.
 const MAX_FILES: usize = 20_000;
 const MAX_DEPTH: usize = 16;
 
-/// What the bootloader asks a TFTP server for at a time, in bytes, and how long the answer takes, in microseconds.
+/// What the bootloader asks a TFTP server for at a time, in bytes, and how long it takes until the next, in microseconds:
+/// raspberrypi/rpi-eeprom, issues 74 and 87.
 const BLOCK: u64 = 1024;
-const ROUND_TRIP: u64 = 400;
+const ROUND_TRIP: u64 = 200;
+
+/// The most that one file may have, in bytes. The bootloader counts blocks with 16 bits and does not begin again (raspberrypi/rpi-eeprom,
+/// issue 720): with its usual blocks, and with the largest that any version asks for.
+const SAFE_SIZE: u64 = 0xffff * BLOCK;
+const MAX_SIZE: u64 = 0xffff * 1468;
 
 /// `directory-name`
 pub fn name(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
@@ -154,11 +160,22 @@ fn leads_out(path: &str, target: &str) -> bool {
 /// `transfer`
 pub fn transfer(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
     for load in &seen.loads {
-        let bytes: u64 = load.files().filter_map(|file| file.size).sum();
+        let mut bytes = 0;
+        for file in load.files() {
+            let size = file.size.unwrap_or(0);
+            bytes += size;
+            let saw = format!("{} has {:.1} MB", file.path, megabytes(size));
+            if size > MAX_SIZE {
+                let hint = "make it smaller, such as with MODULES=dep or a better compression: a Pi's TFTP cannot fetch it";
+                notes.fail(saw, &file.path, hint);
+            } else if size > SAFE_SIZE {
+                notes.unknown(format!("{saw}, which only newer bootloaders can fetch"));
+            }
+        }
         notes.fine(format!(
             "{} fetches {:.1} MB in {} files, which takes some {} s over TFTP",
             load.board.name(),
-            bytes as f64 / 1e6,
+            megabytes(bytes),
             load.files().count(),
             seconds(load, bytes),
         ));
@@ -170,10 +187,14 @@ pub fn transfer(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
     Ok(())
 }
 
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
 /// How long it takes to fetch so much. TFTP waits for an answer to each block (RFC 1350).
 fn seconds(load: &Load, bytes: u64) -> u64 {
     let waiting = bytes / BLOCK * ROUND_TRIP;
-    let sending = bytes * 8 * 1_000_000 / Board::speed(load.board);
+    let sending = bytes * 8 * 1_000_000 / load.board.speed();
     (waiting + sending).div_ceil(1_000_000)
 }
 

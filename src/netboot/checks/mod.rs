@@ -20,7 +20,7 @@ use super::{Name, finding::Notes, seen::Seen};
 /// Those of reading: then it cannot be known.
 pub fn make(name: Name, seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
     let check = match name {
-        Name::DirectoryName => folder::name,
+        Name::Directory => folder::name,
         Name::Readable => folder::readable,
         Name::Links => folder::links,
         Name::Transfer => folder::transfer,

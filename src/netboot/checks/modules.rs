@@ -29,7 +29,11 @@ pub fn name(path: &str) -> Option<String> {
     let file = path.rsplit('/').next()?;
     let (name, rest) = file.split_once(".ko")?;
     let is_module = ["", ".xz", ".zst", ".gz"].contains(&rest);
-    is_module.then(|| name.replace('-', "_"))
+    is_module.then(|| plain(name))
+}
+
+fn plain(name: &str) -> String {
+    name.replace('-', "_")
 }
 
 /// What a kernel has when it looks for its root.
@@ -79,6 +83,7 @@ impl Modules {
                 modules.add_built_in(&text);
             }
             modules.needs = needs(&text("modules.dep")?.unwrap_or_default());
+            modules.add_soft(&text("modules.softdep")?.unwrap_or_default());
         }
         Ok(modules)
     }
@@ -86,6 +91,25 @@ impl Modules {
     fn add_built_in(&mut self, text: &str) {
         self.is_known = true;
         self.built_in.extend(text.lines().filter_map(name));
+    }
+
+    /// What modprobe loads before a module, though the module has no name of it in itself: `softdep genet pre: mdio-bcm-unimac`. Such
+    /// a name may be of no module of this kernel, and then nothing is missing.
+    fn add_soft(&mut self, text: &str) {
+        for line in text.lines() {
+            let mut words = line.split_whitespace();
+            let (Some("softdep"), Some(module)) = (words.next(), words.next()) else {
+                continue;
+            };
+            let before = words.skip_while(|word| *word != "pre:").skip(1);
+            let before = before.take_while(|word| *word != "post:").map(plain);
+            let known: Vec<String> = before
+                .filter(|name| self.needs.contains_key(name))
+                .collect();
+            if let Some(needed) = self.needs.get_mut(&plain(module)) {
+                needed.extend(known);
+            }
+        }
     }
 
     /// Whether a module is there when the kernel looks for its root.
@@ -137,8 +161,8 @@ mod tests {
     fn a_module_is_known_by_its_file() {
         for (path, expected) in [
             (
-                "kernel/drivers/net/ethernet/broadcom/genet/bcmgenet.ko.xz",
-                Some("bcmgenet"),
+                "kernel/drivers/net/ethernet/broadcom/genet/genet.ko.xz",
+                Some("genet"),
             ),
             ("a/mdio-bcm-unimac.ko", Some("mdio_bcm_unimac")),
             ("a/x.ko.zst", Some("x")),
@@ -162,5 +186,19 @@ mod tests {
         assert_eq!(modules.missing("rbd"), ["libceph"]);
         assert_eq!(modules.missing("nfs"), ["nfs"]);
         assert!(modules.missing("libcrc32c").is_empty());
+    }
+
+    #[test]
+    fn what_modprobe_loads_before_is_needed_too() {
+        let mut modules = Modules {
+            loadable: ["genet".to_owned()].into(),
+            built_in: BTreeSet::new(),
+            needs: needs("k/genet.ko:\nk/mdio-bcm-unimac.ko:\nk/late.ko:\n"),
+            is_known: true,
+        };
+        modules.add_soft(
+            "# comment\nsoftdep genet pre: mdio-bcm-unimac of-no-kernel post: late\nsoftdep x\n",
+        );
+        assert_eq!(modules.missing("genet"), ["mdio_bcm_unimac"]);
     }
 }

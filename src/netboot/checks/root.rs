@@ -101,7 +101,7 @@ fn boot(entry: &Entry, seen: &Seen<'_>, place: &str, notes: &mut Notes) {
     let is_serial = |name: &str| name.len() == 8 && name.chars().all(|c| c.is_ascii_hexdigit());
     match (mounted, seen.wanted.directory.as_deref()) {
         (Some(mounted), Some(wanted))
-            if is_serial(mounted) && is_serial(wanted) && mounted != wanted =>
+            if is_serial(mounted) && is_serial(wanted) && !mounted.eq_ignore_ascii_case(wanted) =>
         {
             let hint = "mount the folder that this Pi boots from, else its kernel updates reach another one";
             notes.fail(
@@ -152,7 +152,13 @@ pub fn swap(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
     }
     // Raspberry Pi OS since 13: with zram alone there is no file.
     if root.is_file("usr/lib/systemd/system-generators/rpi-swap-generator")? {
-        let text = root.text("etc/rpi/swap.conf")?.unwrap_or_default();
+        let mut text = root.text("etc/rpi/swap.conf")?.unwrap_or_default();
+        for name in root.list("etc/rpi/swap.conf.d", 100)? {
+            text.push('\n');
+            text += &root
+                .text(&format!("etc/rpi/swap.conf.d/{name}"))?
+                .unwrap_or_default();
+        }
         let mechanism = text
             .lines()
             .filter_map(|line| line.trim().strip_prefix("Mechanism="))
@@ -178,17 +184,32 @@ pub fn swap(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
 pub fn resize(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
     let root = seen.root()?;
     const HINT: &str = "disable it: what it resizes is a card, which is not there";
-    for (unit, what) in [
-        ("resize2fs_once.service", "Raspberry Pi OS's resize2fs_once"),
-        ("rpi-resize.service", "Raspberry Pi OS's rpi-resize"),
-        ("systemd-growfs-root.service", "systemd-growfs of the root"),
-        ("armbian-resize-filesystem.service", "Armbian's resizing"),
+    // The first make a partition larger; the others a file system, which a block device of Ceph may want.
+    for (unit, what, is_of_tables) in [
+        (
+            "rpi-resizerootfs.service",
+            "Debian's rpi-resizerootfs",
+            true,
+        ),
+        (
+            "armbian-resize-filesystem.service",
+            "Armbian's resizing",
+            true,
+        ),
+        (
+            "resize2fs_once.service",
+            "Raspberry Pi OS's resize2fs_once",
+            false,
+        ),
+        ("rpi-resize.service", "Raspberry Pi OS's rpi-resize", false),
+        ("systemd-growfs-root.service", "systemd-growfs", false),
     ] {
-        if units::is_enabled(root, unit)? {
+        let is_bad = is_of_tables && !has_table(seen) || seen.is_nfs();
+        if is_bad && units::is_enabled(root, unit)? {
             notes.fail(format!("{what} runs at the boot"), unit, HINT);
         }
     }
-    if units::is_started_script(root, "resize2fs_once")? {
+    if seen.is_nfs() && units::is_started_script(root, "resize2fs_once")? {
         notes.fail(
             "Raspberry Pi OS's resize2fs_once runs at the boot",
             "/etc/init.d/resize2fs_once",
@@ -206,7 +227,7 @@ pub fn resize(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
             );
         }
     }
-    if units::is_enabled(root, "systemd-repart.service")? {
+    if !has_table(seen) && units::is_enabled(root, "systemd-repart.service")? {
         for folder in ["etc/repart.d", "usr/lib/repart.d", "usr/local/lib/repart.d"] {
             let files = root.list(folder, 1000)?;
             if let Some(file) = files.iter().find(|name| name.ends_with(".conf")) {
@@ -224,6 +245,11 @@ pub fn resize(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
     }
     notes.fine("nothing resizes a card");
     Ok(())
+}
+
+/// Whether the root is in a partition, which may grow.
+fn has_table(seen: &Seen<'_>) -> bool {
+    matches!(seen.wanted.root, RootOn::Rbd { partition: Some(_) })
 }
 
 /// `identity`

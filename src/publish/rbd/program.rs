@@ -168,11 +168,11 @@ impl Said {
         if self.status.success() {
             return Ok(self);
         }
-        let words = self.stderr.lines().filter(|line| !line.trim().is_empty());
+        let mut words = self.stderr.lines().filter(|line| !line.trim().is_empty());
         // What the user is to know comes last; before that are lines of the log, each with a time.
-        let said = words.clone().rev().find(|line| line.starts_with("rbd: "));
+        let said = words.clone().rfind(|line| line.starts_with("rbd: "));
         let said = said
-            .or(words.last())
+            .or(words.next_back())
             .unwrap_or("it said nothing")
             .trim_start_matches("rbd: ");
         let error = Error::host(format!("rbd {} failed: {said}", args.join(" ")));

@@ -7,7 +7,7 @@ use serde_yaml::Value;
 
 use super::{
     super::super::{finding::Notes, seen::Seen},
-    files, is_wired,
+    files, is_wired, networkd,
 };
 
 /// `netplan`
@@ -65,6 +65,10 @@ pub fn check(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
             notes.fine(format!("{id} is for NetworkManager"));
         } else if device.is_critical {
             notes.fine(format!("{id} is critical"));
+        } else if networkd::is_kept_before(seen, &format!("10-netplan-{id}.network"))? {
+            notes.fine(format!(
+                "{id}: a .network file that comes before netplan's keeps the interface"
+            ));
         } else if seen.is_nfs() {
             notes.fine(format!(
                 "{id}: systemd-networkd keeps the interface of a root on NFS"

@@ -32,13 +32,58 @@ pub fn check(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
         notes.fine("it is not enabled");
         return Ok(());
     }
+    let mut is_decided = false;
+    for file in for_wired(seen)? {
+        match file.fault {
+            None => notes.fine(format!("/{} keeps the interface", file.path)),
+            Some(saw) => notes.fail(saw, format!("/{}", file.path), HINT),
+        }
+        is_decided |= file.is_sure;
+    }
+    // It makes files of ip=, which come after those named 10 to 69.
+    let generator = "systemd-network-generator.service";
+    if !is_decided && !seen.is_nfs() && units::is_enabled(root, generator)? {
+        let hint = "mask systemd-network-generator.service, or add a .network file that matches first and has KeepConfiguration=yes";
+        let saw = "of ip= it makes a file that has systemd-networkd set up the interface anew";
+        notes.fail(saw, generator, hint);
+    }
+    notes.fine("no other file is for the interface");
+    Ok(())
+}
+
+/// Whether the interface is kept by a file that comes before one of this name.
+///
+/// # Errors
+/// Those of the tree.
+pub fn is_kept_before(seen: &Seen<'_>, name: &str) -> io::Result<bool> {
+    let files = for_wired(seen)?;
+    let first = files.iter().find(|file| file.is_sure);
+    Ok(first.is_some_and(|file| {
+        let own = file.path.rsplit('/').next().unwrap_or_default();
+        own < name && file.fault.is_none()
+    }))
+}
+
+/// A file that is, or may be, for the wired interface.
+struct File {
+    path: String,
+    is_sure: bool,
+    /// What it lacks.
+    fault: Option<String>,
+}
+
+/// Those that may count: the first that matches for sure is the last of them.
+fn for_wired(seen: &Seen<'_>) -> io::Result<Vec<File>> {
+    let root = seen.root()?;
+    let mut found = Vec::new();
     for (path, mut text) in files(root, &FOLDERS, ".network")? {
         if text.trim().is_empty() {
             continue;
         }
         let name = path.rsplit('/').next().unwrap_or_default();
         let folders = FOLDERS.map(|folder| format!("{folder}/{name}.d"));
-        for (_, drop_in) in files(root, &folders.each_ref().map(String::as_str), ".conf")? {
+        let folders = folders.each_ref().map(String::as_str);
+        for (_, drop_in) in files(root, &folders, ".conf")? {
             text.push('\n');
             text.push_str(&drop_in);
         }
@@ -47,26 +92,18 @@ pub fn check(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
         if matches == Matches::No {
             continue;
         }
-        match fault(seen, &lines) {
-            None => notes.fine(format!("/{path} keeps the interface")),
-            Some(saw) => notes.fail(saw, format!("/{path}"), HINT),
-        }
-        // The first file that matches is the one that counts.
-        if matches == Matches::Yes {
-            return Ok(());
+        let is_sure = matches == Matches::Yes;
+        let fault = fault(seen, &lines);
+        found.push(File {
+            path,
+            is_sure,
+            fault,
+        });
+        if is_sure {
+            break;
         }
     }
-    // It makes files of ip=, which come after those named 10 to 69.
-    if units::is_enabled(root, "systemd-network-generator.service")? && !seen.is_nfs() {
-        let hint = "mask systemd-network-generator.service, or add a .network file that matches first and has KeepConfiguration=yes";
-        notes.fail(
-            "of ip= it makes a file that has systemd-networkd set up the interface anew",
-            "systemd-network-generator.service",
-            hint,
-        );
-    }
-    notes.fine("no other file is for the interface");
-    Ok(())
+    Ok(found)
 }
 
 /// What a file that matches lacks.
