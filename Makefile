@@ -6,6 +6,7 @@ CARGO ?= cargo
 CARGO_TARGET_DIR ?= target
 TEST_ARGS ?=
 FUZZ_SECONDS ?= 60
+CASES ?=
 
 # rustup's folder comes before the distribution's: a shell that is older than it does not know it. A cargo elsewhere is
 # somebody's choice.
@@ -13,8 +14,9 @@ ifneq ($(filter /usr/bin/cargo,$(or $(shell command -v cargo || true),/usr/bin/c
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 endif
 
-.PHONY: help demo test test-all conformance twins layouts old-kernel first-boot living fresh kills reproducible fuzz \
-	build lint bench install clean setup-demo setup-test setup-layouts setup-old-kernel setup-first-boot
+.PHONY: help demo test test-all conformance twins layouts old-kernel boot first-boot netboot-test living fresh kills reproducible \
+	fuzz build lint bench install clean setup-demo setup-test setup-layouts setup-old-kernel setup-boot setup-first-boot \
+	setup-netboot
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 13
@@ -42,9 +44,17 @@ old-kernel: setup-old-kernel build ## exec on Linux 6.1, which needs the host's 
 	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
 		scripts/as-root.sh tests/old-kernel/run.sh
 
+boot: setup-boot build ## pichroot boot of a real image: to its prompt, over SSH, by UEFI, with a reboot, and what fails; ten minutes
+	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
+		scripts/as-root.sh tests/boot/run.sh
+
 first-boot: setup-first-boot build ## boot an image in a virtual machine, which does what was put off to then; takes minutes
 	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
 		scripts/as-root.sh tests/first-boot/run.sh
+
+netboot-test: setup-netboot build ## boot machines from the network, with real servers; CASES="..." chooses; takes half an hour
+	@image="$$(scripts/link-base-image.sh)"; PATH="$(CURDIR)/.venv/bin:$$PATH" scripts/as-root.sh \
+		tests/netboot/run.py --pichroot $(CARGO_TARGET_DIR)/release/pichroot --image "$$image" $(CASES)
 
 living: setup-test build ## ten plays of the kinds that roles for living machines are, twice each; takes minutes
 	@PICHROOT_TEST_IMAGE="$$(scripts/link-base-image.sh)" PATH="$(CURDIR)/.venv/bin:$$PATH" \
@@ -103,6 +113,14 @@ setup-old-kernel:
 	@scripts/install-deps.sh old-kernel
 	@scripts/ansible-venv.sh test
 
+setup-boot:
+	@scripts/install-deps.sh boot
+	@scripts/ansible-venv.sh test
+
 setup-first-boot:
 	@scripts/install-deps.sh first-boot
+	@scripts/ansible-venv.sh test
+
+setup-netboot:
+	@scripts/install-deps.sh netboot
 	@scripts/ansible-venv.sh test

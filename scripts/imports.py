@@ -23,7 +23,7 @@ ui
 import
 config
 publish
-finish
+finish boot
 stage
 chroot
 twins

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# install-deps.sh [run|demo|test|layouts|old-kernel|first-boot] : install Rust and the Debian or Ubuntu packages that are missing.
+# install-deps.sh [run|demo|test|layouts|old-kernel|boot|first-boot|netboot] : install Rust and the Debian or Ubuntu packages that are missing.
 #   run         to build pichroot and to run it
 #   demo        also to make the base image
 #   test        also to run every test and the linters
 #   layouts     also to run programs of every architecture
 #   old-kernel  also to boot another kernel in a virtual machine
+#   boot        also for pichroot boot
 #   first-boot  also to boot an image in a virtual machine
+#   netboot     also to boot one from the network, with all servers that this takes
 # Quick when nothing is missing. Uses sudo when not root. Registers nothing in the host's binfmt table.
 set -euo pipefail
 
@@ -26,8 +28,11 @@ demo=(mmdebstrap mount arch-test debian-archive-keyring mtools fdisk xz-utils)
 test=(shellcheck sudo busybox-static zip unzip zstd gdisk binutils jq tmux bsdutils procps git gnupg gpgv
     xfsprogs btrfs-progs f2fs-tools exfatprogs qemu-utils bmap-tools iptables)
 old_kernel=(qemu-system-x86 kmod)
+# openssh-client: Ansible reaches the machine by it.
+boot=(qemu-system-arm qemu-efi-aarch64 openssh-client)
 # ipxe-qemu: qemu wants its ROM for a network card.
 first_boot=(qemu-system-arm ipxe-qemu)
+netboot=(ceph-mon ceph-osd ceph-common dnsmasq-base iproute2 nfs-ganesha nfs-ganesha-vfs u-boot-qemu u-boot-tools)
 
 level=${1-test}
 case $level in
@@ -35,8 +40,10 @@ case $level in
     demo) wanted=("${run[@]}" "${demo[@]}") ;;
     test | layouts) wanted=("${run[@]}" "${demo[@]}" "${test[@]}") ;;
     old-kernel) wanted=("${run[@]}" "${demo[@]}" "${test[@]}" "${old_kernel[@]}") ;;
+    boot) wanted=("${run[@]}" "${demo[@]}" "${test[@]}" "${boot[@]}") ;;
     first-boot) wanted=("${run[@]}" "${demo[@]}" "${test[@]}" "${first_boot[@]}") ;;
-    *) die "install-deps.sh knows no level '$level'" "usage: scripts/install-deps.sh [run|demo|test|layouts|old-kernel|first-boot]" ;;
+    netboot) wanted=("${run[@]}" "${demo[@]}" "${test[@]}" "${first_boot[@]}" "${netboot[@]}") ;;
+    *) die "install-deps.sh knows no level '$level'" "usage: scripts/install-deps.sh [run|demo|test|layouts|old-kernel|boot|first-boot|netboot]" ;;
 esac
 
 # On distributions without dpkg we can only say what is needed.

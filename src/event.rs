@@ -68,6 +68,23 @@ pub enum Event {
     WaitingFor(String),
     /// The image is mounted, and its programs run.
     Opened(Opened),
+    /// A machine is started: what QEMU calls it, what it starts with, and the port of this machine that leads to its SSH server.
+    Booting {
+        /// QEMU's name of the machine.
+        machine: String,
+        /// The path of the kernel in the image; `None` where a boot loader is started.
+        kernel: Option<String>,
+        /// The port.
+        port: Option<u16>,
+    },
+    /// The console is the user's now.
+    BootKeys,
+    /// A line of a console.
+    Console(String),
+    /// What was waited for has come, after this time.
+    Booted(Duration),
+    /// The machine starts again.
+    Rebooting,
     /// An initramfs is made, for this kernel's release.
     MakingInitramfs(String),
     /// How programs of the image were started.
@@ -563,6 +580,10 @@ impl Event {
             Event::WaitingFor(_)
             | Event::Opened(_)
             | Event::MakingInitramfs(_)
+            | Event::Booting { .. }
+            | Event::BootKeys
+            | Event::Booted(_)
+            | Event::Rebooting
             | Event::Started(_)
             | Event::NewImage { .. }
             | Event::Grown { .. }

@@ -6,6 +6,7 @@
 mod address;
 mod ansible;
 mod bare;
+mod boot;
 mod bytes;
 mod chroot;
 mod cli;

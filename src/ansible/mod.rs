@@ -6,6 +6,7 @@
 //! ([`Play::arguments`]). Nothing secret is ever in those arguments.
 
 pub mod ansible_cfg;
+pub mod booted;
 pub mod bundle;
 pub mod connection;
 pub mod environment;

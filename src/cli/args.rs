@@ -1,6 +1,7 @@
 //! The command line as it is typed.
 
 mod ansible;
+mod boot;
 mod flash;
 mod image;
 mod images;
@@ -10,6 +11,7 @@ mod playbook;
 mod publish;
 
 pub use ansible::AnsibleArgs;
+pub use boot::BootArgs;
 pub use flash::FlashArgs;
 pub use image::{DoctorArgs, ExecArgs, ImageArgs, ShellArgs};
 pub use images::ImagesArgs;
@@ -48,6 +50,8 @@ pub enum Command {
     Exec(ExecArgs),
     /// Open a shell in an image
     Shell(ShellArgs),
+    /// Boot an image in a virtual machine
+    Boot(Box<BootArgs>),
     /// Search the lists of images whose names may be given as --image
     Images(ImagesArgs),
     /// Translate a Packer template

@@ -1,13 +1,16 @@
 //! From the arguments of a subcommand to its plan, and over to the run.
 
 use super::args::{
-    AnsibleArgs, ExecArgs, FlashArgs, ImageArgs, ImagesArgs, ImportArgs, PublishArgs, ShellArgs,
+    AnsibleArgs, BootArgs, ExecArgs, FlashArgs, ImageArgs, ImagesArgs, ImportArgs, PublishArgs,
+    ShellArgs,
 };
 use crate::{
-    config::{AnsiblePlan, CommandPlan, FlashPlan, ImagesPlan, PublishPlan, Surroundings},
+    config::{
+        AnsiblePlan, BootPlan, CommandPlan, FlashPlan, ImagesPlan, PublishPlan, Surroundings,
+    },
     error::{Error, Result},
     import::Wanted,
-    run::{command, flash, images, import, playbook, publish},
+    run::{boot, command, flash, images, import, playbook, publish},
     ui::Ui,
 };
 
@@ -32,6 +35,13 @@ pub fn shell(args: ShellArgs, ui: &Ui) -> Result<u8> {
     // bash where the image has it; `sh` is found by the executor either way.
     let login = "if [ -x /bin/bash ]; then exec /bin/bash -l; else exec /bin/sh -l; fi";
     run(args.image, vec!["sh".into(), "-c".into(), login.into()], ui)
+}
+
+/// `pichroot boot IMAGE`.
+pub fn boot(args: BootArgs, ui: &Ui) -> Result<u8> {
+    let around = Surroundings::of_process()?;
+    let plan = BootPlan::new(args.into(), &around)?;
+    boot::run(&plan, &around, ui).map(|()| 0)
 }
 
 /// `pichroot flash IMAGE DEVICE`.

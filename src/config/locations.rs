@@ -12,6 +12,14 @@ pub fn absolute(path: &str, base: &Path, home: Option<&Path>) -> PathBuf {
     }
 }
 
+/// A program: a path, or a name that is looked up in `PATH`.
+pub fn program(text: &str, base: &Path, home: Option<&Path>) -> PathBuf {
+    match text.contains('/') {
+        true => absolute(text, base, home),
+        false => text.into(),
+    }
+}
+
 /// The location of an image: a URL stays as it is, a path becomes absolute.
 pub fn image(text: &str, base: &Path, home: Option<&Path>) -> String {
     if Address::of(text).scheme.is_some() {

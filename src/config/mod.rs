@@ -5,8 +5,10 @@
 //! absolute and everything checked that can be checked without touching the image; both have an
 //! [`ImagePlan`]. Secrets stay unresolved.
 
+pub mod boot;
 pub mod choice;
 pub mod data_dir;
+mod duration;
 pub mod extra_vars;
 pub mod file;
 mod finish;
@@ -30,6 +32,7 @@ mod sudo;
 mod surroundings;
 pub mod yaml;
 
+pub use boot::{BootPlan, GivenBoot};
 pub use choice::{Beside, Emulation, Executor, FirstBoot, Live, Network, OnError, Shortcut};
 pub use file::File;
 pub use flash::{FlashPlan, GivenFlash};

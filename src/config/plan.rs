@@ -121,13 +121,8 @@ impl AnsiblePlan {
         } else {
             inventories(&given.inventories, cwd, home)?
         };
-        let command = file.ansible.command.as_deref().map(|command| {
-            if command.contains('/') {
-                locations::absolute(command, &folder, home)
-            } else {
-                command.into()
-            }
-        });
+        let command = file.ansible.command.as_deref();
+        let command = command.map(|command| locations::program(command, &folder, home));
         let machine = names::given(file.ansible.host_name.as_deref(), &known, || {
             only_host(
                 command.as_deref(),

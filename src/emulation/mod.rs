@@ -2,6 +2,7 @@
 
 pub mod arch;
 pub mod binfmt;
+pub mod drivers;
 pub mod qemu;
 
 use std::path::PathBuf;

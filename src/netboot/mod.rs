@@ -6,7 +6,7 @@
 mod board;
 mod checks;
 mod config;
-mod cpio;
+pub mod cpio;
 mod finding;
 mod glob;
 mod kernel;

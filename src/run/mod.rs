@@ -1,8 +1,9 @@
 //! The life of a run, from a checked plan to its end: signals, the stage's session, and what is put off.
 //!
-//! [`playbook`] is `pichroot ansible`; [`command`] is `exec` and `shell`; [`images`] and [`import`] open none.
+//! [`playbook`] is `pichroot ansible`; [`command`] is `exec` and `shell`; [`boot`] starts a machine; [`images`] and [`import`] open none.
 
 mod beginning;
+pub mod boot;
 pub mod command;
 mod deferred;
 mod early;

@@ -65,22 +65,35 @@ impl Opened {
                 signals.during(verified).await?;
                 Ok((Opened::InPlace(file), plan.image.settings.clone()))
             }
-            asked => {
-                let cache = Cache::open(&plan.image.cache)?;
-                let (asked, looking, lists) = (asked.clone(), ui.clone(), cache.clone());
-                let source = signals.during(move || asked.find(&lists, &looking)).await?;
-                let settings = settings(&plan.image, &source);
-                if !image::at_hand(&cache, &source) {
-                    early::host(&settings, ui)?;
-                }
-                let scratch = cache.root().join("scratch.img");
-                let copied = move || {
-                    let base = image::fetch(&cache, &source, &report)?;
-                    WorkImage::create(&base, &scratch, true, None, &report)
-                };
-                Ok((Opened::Copy(signals.during(copied).await?), settings))
+            _ => {
+                let (work, source) = Self::copy(&plan.image, true, signals, ui).await?;
+                Ok((Opened::Copy(work), settings(&plan.image, &source)))
             }
         }
+    }
+
+    /// A copy that is thrown away, and what it is of. Where its programs are to `run`, it is looked at first whether this
+    /// machine can do that.
+    pub async fn copy(
+        plan: &ImagePlan,
+        run: bool,
+        signals: &mut Signals,
+        ui: &Ui,
+    ) -> Result<(WorkImage, Source)> {
+        let report = ui.clone();
+        let cache = Cache::open(&plan.cache)?;
+        let (asked, looking, lists) = (plan.source.clone(), ui.clone(), cache.clone());
+        let source = signals.during(move || asked.find(&lists, &looking)).await?;
+        if run && !image::at_hand(&cache, &source) {
+            early::host(&settings(plan, &source), ui)?;
+        }
+        let scratch = cache.root().join("scratch.img");
+        let wanted = source.clone();
+        let copied = move || {
+            let base = image::fetch(&cache, &wanted, &report)?;
+            WorkImage::create(&base, &scratch, true, None, &report)
+        };
+        Ok((signals.during(copied).await?, source))
     }
 
     /// It, open for reading and writing.

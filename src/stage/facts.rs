@@ -115,15 +115,21 @@ pub fn os(root: &Root) -> Option<String> {
 
 /// The release of the newest kernel that the image has modules for.
 pub fn kernel(root: &Root) -> Option<String> {
+    kernels(root).into_iter().next()
+}
+
+/// The releases of the kernels that the image has modules for, the newest first.
+pub fn kernels(root: &Root) -> Vec<String> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
     let modules = root.open_at("lib/modules".as_ref(), flags, Mode::empty());
-    let entries = std::fs::read_dir(path_of(&modules.ok()?)).ok()?.flatten();
-    let names = entries
-        .take(MAX_KERNELS)
-        .filter_map(|e| e.file_name().into_string().ok());
-    names
-        .filter(|name| is_release(name))
-        .max_by_key(|name| numbers(name))
+    let entries = modules
+        .map_err(Into::into)
+        .and_then(|dir| std::fs::read_dir(path_of(&dir)));
+    let entries = entries.into_iter().flatten().flatten().take(MAX_KERNELS);
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut releases: Vec<_> = names.filter(|name| is_release(name)).collect();
+    releases.sort_by_cached_key(|name| std::cmp::Reverse(numbers(name)));
+    releases
 }
 
 /// Whether `name` is a kernel's release, 4.0 or later: programs refuse to run on one that is too old for them.
@@ -166,5 +172,6 @@ mod tests {
         add("6.8.0-1010-raspi");
         add("6.8.0-99-raspi");
         assert_eq!(kernel(&root).as_deref(), Some("6.8.0-1010-raspi"));
+        assert_eq!(kernels(&root).last().unwrap(), "6.8.0-99-raspi");
     }
 }

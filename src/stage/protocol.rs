@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{facts::Facts, warm::Library};
+use super::{boot_files::BootFiles, facts::Facts, warm::Library};
 use crate::{
     chroot::{
         living::plan::LivingPlan,
@@ -138,6 +138,8 @@ pub enum Work {
     Make(Vec<Part>),
     /// Fill them with the files of the archive that comes with it.
     Unpack(Unpack),
+    /// Pack what a machine boots from into the archive that comes with it.
+    BootFiles(BootFiles),
     /// Read the image, and change nothing.
     Read(Read),
 }

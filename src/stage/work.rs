@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    directory,
+    boot_files, directory,
     protocol::{Event, Work},
     read,
     supervisor::Supervisor,
@@ -52,6 +52,11 @@ pub(super) fn run(
         Work::Unpack(wanted) => {
             let archive = archive.ok_or_else(|| Error::other("there is no archive"))?;
             supervisor.report(unpack::unpack(image, &wanted, archive.into())?)?;
+            None
+        }
+        Work::BootFiles(wanted) => {
+            let archive = archive.ok_or_else(|| Error::other("there is no archive"))?;
+            supervisor.report(boot_files::collect(image, &wanted, archive.into())?)?;
             None
         }
     };

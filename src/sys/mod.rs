@@ -23,6 +23,7 @@ pub mod process;
 pub mod programs;
 pub mod qemu_img;
 pub mod room;
+pub mod run_as;
 pub mod scratch;
 pub mod seccomp;
 pub mod tar;

@@ -17,6 +17,13 @@ const PACKAGES: &[(&str, &str)] = &[
     ("mkfs.xfs", "xfsprogs"),
     ("mkswap", "util-linux"),
     ("qemu-img", "qemu-utils"),
+    ("qemu-system-aarch64", "qemu-system-arm"),
+    ("qemu-system-arm", "qemu-system-arm"),
+    (
+        "qemu-system-riscv64",
+        "qemu-system-riscv, or qemu-system-misc",
+    ),
+    ("qemu-system-x86_64", "qemu-system-x86"),
     ("rbd", "ceph-common"),
     ("resize.f2fs", "f2fs-tools"),
     ("resize2fs", "e2fsprogs"),

@@ -80,28 +80,40 @@ pub fn resize(fd: &impl AsFd, size: Size) -> io::Result<()> {
     Ok(())
 }
 
-/// Passes every key on as it is, until dropped.
+/// The mode of a terminal, which it gets back when this is dropped.
 #[derive(Debug)]
-pub struct RawMode {
+pub struct Mode {
     terminal: OwnedFd,
     before: Termios,
 }
 
-impl RawMode {
-    /// Puts the terminal `fd` into raw mode.
-    pub fn enter(fd: &impl AsFd) -> io::Result<Self> {
-        let terminal = fd.as_fd().try_clone_to_owned()?;
-        let before = tcgetattr(&terminal)?;
-        let mut raw = before.clone();
-        cfmakeraw(&mut raw);
-        tcsetattr(&terminal, SetArg::TCSANOW, &raw)?;
-        Ok(RawMode { terminal, before })
+impl Mode {
+    /// That of `fd`, if it is a terminal.
+    pub fn of(fd: &impl AsFd) -> Option<Self> {
+        let terminal = fd.as_fd().try_clone_to_owned().ok()?;
+        let before = tcgetattr(&terminal).ok()?;
+        Some(Mode { terminal, before })
     }
 }
 
-impl Drop for RawMode {
+impl Drop for Mode {
     fn drop(&mut self) {
         // The terminal may be gone; then nobody sees its mode.
         let _ = tcsetattr(&self.terminal, SetArg::TCSANOW, &self.before);
+    }
+}
+
+/// Passes every key on as it is, until dropped.
+#[derive(Debug)]
+pub struct RawMode(#[allow(dead_code)] Mode);
+
+impl RawMode {
+    /// Puts the terminal `fd` into raw mode.
+    pub fn enter(fd: &impl AsFd) -> io::Result<Self> {
+        let mode = Mode::of(fd).ok_or(nix::errno::Errno::ENOTTY)?;
+        let mut raw = mode.before.clone();
+        cfmakeraw(&mut raw);
+        tcsetattr(&mode.terminal, SetArg::TCSANOW, &raw)?;
+        Ok(RawMode(mode))
     }
 }

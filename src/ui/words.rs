@@ -28,6 +28,19 @@ fn in_one(event: &Event, verbose: bool) -> Option<String> {
     Some(match event {
         Event::WaitingFor(source) => format!("waiting for another run that fetches {source}"),
         Event::Opened(image) => opened(image),
+        Event::Booting {
+            machine,
+            kernel,
+            port,
+        } => booting(machine, kernel.as_deref(), *port),
+        Event::BootKeys => {
+            "its console is this terminal: Ctrl-a x switches it off, Ctrl-a h tells more keys".into()
+        }
+        Event::Console(line) => line.clone(),
+        Event::Booted(after) => {
+            format!("what was waited for has come after {} s", after.as_secs())
+        }
+        Event::Rebooting => "the machine starts again".into(),
         Event::MakingInitramfs(kernel) => format!("making the initramfs of {kernel}"),
         Event::Started(starts) => {
             return started(starts, if verbose { usize::MAX } else { NAMED });
@@ -273,6 +286,18 @@ pub fn of_task(task: &Task) -> String {
         Task::Packing(path) => format!("making {}", path.display()),
         Task::Copying(path) => format!("copying {}", path.display()),
     }
+}
+
+fn booting(machine: &str, kernel: Option<&str>, port: Option<u16>) -> String {
+    let with = match kernel {
+        Some(kernel) => format!("its kernel /{kernel}"),
+        None => "its boot loader, by UEFI".into(),
+    };
+    let reached = match port {
+        Some(port) => format!("; its SSH server: ssh -p {port} USER@127.0.0.1"),
+        None => "; it has no network".into(),
+    };
+    format!("starting the image as QEMU's machine {machine}, with {with}{reached}")
 }
 
 /// How long ago something was, to a unit that says enough.

@@ -12,6 +12,7 @@ mod images;
 
 mod ansible;
 mod architecture;
+mod boot;
 mod catalogue;
 mod catalogue_search;
 mod checksum;

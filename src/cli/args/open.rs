@@ -6,9 +6,9 @@ use clap::Args;
 
 use crate::config::{Emulation, FirstBoot, GivenImage, Live, Network, Shortcut};
 
-/// How an image is opened.
+/// What is said of the image itself.
 #[derive(Debug, Args)]
-pub struct OpenArgs {
+pub struct SourceArgs {
     /// Checksum of the image: sha256:HEX, sha512:, sha1:, md5:, file:URL-OR-PATH, or none
     /// [default: image.checksum of the configuration file, for the image that it names]
     #[arg(long, value_name = "SUM")]
@@ -31,6 +31,14 @@ pub struct OpenArgs {
     /// The configuration file [default: ./pichroot.yml where it exists]
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// How an image is opened.
+#[derive(Debug, Args)]
+pub struct OpenArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub source: SourceArgs,
 
     /// How programs of the image are run [default: auto]
     #[arg(long, value_name = "HOW")]
@@ -53,19 +61,28 @@ pub struct OpenArgs {
     pub no_shortcuts: Vec<Shortcut>,
 }
 
-impl From<OpenArgs> for GivenImage {
-    fn from(args: OpenArgs) -> Self {
+impl From<SourceArgs> for GivenImage {
+    fn from(args: SourceArgs) -> Self {
         GivenImage {
             config: args.config,
             checksum: args.checksum,
             keyring: args.keyring,
             signature: args.signature,
             catalogues: args.catalogues,
+            ..GivenImage::default()
+        }
+    }
+}
+
+impl From<OpenArgs> for GivenImage {
+    fn from(args: OpenArgs) -> Self {
+        GivenImage {
             emulation: args.emulation,
             network: args.network,
             live: args.live,
             first_boot: args.first_boot,
             no_shortcuts: args.no_shortcuts,
+            ..args.source.into()
         }
     }
 }

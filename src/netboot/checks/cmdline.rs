@@ -150,7 +150,10 @@ fn nfs(root: &str, server: &str, path: &str, words: &[&str], dracut: bool) -> Op
     match values(words, "nfsroot")[..] {
         [] => Some(format!("it has no nfsroot={source}")),
         [value] if is_source(value) => match values(words, "boot").last() {
-            Some(boot) if *boot != "nfs" => Some(format!("boot={boot} is another way to the root")),
+            // nfsroot is the playbook's own script for initramfs-tools.
+            Some(boot) if !["nfs", "nfsroot"].contains(boot) => {
+                Some(format!("boot={boot} is another way to the root"))
+            }
             _ => None,
         },
         [value] => Some(format!("nfsroot={value}, and it should be of {source}")),
@@ -301,6 +304,7 @@ mod tests {
                 false,
             ),
             ("boot=nfs root=/dev/nfs nfsroot=10.0.0.1:/srv/pi", false),
+            ("boot=nfsroot root=/dev/nfs nfsroot=10.0.0.1:/srv/pi", false),
             ("root=nfs:10.0.0.1:/srv/pi:vers=4", true),
         ] {
             assert_eq!(fault(line, dracut), None, "{line}");

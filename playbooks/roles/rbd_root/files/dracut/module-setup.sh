@@ -18,13 +18,13 @@ installkernel() {
 }
 
 install() {
-    inst_multiple modprobe sleep
+    inst_multiple cat dmesg modprobe sleep
     inst_script /usr/local/sbin/rbdroot-map /sbin/rbdroot-map
     inst_simple /etc/rbdroot.conf
     inst_simple /etc/rbdroot.key
     # shellcheck disable=SC2154 # initdir and moddir are dracut's
     chmod 0600 "$initdir/etc/rbdroot.key"
     # shellcheck disable=SC2154
-    inst_hook initqueue/online 50 "$moddir/map-root.sh"
+    inst_hook initqueue/settled 50 "$moddir/map-root.sh"
     dracut_need_initqueue
 }
