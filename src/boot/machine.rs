@@ -92,6 +92,14 @@ pub struct Wanted {
     pub uefi: bool,
 }
 
+impl Wanted {
+    /// Whether it is to be a board.
+    pub fn is_board(&self) -> bool {
+        let is = |board: &Board| Some(board.model) == self.model.as_deref();
+        BOARDS.iter().any(is)
+    }
+}
+
 /// The program that is such a machine.
 pub fn program(arch: Arch) -> &'static str {
     match arch {

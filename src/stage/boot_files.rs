@@ -25,6 +25,8 @@ pub struct BootFiles {
     pub volumes: Vec<Volume>,
     /// Mount points by partition number, where the user gave them.
     pub layout: Option<layout::Given>,
+    /// Whether it is to be a board, and not a machine that is no real one.
+    pub board: bool,
 }
 
 /// What an image has to boot from; the first entry of the archive, [`FOUND`].
@@ -97,14 +99,14 @@ pub(super) fn collect(image: &File, wanted: &BootFiles, to: File) -> Result<Vec<
         told = mounts.notes();
     }
     let places = mounts.places();
-    let packed = Root::open(mounts.root()).and_then(|root| pack(&root, &places, to));
+    let packed = Root::open(mounts.root()).and_then(|root| pack(&root, wanted.board, &places, to));
     mounts.close()?;
     packed.map(|()| told)
 }
 
-fn pack(root: &Root, places: &[(u32, std::path::PathBuf)], to: File) -> Result<()> {
+fn pack(root: &Root, board: bool, places: &[(u32, std::path::PathBuf)], to: File) -> Result<()> {
     let arch = facts::arch(root)?;
-    let kernel = kernels::best(kernels::all(root), arch);
+    let kernel = kernels::best(kernels::all(root), arch, board);
     let trees = trees(root, kernel.as_ref());
     let is_root = |(_, at): &&(u32, std::path::PathBuf)| at == Path::new("/");
     let has_uefi = |folder: &&str| root.is_dir(&Path::new(folder).join("EFI"));
@@ -117,7 +119,7 @@ fn pack(root: &Root, places: &[(u32, std::path::PathBuf)], to: File) -> Result<(
             let text = root.read(path.as_ref(), MAX_TEXT).ok()?;
             Some((text, (*path).to_owned()))
         }),
-        uefi: FOLDERS.iter().chain(&["efi"]).any(|at| has_uefi(&at)),
+        uefi: FOLDERS.iter().chain(&["efi"]).any(|at| has_uefi(at)),
         kernel,
     };
     let mut archive = tar::Builder::new(to);

@@ -74,7 +74,7 @@ pub(super) fn all(root: &Root) -> Vec<Kernel> {
             .map(|(place, early)| (named(place), early))
             .find(|(path, _)| is_file(path));
         if let Some((path, early)) = kernel {
-            let initramfs = early.iter().map(|place| named(&place)).find(is_file);
+            let initramfs = early.iter().map(|place| named(place)).find(is_file);
             found.push(of(root, path, initramfs, Some(release)));
         }
     }
@@ -113,18 +113,22 @@ fn of(root: &Root, path: String, initramfs: Option<String>, release: Option<&Str
 }
 
 /// The kernel that is most likely to start on a machine of QEMU's: one with drivers for it, else one that may have some,
-/// else one for a board that QEMU knows.
-pub(super) fn best(kernels: Vec<Kernel>, arch: Arch) -> Option<Kernel> {
+/// else one for a board that QEMU knows. If it is to be a `board`, one that reads cards comes first.
+pub(super) fn best(kernels: Vec<Kernel>, arch: Arch, board: bool) -> Option<Kernel> {
     let rank = |kernel: &Kernel| match &kernel.drivers {
-        Some(drivers) if drivers.disk(arch).is_some() => 0,
-        None => 1,
-        // Made for a processor that no board of QEMU has.
-        Some(_) if kernel.path.contains("2712") => 3,
-        Some(drivers) if drivers.reads_cards() => 2,
-        Some(_) => 3,
+        Some(drivers) if board && drivers.reads_cards() && !is_for_pi_5(kernel) => 0,
+        Some(drivers) if drivers.disk(arch).is_some() => 1,
+        None => 2,
+        Some(drivers) if drivers.reads_cards() && !is_for_pi_5(kernel) => 3,
+        Some(_) => 4,
     };
     // The first of equals.
     kernels.into_iter().min_by_key(rank)
+}
+
+/// Whether it is made for a processor that no board of QEMU's has.
+fn is_for_pi_5(kernel: &Kernel) -> bool {
+    kernel.path.contains("2712")
 }
 
 #[cfg(test)]
@@ -145,7 +149,7 @@ mod tests {
 
     fn chosen(files: &[(&str, &str)]) -> Option<Kernel> {
         let top = image(files);
-        best(all(&Root::open(top.path()).unwrap()), Arch::Aarch64)
+        best(all(&Root::open(top.path()).unwrap()), Arch::Aarch64, false)
     }
 
     const VIRTUAL: &str = "kernel/a/virtio_blk.ko\nkernel/a/virtio_mmio.ko\n";
@@ -191,6 +195,20 @@ mod tests {
             ("boot/vmlinuz-6.1.0-arm64", ""),
         ]);
         assert_eq!(kernel.unwrap().path, "boot/vmlinuz-6.1.0-arm64");
+    }
+
+    #[test]
+    fn for_a_board_it_is_one_that_reads_cards() {
+        let top = image(&[
+            ("lib/modules/6.8.0-cloud/modules.builtin", VIRTUAL),
+            ("lib/modules/6.1.0-raspi/modules.builtin", PI),
+            ("boot/vmlinuz-6.8.0-cloud", ""),
+            ("boot/vmlinuz-6.1.0-raspi", ""),
+        ]);
+        let found = || all(&Root::open(top.path()).unwrap());
+        let path = |board| best(found(), Arch::Aarch64, board).unwrap().path;
+        assert_eq!(path(true), "boot/vmlinuz-6.1.0-raspi");
+        assert_eq!(path(false), "boot/vmlinuz-6.8.0-cloud");
     }
 
     #[test]

@@ -61,6 +61,10 @@ said login "Debian GNU/Linux"
 boots verify 0 --playbook verify.yml --timeout "$limit" --user ubuntu --private-key "$place/key" -e expected=machine -- --become
 said verify "failed=0"
 
+boots uefi 0 -v --until login --timeout "$limit" --uefi
+said uefi "with its boot loader, by UEFI"
+said uefi "by-uefi"
+
 boots playbook-fails 5 --playbook verify.yml --timeout "$limit" --user ubuntu --private-key "$place/key" -e expected=other
 said playbook-fails "the answer"
 

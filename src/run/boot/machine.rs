@@ -12,7 +12,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{monitor, prepare::Prepared, ssh, with_console};
+use super::{monitor, prepare::Prepared, ssh};
 use crate::{
     boot::{
         console::{Console, Seen, Until},
@@ -94,9 +94,14 @@ impl Running {
         })
     }
 
-    /// What its console showed last.
-    pub fn console(&self) -> String {
-        self.console.last()
+    /// The error with what the console showed last.
+    pub fn with_console(&self, error: Error) -> Error {
+        let last = self.console.last();
+        let kind = error.kind();
+        match last.is_empty() {
+            true => Error::new(kind, format!("{error}; its console showed nothing")),
+            false => Error::new(kind, format!("{error}; its console showed last:\n{last}")),
+        }
     }
 
     /// Waits for its end, and for what becomes of it.
@@ -120,7 +125,8 @@ impl Running {
                 Some(Seen::It) => return Ok(None),
                 Some(Seen::Hopeless(line)) => {
                     let what = format!("the machine does not come up: {line}");
-                    return Err(with_console(Error::image(what), self)
+                    return Err(self
+                        .with_console(Error::image(what))
                         .hint("what it said last is above; -v shows all of it"));
                 }
                 None => {}
@@ -148,7 +154,7 @@ impl Running {
                         Turn::Reboot => "the machine rebooted while the playbook ran, and is not started again",
                         Turn::Off => "the machine switched itself off while the playbook ran",
                     };
-                    return Err(with_console(Error::image(what), self)
+                    return Err(self.with_console(Error::image(what))
                         .hint("leave reboots out of the playbook; what the machine said last is above"));
                 },
             }

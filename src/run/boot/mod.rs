@@ -126,7 +126,8 @@ impl Boot<'_> {
                 Some(Turn::Off) => {
                     let what =
                         "the machine switched itself off before it came to what was waited for";
-                    return Err(with_console(Error::image(what), &running)
+                    return Err(running
+                        .with_console(Error::image(what))
                         .hint("what it said last is above; -v shows all of it"));
                 }
                 None => {
@@ -145,19 +146,9 @@ impl Boot<'_> {
     fn too_late(&self, running: &Running) -> Error {
         let seconds = self.plan.timeout.as_secs();
         let what = format!("the machine did not come to what was waited for within {seconds} s");
-        with_console(Error::image(what), running).hint(
+        running.with_console(Error::image(what)).hint(
             "what it said last is above, -v shows all of it; an emulated machine takes minutes: --timeout 30m waits longer",
         )
-    }
-}
-
-/// The error with what the console showed last.
-fn with_console(error: Error, running: &Running) -> Error {
-    let last = running.console();
-    let kind = error.kind();
-    match last.is_empty() {
-        true => Error::new(kind, format!("{error}; its console showed nothing")),
-        false => Error::new(kind, format!("{error}; its console showed last:\n{last}")),
     }
 }
 

@@ -92,6 +92,7 @@ impl Prepared {
         let wanted = Work::BootFiles(BootFiles {
             volumes: volumes.clone(),
             layout: plan.image.settings.layout.clone(),
+            board: plan.machine.is_board(),
         });
         let failed = || "cannot make a file in memory".to_owned();
         let archive = memory::create("boot").context(Kind::Host, failed)?;
