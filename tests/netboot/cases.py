@@ -10,7 +10,7 @@ from images import CEPH, COMMON, KEY, OTHER_KEY, SERIAL, USER
 from machine import Machine
 from publishing import publish
 from servers import Nfs
-from shell import Failed, say
+from shell import Failed, say, until
 
 
 class Bench:
@@ -34,6 +34,8 @@ class Bench:
     def publish(self):
         image = self.place / f"{self.case.image}.img"
         variables = COMMON | self.case.variables
+        # A machine that lost its power is forgotten after half a minute, and pichroot replaces no image that is in use.
+        until("nobody uses the image", 60, lambda: not self.cluster.watchers("nbpi"))
         said = publish(
             self.pichroot, image, variables, self.tftp, self.exports, self.cluster
         )
