@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    case::{Case, in_private_mounts, quoted},
+    case::{Case, in_private_mounts, play, quoted},
     images::{self, MIB, Part, Root},
     support::{self, run},
 };
@@ -546,4 +546,46 @@ fn over_ssh_by_plain_ansible() {
     );
     let forced = over(&["-e", "publish_force=true"]);
     assert_eq!(forced.code, Some(0), "{forced:?}");
+}
+
+#[test]
+fn a_run_publishes_what_it_has_made() {
+    let case = case();
+    case.file(
+        "pichroot.yml",
+        "image: {output: mypi.img}\npublish: {tftp: tftp, nfs_root: nfs}\n",
+    );
+    case.file("play.yml", play("echo made > /text"));
+    let run = |more: &[&str]| {
+        let mut command = case.ansible(&["--image", "x.img", "--checksum", "none", "-e", MACHINE]);
+        command.args(["--publish", "--force"]).args(more);
+        command
+    };
+    // The checks find that it would not boot; the image is there all the same.
+    let ended = case.run(&mut run(&[]));
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    assert!(
+        ended.stderr.contains("would not boot from this"),
+        "{ended:?}"
+    );
+    assert!(case.path("mypi.img").exists() && !case.path("nfs/mypi").exists());
+    let sums = fs::read(case.path("mypi.img")).unwrap();
+    case.works(&mut publish_made(&case));
+    assert_eq!(text(&case, "nfs/mypi/text"), "made\n");
+    assert!(
+        sums == fs::read(case.path("mypi.img")).unwrap(),
+        "publishing has changed the image"
+    );
+    // What must not be replaced is known before the playbook runs.
+    fs::remove_dir_all(case.path("nfs/.pichroot")).unwrap();
+    let ended = case.run(&mut run(&[]));
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(!ended.stdout.contains("PLAY"), "{ended:?}");
+}
+
+/// `pichroot publish`, of the image that pichroot.yml names.
+fn publish_made(case: &Case) -> Command {
+    let mut command = case.pichroot(["publish", "-e", MACHINE, "--checksum", "none"]);
+    command.args(["--no-check", "all"]);
+    command
 }
