@@ -4,7 +4,7 @@
 Timings of a busy machine are noisy, so what counts is the ratio: the sides are run in turns, and
 the medians are compared. Run it by `make bench`, as root; PICHROOT_TEST_IMAGE names the base image.
 
-    benches/run.py [work_image] [pack] [flash] [stage] [playbook] [twins]      all of them by default
+    benches/run.py [work_image] [pack] [flash] [publish] [stage] [playbook] [twins]      all of them by default
 
 ROUNDS (5) sets how often; SIDES picks sides of the playbook, PARTS of what is measured of twins: see there.
 """
@@ -19,6 +19,7 @@ from measure import BINARY, CHECKOUT, ROUNDS, TARGET, run, show, timed
 from pack import flash, pack
 from playbook import playbook
 
+from publish import publish, publish_rbd
 from twins import twins
 
 
@@ -56,7 +57,7 @@ def stage(raw):
 
 
 def main():
-    parts = ["work_image", "pack", "flash", "stage", "playbook", "twins"]
+    parts = ["work_image", "pack", "flash", "publish", "stage", "playbook", "twins"]
     chosen = sys.argv[1:] or parts
     if not set(chosen) <= set(parts):
         raise SystemExit(f"usage: {sys.argv[0]} {' '.join(f'[{p}]' for p in parts)}")
@@ -66,13 +67,16 @@ def main():
         if "work_image" in chosen:
             work_image(scratch, image)
         raw = scratch / "raw.img"
-        if {"pack", "flash", "stage", "playbook", "twins"} & set(chosen):
+        if {"pack", "flash", "publish", "stage", "playbook", "twins"} & set(chosen):
             line = 'xz -T0 -dc "$1" | cp --sparse=always /dev/stdin "$2"'
             run(["sh", "-c", line, "sh", image, raw])
         if "pack" in chosen:
             pack(scratch, raw)
         if "flash" in chosen:
             flash(scratch, raw)
+        if "publish" in chosen:
+            publish(scratch, raw)
+            publish_rbd(raw)
         if "stage" in chosen:
             stage(raw)
         if "playbook" in chosen:

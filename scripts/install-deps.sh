@@ -25,7 +25,7 @@ demo=(mmdebstrap mount arch-test debian-archive-keyring mtools fdisk xz-utils)
 # xfsprogs and those beside it: file systems of each kind that is told apart. iptables: what our answers are compared with.
 # gnupg, gpgv: signing, and verifying it.
 # git: ansible-lint asks it which files are ours.
-test=(shellcheck sudo busybox-static zip unzip zstd gdisk binutils jq tmux bsdutils procps git gnupg gpgv
+test=(shellcheck sudo rsync busybox-static zip unzip zstd gdisk binutils jq tmux bsdutils procps git gnupg gpgv
     xfsprogs btrfs-progs f2fs-tools exfatprogs qemu-utils bmap-tools iptables)
 old_kernel=(qemu-system-x86 kmod)
 # openssh-client: Ansible reaches the machine by it.

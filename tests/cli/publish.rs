@@ -11,9 +11,9 @@ use std::{
 };
 
 use crate::{
-    case::{Case, in_private_mounts, quoted},
+    case::{Case, in_private_mounts, play, quoted},
     images::{self, MIB, Part, Root},
-    support::run,
+    support::{self, run},
 };
 
 /// A Pi that boots from the network, with its root on NFS.
@@ -447,4 +447,145 @@ fn a_publish_that_is_killed_leaves_one_generation_served() {
     let trees = beside.iter().filter(|name| !name.ends_with(".json"));
     assert_eq!((beside.len(), trees.count()), (6, 2), "{beside:?}");
     case.unchanged();
+}
+
+/// The playbook for servers that are elsewhere makes the same, by the same generations.
+#[test]
+fn over_ssh_by_plain_ansible() {
+    let case = case();
+    case.file(
+        "hosts.ini",
+        "mypi hn_host_id=10000000abcdef12\nboot_server ansible_connection=local\n",
+    );
+    let playbook = support::checkout().join("playbooks/publish-netboot.yml");
+    let archive = || {
+        let _ = fs::remove_file(case.path("mypi.tar.gz"));
+        let made = [
+            "--image",
+            "x.img",
+            "--checksum",
+            "none",
+            "-e",
+            "hn_hostname=mypi",
+            "-o",
+            "mypi.tar.gz",
+        ];
+        case.works(&mut case.ansible(&made));
+    };
+    let over = |more: &[&str]| {
+        let mut command = Command::new("ansible-playbook");
+        let folders = format!(
+            "publish_tftp={} publish_nfs_root={}",
+            quoted(&case.path("tftp")),
+            quoted(&case.path("nfs"))
+        );
+        command
+            .current_dir(case.folder())
+            .args([
+                "-i",
+                "hosts.ini",
+                "-e",
+                "publish_machine=mypi",
+                "-e",
+                &folders,
+            ])
+            .args([
+                "-e",
+                "ansible_become=false ansible_python_interpreter=/usr/bin/python3",
+            ])
+            .arg(&playbook)
+            .args(more);
+        case.run(&mut command)
+    };
+    archive();
+    let first = over(&[]);
+    assert!(
+        first.code == Some(0) && first.stdout.contains("changed=2"),
+        "{first:?}"
+    );
+    assert_eq!(served(&case), ["one", "one"]);
+    let again = over(&[]);
+    assert!(
+        again.code == Some(0) && again.stdout.contains("changed=0"),
+        "{again:?}"
+    );
+    for (path, mode) in [("tftp/abcdef12/vmlinuz", 0o444), ("nfs/mypi/mask", 0o4750)] {
+        assert_eq!(
+            case.path(path).metadata().unwrap().mode() & mode,
+            mode,
+            "{path}"
+        );
+    }
+    assert_eq!(
+        fs::read_dir(case.path("nfs/mypi/boot/firmware"))
+            .unwrap()
+            .count(),
+        0
+    );
+    image(&case.path("x.img"), "two");
+    archive();
+    assert_eq!(over(&[]).code, Some(0));
+    assert_eq!(served(&case), ["two", "two"]);
+
+    // pichroot itself knows these generations, and the playbook those of pichroot.
+    let mut back = case.pichroot(["publish", "--rollback", "-e", MACHINE]);
+    case.works(back.args(["--tftp", "tftp", "--nfs-root", "nfs"]));
+    assert_eq!(served(&case), ["one", "one"]);
+    image(&case.path("x.img"), "three");
+    case.works(&mut publish(&case, &[]));
+    assert_eq!(served(&case), ["three", "three"]);
+    archive();
+    assert_eq!(over(&[]).code, Some(0));
+    assert_eq!(beside(&case).len(), 6);
+
+    fs::remove_dir_all(case.path("tftp/.pichroot")).unwrap();
+    let foreign = over(&[]);
+    assert!(
+        foreign.code == Some(2) && foreign.stdout.contains("pichroot has not made it"),
+        "{foreign:?}"
+    );
+    let forced = over(&["-e", "publish_force=true"]);
+    assert_eq!(forced.code, Some(0), "{forced:?}");
+}
+
+#[test]
+fn a_run_publishes_what_it_has_made() {
+    let case = case();
+    case.file(
+        "pichroot.yml",
+        "image: {output: mypi.img}\npublish: {tftp: tftp, nfs_root: nfs}\n",
+    );
+    case.file("play.yml", play("echo made > /text"));
+    let run = |more: &[&str]| {
+        let mut command = case.ansible(&["--image", "x.img", "--checksum", "none", "-e", MACHINE]);
+        command.args(["--publish", "--force"]).args(more);
+        command
+    };
+    // The checks find that it would not boot; the image is there all the same.
+    let ended = case.run(&mut run(&[]));
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    assert!(
+        ended.stderr.contains("would not boot from this"),
+        "{ended:?}"
+    );
+    assert!(case.path("mypi.img").exists() && !case.path("nfs/mypi").exists());
+    let sums = fs::read(case.path("mypi.img")).unwrap();
+    case.works(&mut publish_made(&case));
+    assert_eq!(text(&case, "nfs/mypi/text"), "made\n");
+    assert!(
+        sums == fs::read(case.path("mypi.img")).unwrap(),
+        "publishing has changed the image"
+    );
+    // What must not be replaced is known before the playbook runs.
+    fs::remove_dir_all(case.path("nfs/.pichroot")).unwrap();
+    let ended = case.run(&mut run(&[]));
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(!ended.stdout.contains("PLAY"), "{ended:?}");
+}
+
+/// `pichroot publish`, of the image that pichroot.yml names.
+fn publish_made(case: &Case) -> Command {
+    let mut command = case.pichroot(["publish", "-e", MACHINE, "--checksum", "none"]);
+    command.args(["--no-check", "all"]);
+    command
 }

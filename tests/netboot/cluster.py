@@ -123,7 +123,9 @@ class Cluster:
         self.ceph("auth", "import", "-i", keyring)
 
     def watchers(self, image):
-        """The addresses of those who have the image mapped."""
+        """The addresses of those who have the image mapped, if there is one."""
+        if image not in self.rbd("ls", POOL).split():
+            return []
         lines = self.rbd("status", f"{POOL}/{image}").splitlines()
         return [
             line.split()[0].removeprefix("watcher=")

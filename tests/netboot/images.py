@@ -84,7 +84,11 @@ class Workshop:
         # The program carries the playbook, unless it is told to use the checkout's.
         playbooks = (HERE.parents[1] / "playbooks").rglob("*")
         made_of = [made_of, digest(self.pichroot)]
-        made_of += [digest(path) for path in sorted(playbooks) if path.is_file()]
+        made_of += [
+            digest(path)
+            for path in sorted(playbooks)
+            if path.suffix != ".md" and path.is_file()
+        ]
         self.kept(
             name, made_of, "bootstrap-ubuntu-image.yml", source, COMMON | variables
         )

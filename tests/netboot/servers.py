@@ -3,7 +3,7 @@
 import pathlib
 
 from network import SERVER
-from shell import start, until
+from shell import start, stop, until
 
 GANESHA = """\
 NFS_CORE_PARAM {{ Bind_addr = {server}; Protocols = 4; NFS_Port = 2049; Enable_NLM = false; Enable_RQUOTA = false;
@@ -16,32 +16,35 @@ EXPORT {{ Export_Id = {number}; Path = {path}; Pseudo = {name}; Access_Type = RW
 """
 
 
-def serve(place: pathlib.Path, exports):
-    """Serve these folders by these names, with owners by number as the kernel's own server does: a machine that boots cannot map
-    names yet. NFS 4 only: version 3 would want the host's rpcbind."""
-    text = GANESHA.format(server=SERVER)
-    for number, (name, path) in enumerate(exports.items(), start=1):
-        path.mkdir(exist_ok=True)
-        text += EXPORT.format(number=number, path=path, name=name)
-    settings = place / "ganesha.conf"
-    settings.write_text(text)
-    log = place / "ganesha.log"
-    log.unlink(missing_ok=True)
-    start(
-        place / "ganesha.out",
-        "ganesha.nfsd",
-        "-F",
-        "-f",
-        settings,
-        "-L",
-        log,
-        "-p",
-        place / "ganesha.pid",
-    )
-    until(
-        "an NFS server that serves",
-        60,
-        lambda: (
-            log.exists() and "NFS SERVER INITIALIZED" in log.read_text(errors="replace")
-        ),
-    )
+class Nfs:
+    """Serves folders by names, with owners by number as the kernel's own server does: a machine that boots cannot map names
+    yet. NFS 4 only: version 3 would want the host's rpcbind."""
+
+    def __init__(self, place: pathlib.Path, exports):
+        self.place = place
+        self.settings = place / "ganesha.conf"
+        text = GANESHA.format(server=SERVER)
+        for number, (name, path) in enumerate(exports.items(), start=1):
+            path.mkdir(exist_ok=True)
+            text += EXPORT.format(number=number, path=path, name=name)
+        self.settings.write_text(text)
+        self.process = None
+        self.start()
+
+    def start(self):
+        log = self.place / "ganesha.log"
+        log.unlink(missing_ok=True)
+        self.process = start(
+            self.place / "ganesha.out",
+            *["ganesha.nfsd", "-F", "-f", self.settings, "-L", log],
+            *["-p", self.place / "ganesha.pid"],
+        )
+        said = "NFS SERVER INITIALIZED"
+        until(
+            "an NFS server that serves",
+            60,
+            lambda: log.exists() and said in log.read_text(errors="replace"),
+        )
+
+    def stop(self):
+        stop(self.process)

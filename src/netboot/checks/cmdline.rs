@@ -187,12 +187,21 @@ pub fn ip(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
 
 /// Whether `ip=` sets up an interface (Documentation/admin-guide/nfs/nfsroot.rst; dracut.cmdline(7) has INTERFACE:dhcp, too).
 fn is_network(value: &str) -> bool {
-    let is_way = |way: &str| {
-        [
-            "dhcp", "on", "any", "both", "bootp", "rarp", "dhcp6", "auto6", "either6", "link6",
-        ]
-        .contains(&way)
-    };
+    const WAYS: [&str; 11] = [
+        "dhcp",
+        "single-dhcp",
+        "on",
+        "any",
+        "both",
+        "bootp",
+        "rarp",
+        "dhcp6",
+        "auto6",
+        "either6",
+        "link6",
+    ];
+    // dracut takes several, as in dhcp,dhcp6.
+    let is_way = |ways: &str| ways.split(',').all(|way| WAYS.contains(&way));
     let fields: Vec<&str> = value.split(':').collect();
     match fields[..] {
         [one] => is_way(one) || one.parse::<Ipv4Addr>().is_ok(),
@@ -236,14 +245,8 @@ pub fn first_boot(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
         for word in words {
             let key = word.split('=').next().unwrap_or_default();
             // Those that start something else than the system, and Raspberry Pi OS's own, which resizes its card.
-            let is_other = [
-                "init",
-                "systemd.run",
-                "systemd.run_success_action",
-                "systemd.unit",
-                "rdinit",
-            ]
-            .contains(&key);
+            let is_other =
+                ["init", "rdinit", "systemd.unit"].contains(&key) || key.starts_with("systemd.run");
             let is_plain = [
                 "init=/sbin/init",
                 "init=/lib/systemd/systemd",
@@ -269,6 +272,7 @@ mod tests {
         for value in [
             "dhcp",
             "eth0:dhcp",
+            "dhcp,dhcp6",
             ":::::eth0:dhcp",
             "10.0.0.2::10.0.0.1:255.255.255.0:pi:eth0:off",
             "10.0.0.2",

@@ -124,13 +124,14 @@ pub fn overlays(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
 pub fn tryboot(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
     const HINT: &str = "take it away: it chooses between partitions, and over TFTP there are none; what is in this folder is what boots";
     if let Some(text) = seen.boot.text("autoboot.txt")? {
-        let chooses = |line: &&str| {
-            let key = line.trim().split('=').next().unwrap_or_default();
-            ["boot_partition", "tryboot_a_b"].contains(&key)
-        };
-        match text.lines().find(chooses) {
+        // Ubuntu has tryboot_a_b=1 in it, which by itself chooses nothing.
+        let chosen = text
+            .lines()
+            .map(str::trim)
+            .find(|line| line.starts_with("boot_partition="));
+        match chosen {
             Some(line) => notes.fail(format!("it says {line}"), "autoboot.txt", HINT),
-            None => notes.fine("autoboot.txt chooses nothing"),
+            None => notes.fine("autoboot.txt chooses no partition"),
         }
     }
     if seen.boot.is_file("tryboot.txt")? {

@@ -133,11 +133,6 @@ impl Published {
 
     /// The initramfs, but for the files of which the names end like this.
     pub fn initramfs(&mut self, without: &[&str]) {
-        let module = |name: &str| format!("usr/lib/modules/{RELEASE}/kernel/{name}.ko.xz");
-        let modules = [
-            "smsc95xx", "lan78xx", "genet", "rbd", "libceph", "nfs", "nfsv3", "sunrpc",
-        ]
-        .map(module);
         let others = [
             "init",
             "scripts/rbd",
@@ -145,48 +140,21 @@ impl Published {
             "usr/sbin/rbdroot-map",
             "usr/bin/nfsmount",
         ];
-        let plain = modules
-            .iter()
-            .map(String::as_str)
-            .chain(others)
-            .map(|name| (name, "x"));
-        let ours = [
-            ("etc/rbdroot.conf", "image=pi\n"),
-            ("etc/rbdroot.key", "secret\n"),
-        ];
-        let mut files: Vec<(&str, &str)> = plain.chain(ours).collect();
-        files.retain(|(name, _)| !without.iter().any(|end| name.ends_with(end)));
-        let packed = zstd::encode_all(&cpio(&files)[..], 1).unwrap();
-        self.put_bytes(
-            "boot/initrd.img",
-            &[cpio(&[("early", "")]), packed].concat(),
-        );
+        let early = cpio(&[("early", "")]);
+        let main = archive(&others, ".ko.xz", without);
+        let packed = zstd::encode_all(&main[..], 1).unwrap();
+        self.put_bytes("boot/initrd.img", &[early, packed].concat());
     }
 
     /// Made by dracut.
     pub fn dracut(&mut self) {
-        let module = |name: &str| format!("lib/modules/{RELEASE}/kernel/{name}.ko");
-        let modules = [
-            "smsc95xx", "lan78xx", "genet", "rbd", "libceph", "nfs", "nfsv3", "sunrpc",
-        ]
-        .map(module);
         let others = [
             "usr/lib/dracut/hooks/initqueue/online/50-map-root.sh",
             "usr/lib/dracut/hooks/cmdline/90-parse-nfsroot.sh",
             "usr/sbin/rbdroot-map",
             "usr/sbin/mount.nfs",
         ];
-        let plain = modules
-            .iter()
-            .map(String::as_str)
-            .chain(others)
-            .map(|name| (name, "x"));
-        let ours = [
-            ("etc/rbdroot.conf", "image=pi\n"),
-            ("etc/rbdroot.key", "secret\n"),
-        ];
-        let files: Vec<(&str, &str)> = plain.chain(ours).collect();
-        self.put_bytes("boot/initrd.img", &gzip(&cpio(&files)));
+        self.put_bytes("boot/initrd.img", &gzip(&archive(&others, ".ko", &[])));
     }
 
     /// What is not fine, for people who mend a test.
@@ -210,4 +178,22 @@ impl Published {
             .filter(|finding| finding.verdict == verdict);
         found.map(|finding| finding.check).collect()
     }
+}
+
+/// All modules that a Pi may need, our configuration, and `others`.
+fn archive(others: &[&str], ending: &str, without: &[&str]) -> Vec<u8> {
+    let module = |name: &str| format!("usr/lib/modules/{RELEASE}/kernel/{name}{ending}");
+    let modules = [
+        "smsc95xx", "lan78xx", "genet", "rbd", "libceph", "nfs", "nfsv3", "sunrpc",
+    ]
+    .map(module);
+    let plain = modules.iter().map(String::as_str);
+    let plain = plain.chain(others.iter().copied()).map(|name| (name, "x"));
+    let ours = [
+        ("etc/rbdroot.conf", "image=pi\n"),
+        ("etc/rbdroot.key", "secret\n"),
+    ];
+    let mut files: Vec<(&str, &str)> = plain.chain(ours).collect();
+    files.retain(|(name, _)| !without.iter().any(|end| name.ends_with(end)));
+    cpio(&files)
 }
