@@ -265,13 +265,13 @@ impl Targets {
             }
             None => None,
         };
-        let without = match given.without.iter().any(|name| name == ALL) {
+        let mut without = given.without.iter().chain(&said.no_check);
+        let without = match without.clone().any(|name| name == ALL) {
             true => netboot::Name::ALL.to_vec(),
-            false => given
-                .without
-                .iter()
-                .map(|name| netboot::Name::named(name))
-                .collect::<Result<_>>()?,
+            false => without.try_fold(Vec::new(), |mut names, name| {
+                names.push(netboot::Name::named(name)?);
+                Ok::<_, Error>(names)
+            })?,
         };
         let targets = Targets {
             machine,
