@@ -44,29 +44,34 @@ struct Board {
     model: &'static str,
     /// From which version of QEMU on.
     since: &'static str,
-    trees: [&'static str; 2],
+    /// Its device trees, Raspberry Pi's own and Linux', each with what the kernel then calls the PL011. A name that is not there would
+    /// keep the kernel from taking the one that is.
+    trees: [(&'static str, &'static [&'static str]); 2],
     memory: &'static str,
     has_network: bool,
-    consoles: &'static [&'static str],
 }
 
-/// The one with a network first. On both the console is the PL011, which is called by its alias or by its number.
+/// The one with a network first. On both the console is the PL011.
 const BOARDS: [Board; 2] = [
     Board {
         model: "raspi3b",
         since: "5.2",
-        trees: ["bcm2710-rpi-3-b.dtb", "bcm2837-rpi-3-b.dtb"],
+        trees: [
+            ("bcm2710-rpi-3-b.dtb", &["ttyAMA1,115200"]),
+            ("bcm2837-rpi-3-b.dtb", &["ttyAMA0,115200"]),
+        ],
         memory: "1G",
         has_network: true,
-        consoles: &["ttyAMA1,115200", "ttyAMA0,115200"],
     },
     Board {
         model: "raspi4b",
         since: "9.0",
-        trees: ["bcm2711-rpi-4-b.dtb", "bcm2838-rpi-4-b.dtb"],
+        trees: [
+            ("bcm2711-rpi-4-b.dtb", &["ttyAMA1,115200"]),
+            ("bcm2838-rpi-4-b.dtb", &["ttyAMA0,115200"]),
+        ],
         memory: "2G",
         has_network: false,
-        consoles: &["ttyAMA1,115200", "ttyAMA0,115200"],
     },
 ];
 /// How many processors each board has.
@@ -224,12 +229,10 @@ fn on_board(
         return Err("it needs a kernel for 64-bit ARM".into());
     }
     let trees = &image.found.device_trees;
-    let Some(tree) = board
-        .trees
-        .iter()
-        .find(|tree| trees.iter().any(|name| name == *tree))
-    else {
-        return Err(format!("the image has no {}", board.trees.join(" or ")));
+    let has = |name: &str| trees.iter().any(|tree| tree == name);
+    let Some((tree, consoles)) = board.trees.iter().find(|(name, _)| has(name)) else {
+        let names = board.trees.map(|(name, _)| name).join(" or ");
+        return Err(format!("the image has no {names}"));
     };
     if early.is_some_and(|early| !early.reads_cards()) {
         return Err("the kernel has no driver for its card".into());
@@ -251,7 +254,7 @@ fn on_board(
         model: board.model.into(),
         disk: At::Slot,
         card: (board.has_network && usb).then_some(Card::Usb),
-        consoles: board.consoles,
+        consoles,
         device_tree: Some((*tree).to_owned()),
         fixed: Some((board.memory, PROCESSORS)),
         uefi: false,

@@ -91,6 +91,7 @@ fn a_kernel_for_a_pi_gets_a_board_that_this_qemu_has() {
     );
     assert_eq!(machine.card, Some(Card::Usb));
     assert_eq!(machine.device_tree.as_deref(), Some("bcm2710-rpi-3-b.dtb"));
+    assert_eq!(machine.consoles, ["ttyAMA1,115200"]);
     let machine = chosen(&found, &[], &model("raspi4b"), &["raspi4b"]).unwrap();
     assert_eq!((machine.fixed, machine.card), (Some(("2G", 4)), None));
     let error = chosen(&found, &[], &model("raspi4b"), &["raspi3b"]).unwrap_err();

@@ -16,7 +16,7 @@ use crate::{
     boot::{
         arguments,
         console::Until,
-        firmware, kernel,
+        device_tree, firmware, kernel,
         machine::{self, At, Image, Machine},
         qemu::{self, Console, Lent, Network, Start},
     },
@@ -143,7 +143,7 @@ impl Prepared {
                 let tree = machine
                     .device_tree
                     .as_ref()
-                    .map(|name| files.take(name))
+                    .map(|name| files.take(name).map(device_tree::free_console))
                     .transpose()?;
                 let early = early
                     .map(|early| in_memory(INITRAMFS, &early))
