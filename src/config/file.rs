@@ -121,6 +121,8 @@ pub struct Publish {
     pub keep: Option<usize>,
     /// What becomes of the block device before.
     pub replaced: Option<Replaced>,
+    /// As `--no-check`, in addition to those.
+    pub no_check: Vec<String>,
 }
 
 /// `publish.ceph`.

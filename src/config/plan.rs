@@ -16,10 +16,10 @@ use super::{
     known::Known,
     locations, machine, names, passthrough,
     playbook::Playbook,
-    publish::{GivenTargets, Targets},
     read::{read_config, unread},
     source,
     surroundings::Surroundings,
+    targets::{GivenTargets, Targets},
 };
 use crate::{
     ansible::{ExtraVars, find, hosts, json::Vars, user_inventory},

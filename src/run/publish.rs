@@ -17,7 +17,8 @@ use super::{
 use crate::{
     config::{
         PublishPlan, Surroundings,
-        publish::{Action, OnCeph, Targets},
+        publish::Action,
+        targets::{OnCeph, Targets},
     },
     error::{Context, Error, Kind, Result},
     event::{Event, Report},
