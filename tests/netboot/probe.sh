@@ -25,5 +25,6 @@ cat /proc/cmdline
 networkctl --no-pager list 2>&1
 uptime
 systemctl --no-pager --plain --no-legend --failed
-echo end
+# Before the end is told: the power may be cut at once then.
 sync
+echo end

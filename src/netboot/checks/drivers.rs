@@ -111,6 +111,14 @@ pub fn scripts(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
             continue;
         };
         let place = &load.initramfs[0].path;
+        let line = seen.cmdline(load)?.unwrap_or_default();
+        // initramfs-tools reads the script that boot= names; nfsroot is that of the role nfs_root.
+        let has_own = line.split_whitespace().any(|word| word == "boot=nfsroot");
+        let of_nfs = if has_own {
+            "scripts/nfsroot"
+        } else {
+            "scripts/nfs"
+        };
         let scripts: &[&[&str]] = match (&seen.wanted.root, is_dracut(archive)) {
             (RootOn::Other, _) => {
                 notes.unknown("where the root is is not known");
@@ -132,29 +140,29 @@ pub fn scripts(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
                 &["/mount.nfs", "/mount.nfs4"],
                 &["/nfsroot", "nfsroot.sh", "nfsroot-cleanup.sh"],
             ],
-            (RootOn::Nfs { .. }, false) => &[
-                &["/nfsmount", "/mount.nfs", "/mount.nfs4"],
-                &["scripts/nfs"],
-            ],
+            (RootOn::Nfs { .. }, false) => {
+                &[&["/nfsmount", "/mount.nfs", "/mount.nfs4"], &[of_nfs]]
+            }
         };
         for names in scripts {
             let is_one = |path: &String| names.iter().any(|name| path.ends_with(name));
             if !archive.paths.iter().any(is_one) {
                 let hint = "run the role for this root (hn_root) and make the initramfs anew";
                 notes.fail(
-                    format!("it lacks {}", names.join(" and ").replace('/', "")),
+                    format!(
+                        "it lacks {}",
+                        names
+                            .join(" or ")
+                            .replace(" /", " ")
+                            .trim_start_matches('/')
+                    ),
                     place,
                     hint,
                 );
             }
         }
-        if seen.is_nfs() && !is_dracut(archive) {
-            knows_version(
-                archive,
-                nfs_version(&seen.cmdline(load)?.unwrap_or_default()),
-                place,
-                notes,
-            );
+        if seen.is_nfs() && !has_own && !is_dracut(archive) {
+            knows_version(archive, nfs_version(&line), place, notes);
         }
         same_configuration(seen, archive, place, notes)?;
         let generator = if is_dracut(archive) {
@@ -167,7 +175,7 @@ pub fn scripts(seen: &Seen<'_>, notes: &mut Notes) -> io::Result<()> {
     Ok(())
 }
 
-/// initramfs-tools' own script mounts with klibc's nfsmount, which knows no version 4; that of the role nfs_root has mount.nfs.
+/// initramfs-tools' own script mounts with klibc's nfsmount, which knows no version 4.
 fn knows_version(archive: &Archive, version: &str, place: &str, notes: &mut Notes) {
     let script = archive.kept.get("scripts/nfs");
     let has_mount =

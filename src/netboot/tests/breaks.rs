@@ -306,7 +306,7 @@ fn each_check_fails_for_what_it_is_for() {
 
 #[test]
 fn more_that_fails_with_a_root_over_nfs() {
-    let breaks: [(Name, Change); 12] = [
+    let breaks: [(Name, Change); 13] = [
         (Name::Resize, |p| p.enable("rpi-resize.service")),
         (Name::Resize, |p| {
             p.put("root/etc/init.d/resize2fs_once", "");
@@ -350,6 +350,10 @@ fn more_that_fails_with_a_root_over_nfs() {
             );
         }),
         (Name::BootScripts, |p| p.initramfs(&["nfsmount"])),
+        (Name::BootScripts, |p| {
+            p.edit("boot/cmdline.txt", "console=tty1", "boot=nfsroot");
+            p.initramfs(&["scripts/nfsroot"]);
+        }),
     ];
     for (name, change) in breaks {
         let mut published = Published::nfs();

@@ -36,6 +36,19 @@ fn what_boots_passes_all_checks() {
                 "root=nfs:10.0.0.1:/srv/nfs/pi:vers=3",
             );
         }),
+        (
+            "nfs version 4, by the role's own script",
+            Published::nfs,
+            |p| {
+                p.edit("boot/cmdline.txt", "console=tty1", "boot=nfsroot");
+                p.edit("boot/cmdline.txt", "vers=3", "vers=4.2");
+                let built_in = "macb.ko\nnfsv4.ko\n";
+                p.put(
+                    &format!("root/lib/modules/{RELEASE}/modules.builtin"),
+                    built_in,
+                );
+            },
+        ),
         ("a partition", Published::rbd, |p| {
             p.wanted.root = RootOn::Rbd { partition: Some(2) };
             p.edit("boot/cmdline.txt", "rbd0", "rbd0p2");

@@ -137,6 +137,7 @@ impl Published {
             "init",
             "scripts/rbd",
             "scripts/nfs",
+            "scripts/nfsroot",
             "usr/sbin/rbdroot-map",
             "usr/bin/nfsmount",
         ];

@@ -14,7 +14,7 @@ depends() {
 # hostonly would judge the drivers by the build machine.
 installkernel() {
     hostonly='' instmods "=drivers/net/ethernet" "=drivers/net/phy" "=drivers/net/mdio" "=drivers/net/usb" \
-        rbd cbc aes aes_generic gcm ghash_generic hmac sha256_generic crc32c_generic
+        rbd cbc aes aes_generic ctr gcm ghash_generic hmac sha256_generic crc32c_generic
 }
 
 install() {
