@@ -34,7 +34,7 @@ fn nodes(tree: &[u8], name: &[u8]) -> Option<Vec<(usize, usize)>> {
     }
     let begin = word(8)? as usize;
     let end = begin.checked_add(word(36)? as usize)?;
-    if begin % 4 != 0 || end > tree.len() {
+    if !begin.is_multiple_of(4) || end > tree.len() {
         return None;
     }
     let (mut at, mut depth) = (begin, 0_usize);

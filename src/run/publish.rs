@@ -209,10 +209,10 @@ impl Publisher {
             architecture: looked.arch,
             root: machine.root.clone(),
         };
-        let checks = Checks {
-            wanted,
-            without: without.clone(),
-        };
+        let mut without = without.clone();
+        // Publishing makes everything readable, whatever the image's own mounts say.
+        without.push(netboot::Name::Readable);
+        let checks = Checks { wanted, without };
         let findings = image.check(checks, signals, ui).await?;
         let failed = findings
             .iter()

@@ -119,7 +119,7 @@ fn pack(root: &Root, board: bool, places: &[(u32, std::path::PathBuf)], to: File
             let text = root.read(path.as_ref(), MAX_TEXT).ok()?;
             Some((text, (*path).to_owned()))
         }),
-        uefi: FOLDERS.iter().chain(&["efi"]).any(|at| has_uefi(at)),
+        uefi: FOLDERS.iter().chain(&["efi"]).any(has_uefi),
         kernel,
     };
     let mut archive = tar::Builder::new(to);

@@ -74,7 +74,7 @@ pub(super) fn all(root: &Root) -> Vec<Kernel> {
             .map(|(place, early)| (named(place), early))
             .find(|(path, _)| is_file(path));
         if let Some((path, early)) = kernel {
-            let initramfs = early.iter().map(|place| named(place)).find(is_file);
+            let initramfs = early.iter().map(named).find(is_file);
             found.push(of(root, path, initramfs, Some(release)));
         }
     }
