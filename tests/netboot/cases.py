@@ -6,6 +6,7 @@ import typing
 import firmware
 import network
 from cluster import Cluster
+from generations import generations as of_block_devices
 from images import CEPH, COMMON, KEY, OTHER_KEY, SERIAL, USER
 from machine import Machine
 from publishing import publish
@@ -113,6 +114,12 @@ def rbd(bench):
         check("the boot", found["boot"], "2")
         check_machine(found, "/dev/rbd0 ext4")
         check_watcher(bench)
+
+
+@case(image="rbd", **CEPH)
+def generations(bench):
+    """What becomes of block devices when they are published again, rolled back, in use, somebody else's or half made."""
+    of_block_devices(bench, bench.place / f"{bench.case.image}.img")
 
 
 @case(image="rbd", **CEPH)
