@@ -80,6 +80,8 @@ fn a_pi_that_boots_from_the_network() {
         "secrets in the image"
     );
 
+    assert_checks(&scene, &settings[..8]);
+
     // It is a source like any other: its root and its boot files are here, whatever its fstab says.
     let mut again = pichroot(scene.dir());
     again.args(["exec", "--checksum", "none", "mypi.img", "--"]);
@@ -87,6 +89,42 @@ fn a_pi_that_boots_from_the_network() {
     assert!(ended.out.contains(" /boot/firmware "), "{ended:?}");
     assert!(!ended.err.contains("not mounted"), "{ended:?}");
     scene.assert_left(&["mypi.img"]);
+}
+
+/// `pichroot publish --check` finds nothing wrong with what the playbook has set up. The image has no kernel and no firmware,
+/// so other checks fail.
+fn assert_checks(scene: &Scene, settings: &[&str]) {
+    let mut check = pichroot(scene.dir());
+    check
+        .args(["publish", "--check", "mypi.img", "--checksum", "none"])
+        .args(["--tftp", ".", "-e", "hn_hostname=mypi"])
+        .args(settings);
+    let ended = Live::start(&mut check).end();
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    for name in [
+        "directory-name",
+        "cmdline",
+        "cmdline-root",
+        "cmdline-ip",
+        "cmdline-card",
+        "cmdline-first-boot",
+        "secrets",
+        "fstab",
+        "swap",
+        "resize",
+        "identity",
+        "network-manager",
+        "systemd-networkd",
+        "netplan",
+        "dhcpcd",
+        "ifupdown",
+        "cloud-init",
+    ] {
+        let passed = format!("==> netboot check {name}: ");
+        assert!(ended.err.contains(&passed), "{name}: {}", ended.err);
+        let failed = format!("warning: netboot check {name}: ");
+        assert!(!ended.err.contains(&failed), "{name}: {}", ended.err);
+    }
 }
 
 /// What other images have that a machine without a disk must not do, and managers of its network.
@@ -177,6 +215,7 @@ fn a_pi_with_its_root_on_an_nfs_server() {
         "/dev/null"
     );
 
+    assert_checks(&scene, &settings);
     let again = bootstrap(
         &scene,
         &scene.path("mypi.img"),
