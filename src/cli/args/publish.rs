@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use crate::config::{GivenImage, GivenPublish, GivenTargets};
+use super::open::SourceArgs;
+use crate::config::{GivenPublish, GivenTargets};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,13 +61,9 @@ pub struct PublishArgs {
     #[arg(short, long, value_name = "NAME")]
     pub limit: Option<String>,
 
-    /// Checksum of the image: sha256:HEX, sha512:, sha1:, md5:, file:URL-OR-PATH, or none
-    #[arg(long, value_name = "SUM")]
-    pub checksum: Option<String>,
-
-    /// The configuration file [default: ./pichroot.yml where it exists]
-    #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub source: SourceArgs,
 
     /// Say more
     #[arg(short, action = ArgAction::SetTrue)]
@@ -138,11 +135,7 @@ impl From<PublishArgs> for GivenPublish {
     fn from(args: PublishArgs) -> Self {
         GivenPublish {
             source: args.image,
-            image: GivenImage {
-                config: args.config,
-                checksum: args.checksum,
-                ..GivenImage::default()
-            },
+            image: args.source.into(),
             to: args.to.into(),
             extra_vars: args.extra_vars,
             var_files: args.var_files,
