@@ -42,6 +42,9 @@ class Bench:
         )
         image.with_suffix(".published").write_text(said)
         firmware.prepare(self.tftp, SERIAL)
+        # It remembers which tree had the name before.
+        self.nfs.stop()
+        self.nfs.start()
         self.cluster.set_key(USER, KEY)
 
     def switch_on(self, suffix=""):
