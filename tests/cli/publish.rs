@@ -68,8 +68,15 @@ fn image(path: &Path, text: &str) {
         .unwrap();
     let kernel = format!("kernel {text}");
     let boot = boot(&[
-        ("config.txt", "kernel=vmlinuz\n"),
-        ("cmdline.txt", "root=/dev/nfs\n"),
+        (
+            "config.txt",
+            "kernel=vmlinuz\n[pi3]\nkernel=other\n[all]\ninitramfs initrd.img followkernel\n",
+        ),
+        (
+            "cmdline.txt",
+            "console=serial0,115200 root=/dev/nfs ip=dhcp\n",
+        ),
+        ("initrd.img", "initramfs"),
         ("vmlinuz", &kernel),
         ("overlays/one.dtbo", "one"),
     ]);
@@ -178,6 +185,29 @@ fn the_files_of_both_file_systems_as_they_are() {
     assert_eq!(kept, "yes");
     assert_eq!(fs::read_dir(root.join("boot/firmware")).unwrap().count(), 0);
     case.unchanged();
+}
+
+/// By the reader that `make netboot-test` has U-Boot's orders from.
+#[test]
+fn the_tree_is_one_that_can_be_booted_from() {
+    let case = case();
+    case.works(&mut publish(&case, &[]));
+    let read = "import firmware, pathlib; print(firmware.script(pathlib.Path('tftp'), 'abcdef12'))";
+    let script = run(Command::new("python3")
+        .current_dir(case.folder())
+        .env("PYTHONPATH", support::checkout().join("tests/netboot"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .args(["-c", read]));
+    for line in [
+        "tftpboot ${kernel_addr_r} abcdef12/vmlinuz",
+        "tftpboot ${ramdisk_addr_r} abcdef12/initrd.img",
+        "setenv bootargs 'console=ttyAMA0,115200 root=/dev/nfs ip=dhcp'",
+    ] {
+        assert!(
+            script.lines().any(|other| other == line),
+            "{line}: {script}"
+        );
+    }
 }
 
 #[test]

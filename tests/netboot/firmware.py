@@ -37,8 +37,8 @@ def arguments(line):
     return " ".join(word for word in words if word != "console=tty1")
 
 
-def prepare(tftp: pathlib.Path, serial, board="pi4"):
-    """Make what U-Boot asks for by DHCP from the tree that is served to this serial number."""
+def script(tftp: pathlib.Path, serial, board="pi4"):
+    """What U-Boot is to do with the tree that is served to this serial number."""
     tree = tftp / serial
     said = settings(tree, board)
     prefix = said.get("os_prefix", "")
@@ -48,12 +48,15 @@ def prepare(tftp: pathlib.Path, serial, board="pi4"):
                 f"config.txt names {prefix}{said[name]}, which is not in {tree}"
             )
     line = (tree / f"{prefix}{said.get('cmdline', 'cmdline.txt')}").read_text()
-    script = tftp / "boot.cmd"
-    script.write_text(
-        SCRIPT.format(
-            kernel=f"{serial}/{prefix}{said['kernel']}",
-            initramfs=f"{serial}/{prefix}{said['initramfs']}",
-            arguments=arguments(line.strip()),
-        )
+    return SCRIPT.format(
+        kernel=f"{serial}/{prefix}{said['kernel']}",
+        initramfs=f"{serial}/{prefix}{said['initramfs']}",
+        arguments=arguments(line.strip()),
     )
-    run("mkimage", "-A", "arm64", "-T", "script", "-d", script, tftp / "boot.scr.uimg")
+
+
+def prepare(tftp: pathlib.Path, serial, board="pi4"):
+    """Make what U-Boot asks for by DHCP."""
+    source = tftp / "boot.cmd"
+    source.write_text(script(tftp, serial, board))
+    run("mkimage", "-A", "arm64", "-T", "script", "-d", source, tftp / "boot.scr.uimg")
