@@ -2,8 +2,13 @@
 
 use serde_json::Value;
 
+use crate::secrets::source::check_name;
+
 use super::later::{Later, Piece, ansible_name, jinja, pieces};
 
+/// Why a secret cannot be called so.
+const NO_NAME: &str =
+    "a secret is called by letters, digits and _: choose such a name here and in the playbook";
 /// Why a variable cannot have a second value.
 const TWICE: &str =
     "another provisioner gives it another value: set it in the plays of each playbook";
@@ -118,8 +123,9 @@ impl Image {
     /// Has the variable `name` in `secrets`.
     ///
     /// # Errors
-    /// Where it is something else already.
+    /// Where it is something else already, or no secret can be called so.
     pub fn set_secret(&mut self, name: &str, secret: Secret) -> Result<(), String> {
+        check_name(name).map_err(|_| NO_NAME)?;
         let known = self.secrets.iter().find(|(known, _)| known == name);
         let same = known.map(|(_, known)| *known == secret);
         if same == Some(false) || self.vars.iter().any(|(known, _)| known == name) {

@@ -12,6 +12,21 @@ fn assert_left(made: &Imported, expected: &[(usize, &str)]) {
 }
 
 #[test]
+fn a_secret_whose_name_pichroot_does_not_take_is_told() {
+    let made = hcl(&format!(
+        "{ARM}build {{\n provisioner \"ansible\" {{\n  playbook_file = \"x.yml\"\n  extra_arguments = [\n\
+         \"-e\", \"ceph-key=${{vault(\"a\", \"b\")}}\"]\n }}\n}}\n"
+    ));
+    let told = made.left().into_iter().map(|(_, text)| text);
+    let told: Vec<_> = told.filter(|text| text.contains("ceph-key")).collect();
+    assert!(
+        told.len() == 1 && told[0].contains("letters, digits and _"),
+        "{told:?}"
+    );
+    made.check();
+}
+
+#[test]
 fn what_packer_alone_knows_is_told_wherever_it_stands() {
     let made = hcl(
         "local \"now\" { expression = timestamp() }\nvariable \"me\" { default = env(\"USER\") }\n\
