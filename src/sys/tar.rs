@@ -59,6 +59,8 @@ pub fn pack(root: &Path, to: OwnedFd, packing: &Packing) -> Result<Tar> {
             "--format=posix",
             "--sort=name",
             "--sparse",
+            // The other versions have the number of tar's process in the name of each such file.
+            "--sparse-version=0.0",
         ])
         // Without the number of tar's process, and times that change with every look.
         .arg("--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime")
@@ -196,5 +198,37 @@ impl Drop for Tar {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn an_archive_is_the_same_whichever_process_makes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("plain"), "text").unwrap();
+        let sparse = File::create(dir.path().join("sparse")).unwrap();
+        sparse.set_len(1 << 20).unwrap();
+        let made = [0; 3].map(|_| {
+            let (mut stream, pipe) = io::pipe().unwrap();
+            let tar = pack(dir.path(), pipe.into(), &Packing::default()).unwrap();
+            let mut bytes = Vec::new();
+            stream.read_to_end(&mut bytes).unwrap();
+            tar.end().unwrap();
+            bytes
+        });
+        assert!(made[0] == made[1] && made[1] == made[2]);
+        assert!(made[0].len() < 1 << 19, "{}", made[0].len());
+        let copy = dir.path().join("copy");
+        fs::create_dir(&copy).unwrap();
+        let (tar, mut stream) = unpack(&copy).unwrap();
+        io::Write::write_all(&mut stream, &made[0]).unwrap();
+        drop(stream);
+        tar.end().unwrap();
+        assert!(fs::read(copy.join("sparse")).unwrap() == vec![0; 1 << 20]);
     }
 }
