@@ -218,30 +218,40 @@ impl Prepared {
     }
 }
 
-/// Serves the generation before again at `place`, the one that is served now is kept.
+/// The generation that a rollback of `place` brings back.
 ///
 /// # Errors
 /// [`Kind::Usage`] when there is none.
-pub fn roll_back(mut place: Place) -> Result<Served> {
-    let shown = place.path().display().to_string();
+pub fn before(place: &Place) -> Result<Record> {
+    let shown = place.path().display();
     let Current::Ours(current) = place.current()? else {
         return Err(Error::usage(format!("pichroot has not published {shown}"))
             .hint("what it has published can be rolled back, to the generation before"));
     };
     let kept = place.kept();
     // After a rollback it is the newer one.
-    let before = kept
+    let older = kept
         .iter()
         .find(|record| record.generation < current.generation);
-    let Some(record) = before.or(kept.first()).map(|record| (*record).clone()) else {
-        return Err(Error::usage(format!(
+    let record = older.or(kept.first()).map(|record| (*record).clone());
+    record.ok_or_else(|| {
+        Error::usage(format!(
             "no generation of {shown} is kept but the one that is served"
         ))
-        .hint("`keep` says how many are, see publish in pichroot.yml"));
-    };
-    place
-        .serve(record.clone())
-        .context(Kind::Host, || format!("cannot publish {shown}"))?;
+        .hint("`keep` says how many are, see publish in pichroot.yml")
+    })
+}
+
+/// Serves the generation [`before`] again at `place`; the one that is served now is kept.
+///
+/// # Errors
+/// As [`before`]; [`Kind::Host`] when the file system does not take it.
+pub fn roll_back(mut place: Place) -> Result<Served> {
+    let record = before(&place)?;
+    let served = place.serve(record.clone());
+    served.context(Kind::Host, || {
+        format!("cannot publish {}", place.path().display())
+    })?;
     Ok(served_now(&place, &record))
 }
 

@@ -125,21 +125,78 @@ impl Publisher {
     ) -> Result<Prepared> {
         let looked = image.look(signals, ui).await?;
         self.check(image, &looked, false, signals, ui).await?;
-        let mut prepared = Prepared::default();
-        let archive = Archive { latest: None };
-        for (wanted, what) in [
-            (&self.targets.nfs_root, Reading::Root(archive)),
-            (&self.targets.tftp, Reading::Boot(archive)),
-        ] {
-            if let Some(wanted) = wanted {
-                let tree = self.tree(wanted, &what, image, signals, ui).await?;
-                prepared.trees.extend(tree);
-            }
+        let device = match (&self.targets.rbd, &self.rbd) {
+            (Some(on), Some(rbd)) => Some(Device::of(on, rbd, image, &looked)?),
+            _ => None,
+        };
+        if let Some(unchanged) = self.unchanged(image, &device, signals, ui).await? {
+            unchanged.into_iter().for_each(|event| ui.tell(event));
+            return Ok(Prepared::default());
         }
-        if let (Some(on), Some(rbd)) = (&self.targets.rbd, &self.rbd) {
-            prepared.device = device(on, rbd, image, &looked, signals, ui).await?;
+        for (wanted, _) in self.parts() {
+            wanted.check_unchanged(&wanted.open()?)?;
+        }
+        let mut prepared = Prepared::default();
+        for (wanted, what) in self.parts() {
+            let (place, new, report) = (wanted.open()?, wanted.clone(), ui.clone());
+            let made = move |mut stream: PipeReader| new.prepare(place, &mut stream, &report);
+            let tree = through(&what, image, signals, ui, made).await?;
+            prepared.trees.push(tree);
+        }
+        if let Some(Device {
+            wanted,
+            rbd,
+            content,
+        }) = device
+        {
+            let report = ui.clone();
+            let made = move || wanted.prepare(&rbd, &content, &report);
+            prepared.device = Some(signals.during(made).await?);
         }
         Ok(prepared)
+    }
+
+    /// What to tell where all of it is there already. Else all of it is made anew: so generations of a machine belong
+    /// together, and a rollback never leaves it with a kernel of one and the modules of another.
+    async fn unchanged(
+        &self,
+        image: Image<'_>,
+        device: &Option<Device>,
+        signals: &mut Signals,
+        ui: &Ui,
+    ) -> Result<Option<Vec<Event>>> {
+        let mut events = Vec::new();
+        for (wanted, what) in self.parts() {
+            let (place, same) = (wanted.open()?, wanted.clone());
+            let known = matches!(place.current()?, Current::Ours(_));
+            let looked = move |mut stream: PipeReader| same.is_there(&place, &mut stream);
+            let generation = match known {
+                true => through(&what, image, signals, ui, looked).await?,
+                false => None,
+            };
+            let Some(generation) = generation else {
+                return Ok(None);
+            };
+            events.push(Event::Unchanged {
+                what: wanted.dir.join(&wanted.name).display().to_string(),
+                generation,
+            });
+        }
+        if let Some(Device {
+            wanted,
+            rbd,
+            content,
+        }) = device
+        {
+            let Some(generation) = wanted.is_there(rbd, content)? else {
+                return Ok(None);
+            };
+            events.push(Event::Unchanged {
+                what: format!("rbd {}", wanted.spec),
+                generation,
+            });
+        }
+        Ok(Some(events))
     }
 
     /// Has the servers serve what was prepared: the boot files last, which lead to all else.
@@ -166,6 +223,10 @@ impl Publisher {
 
     /// Serves everything again that was served before.
     fn roll_back(&self, ui: &Ui) -> Result<()> {
+        // All or nothing, as far as that can be known.
+        for wanted in self.trees() {
+            tree::before(&Place::open(&wanted.dir, &wanted.name)?)?;
+        }
         if let (Some(on), Some(rbd)) = (&self.targets.rbd, &self.rbd) {
             let (generation, before) = rbd::roll_back(&on.wanted, rbd)?;
             ui.tell(Event::Published {
@@ -183,8 +244,17 @@ impl Publisher {
 
     /// The trees, that of the boot files last.
     fn trees(&self) -> impl Iterator<Item = &tree::Wanted> {
-        let Targets { nfs_root, tftp, .. } = &self.targets;
-        nfs_root.iter().chain(tftp)
+        self.parts().into_iter().map(|(wanted, _)| wanted)
+    }
+
+    /// The trees, that of the boot files last, with what of the image each is.
+    fn parts(&self) -> Vec<(&tree::Wanted, Reading)> {
+        let archive = Archive { latest: None };
+        let root = self.targets.nfs_root.iter();
+        let boot = self.targets.tftp.iter();
+        root.map(|wanted| (wanted, Reading::Root(archive)))
+            .chain(boot.map(|wanted| (wanted, Reading::Boot(archive))))
+            .collect()
     }
 
     /// Makes the checks, and tells what they found; with `asked` also what is in order.
@@ -232,38 +302,6 @@ impl Publisher {
         }
     }
 
-    /// The files of `what` as a new tree, if they are not what is served.
-    async fn tree(
-        &self,
-        wanted: &tree::Wanted,
-        what: &Reading,
-        image: Image<'_>,
-        signals: &mut Signals,
-        ui: &Ui,
-    ) -> Result<Option<tree::Prepared>> {
-        let mut place = wanted.open()?;
-        if let Current::Ours(_) = place.current()? {
-            let same = wanted.clone();
-            let looked = move |mut stream: PipeReader| {
-                let generation = same.is_there(&place, &mut stream)?;
-                Ok((place, generation))
-            };
-            let (back, generation) = through(what, image, signals, ui, looked).await?;
-            place = back;
-            if let Some(generation) = generation {
-                ui.tell(Event::Unchanged {
-                    what: place.path().display().to_string(),
-                    generation,
-                });
-                return Ok(None);
-            }
-            wanted.check_unchanged(&place)?;
-        }
-        let (new, report) = (wanted.clone(), ui.clone());
-        let made = move |mut stream: PipeReader| new.prepare(place, &mut stream, &report);
-        through(what, image, signals, ui, made).await.map(Some)
-    }
-
     fn write_configuration(&self, folder: &Path, ui: &Ui) -> Result<()> {
         let failed = || format!("cannot write to {}", folder.display());
         fs::create_dir_all(folder).context(Kind::Host, failed)?;
@@ -295,50 +333,41 @@ async fn through<T: Send + 'static>(
     written.map(|()| made)
 }
 
-/// The root file system as a new block device, if it is not what is served.
-async fn device(
-    on: &OnCeph,
-    rbd: &Arc<Rbd>,
-    image: Image<'_>,
-    looked: &Looked,
-    signals: &mut Signals,
-    ui: &Ui,
-) -> Result<Option<rbd::Prepared>> {
-    let volumes = image.volumes()?;
-    let size = image
-        .file
-        .metadata()
-        .context(Kind::Image, || format!("cannot read {}", image.name))?;
-    let root = volumes
-        .iter()
-        .find(|volume| volume.partition.number == looked.root);
-    let window = match (on.partition, root) {
-        (Some(number), _) if number != looked.root => {
-            return Err(Error::usage(format!(
-                "hn_ceph_partition is {number}, and the root is on partition {} of {}",
-                looked.root, image.name
-            ))
-            .hint("set it to that number and build the image anew, or leave it out: then the device has no table"));
-        }
-        (None, Some(root)) => {
-            let start = root.partition.start;
-            start..start + root.partition.size
-        }
-        _ => 0..size.len(),
-    };
-    let content = Content::of(image.file, &volumes, window)?;
-    let (wanted, rbd, report) = (on.wanted.clone(), rbd.clone(), ui.clone());
-    let work = move || match wanted.is_there(&rbd, &content)? {
-        Some(generation) => {
-            report.tell(Event::Unchanged {
-                what: format!("rbd {}", wanted.spec),
-                generation,
-            });
-            Ok(None)
-        }
-        None => wanted.prepare(&rbd, &content, &report).map(Some),
-    };
-    signals.during(work).await
+/// The root file system as a block device.
+struct Device {
+    wanted: rbd::Wanted,
+    rbd: Arc<Rbd>,
+    content: Content,
+}
+
+impl Device {
+    fn of(on: &OnCeph, rbd: &Arc<Rbd>, image: Image<'_>, looked: &Looked) -> Result<Self> {
+        let volumes = image.volumes()?;
+        let failed = || format!("cannot read {}", image.name);
+        let size = image.file.metadata().context(Kind::Image, failed)?.len();
+        let root = volumes
+            .iter()
+            .find(|volume| volume.partition.number == looked.root);
+        let window = match (on.partition, root) {
+            (Some(number), _) if number != looked.root => {
+                return Err(Error::usage(format!(
+                    "hn_ceph_partition is {number}, and the root is on partition {} of {}",
+                    looked.root, image.name
+                ))
+                .hint("set it to that number and build the image anew, or leave it out: then the device has no table"));
+            }
+            (None, Some(root)) => {
+                let start = root.partition.start;
+                start..start + root.partition.size
+            }
+            _ => 0..size,
+        };
+        Ok(Device {
+            wanted: on.wanted.clone(),
+            rbd: rbd.clone(),
+            content: Content::of(image.file, &volumes, window)?,
+        })
+    }
 }
 
 fn published(served: Served) -> Event {

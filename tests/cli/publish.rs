@@ -39,6 +39,11 @@ fn boot(files: &[(&str, &str)]) -> Vec<u8> {
 
 /// An image of a Pi; `text` is in a file of its root and one of its boot files.
 fn image(path: &Path, text: &str) {
+    image_with(path, text, text);
+}
+
+/// An image of a Pi, with a text in its root and another one in its boot files.
+fn image_with(path: &Path, text: &str, of_kernel: &str) {
     let dir = tempfile::tempdir().unwrap();
     let top = dir.path().join("root");
     let files = [
@@ -66,7 +71,7 @@ fn image(path: &Path, text: &str) {
         .unwrap()
         .set_len(MIB)
         .unwrap();
-    let kernel = format!("kernel {text}");
+    let kernel = format!("kernel {of_kernel}");
     let boot = boot(&[
         (
             "config.txt",
@@ -236,6 +241,30 @@ fn generations_are_kept_and_come_back() {
     case.works(&mut publish(&case, &["--keep", "0"]));
     assert_eq!(beside(&case), ["nfs//3.json", "tftp/3.json"]);
     case.refused(&mut back, 2, &["no generation of", "is kept"], "keep");
+}
+
+/// So a rollback never leaves a kernel of one generation with the modules of another.
+#[test]
+fn parts_of_an_image_are_of_one_generation() {
+    let case = case();
+    case.works(&mut publish(&case, &[]));
+    image(&case.path("x.img"), "two");
+    case.works(&mut publish(&case, &[]));
+    image_with(&case.path("x.img"), "three", "two");
+    case.works(&mut publish(&case, &[]));
+    assert_eq!(served(&case), ["two", "three"]);
+    let mut back = case.pichroot(["publish", "--rollback", "-e", MACHINE]);
+    back.args(["--tftp", "tftp", "--nfs-root", "nfs"]);
+    case.works(&mut back);
+    assert_eq!(served(&case), ["two", "two"]);
+    // All of it comes back, or nothing.
+    fs::remove_dir_all(case.path("tftp/.pichroot/abcdef12/3")).unwrap();
+    let ended = case.run(&mut back);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    for part in ["no generation of", "tftp/abcdef12"] {
+        assert!(ended.stderr.contains(part), "{ended:?}");
+    }
+    assert_eq!(served(&case), ["two", "two"]);
 }
 
 #[test]

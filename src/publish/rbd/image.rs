@@ -15,6 +15,8 @@ use crate::{
 /// In its metadata: the SHA-256 of its content, and the generation.
 const SHA256: &str = "pichroot.sha256";
 const GENERATION: &str = "pichroot.generation";
+/// In place of the checksum of what somebody else has made.
+const FOREIGN: &str = "unknown";
 /// What is put between an image's name and the number of a generation that is not served.
 const KEPT: &str = ".pichroot-";
 /// The same, for an image that is not complete.
@@ -144,7 +146,6 @@ impl Wanted {
             Current::Foreign if !self.force => return Err(self.foreign()),
             Current::Ours { .. } | Current::Foreign => {}
         }
-        check_unused(rbd, &self.spec.to_string())?;
         Ok(None)
     }
 
@@ -166,12 +167,30 @@ impl Wanted {
         {
             rbd.run(&["rm", "--no-progress", &new])?;
         }
-        let served = match self.current(rbd)? {
-            Current::Ours { generation, .. } => generation,
-            Current::Nothing | Current::Foreign => 0,
-        };
-        let last = self.kept(&found).into_iter().chain([served]).max();
-        let generation = last.unwrap_or(0) + 1;
+        let current = self.current(rbd)?;
+        if current != Current::Nothing {
+            check_unused(rbd, &self.spec.to_string())?;
+        }
+        let mut last = self.kept(&found).into_iter().max().unwrap_or(0);
+        match current {
+            Current::Ours { generation, .. } => last = last.max(generation),
+            Current::Nothing => {}
+            // It becomes a generation itself.
+            Current::Foreign if self.force => {
+                last += 1;
+                rbd.run(&["image-meta", "set", &self.spec.to_string(), SHA256, FOREIGN])?;
+                let number = last.to_string();
+                rbd.run(&[
+                    "image-meta",
+                    "set",
+                    &self.spec.to_string(),
+                    GENERATION,
+                    &number,
+                ])?;
+            }
+            Current::Foreign => return Err(self.foreign()),
+        }
+        let generation = last + 1;
         let progress = report.begin(
             Task::Publishing(self.spec.to_string().into()),
             Some(content.size()),
@@ -259,7 +278,8 @@ impl Prepared {
         let before = match wanted.current(rbd)? {
             Current::Nothing => None,
             Current::Ours { generation, .. } => Some(generation),
-            Current::Foreign => Some(0),
+            // Somebody has put it there just now.
+            Current::Foreign => return Err(wanted.foreign()),
         };
         if let Some(before) = before {
             check_unused(rbd, &spec)?;
