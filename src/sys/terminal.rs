@@ -105,7 +105,10 @@ impl Drop for Mode {
 
 /// Passes every key on as it is, until dropped.
 #[derive(Debug)]
-pub struct RawMode(#[allow(dead_code)] Mode);
+pub struct RawMode {
+    /// Puts the terminal back when it is dropped.
+    _before: Mode,
+}
 
 impl RawMode {
     /// Puts the terminal `fd` into raw mode.
@@ -114,6 +117,6 @@ impl RawMode {
         let mut raw = mode.before.clone();
         cfmakeraw(&mut raw);
         tcsetattr(&mode.terminal, SetArg::TCSANOW, &raw)?;
-        Ok(RawMode(mode))
+        Ok(RawMode { _before: mode })
     }
 }

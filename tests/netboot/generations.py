@@ -95,6 +95,13 @@ def generations(bench, image):
     rbd("create", "--size", "8M", f"{POOL}/gen-theirs")
     theirs = f"{POOL}/gen-theirs"
     publisher.expect(publisher.publish(to=theirs), 2, "has not made it", "--force")
+    publisher.expect(
+        publisher.publish("--force", to=theirs), 0, "generation 2; generation 1 is kept"
+    )
+    back = ["--rollback", "--rbd", theirs]
+    publisher.expect(publisher.call(*back), 0, "generation 1; generation 2 is kept")
+    check('"size":8388608' in rbd("info", theirs, "--format", "json"), True)
+    publisher.expect(publisher.call(*back), 0, "generation 2; generation 1 is kept")
     wrong = bench.place / "wrong.key"
     wrong.write_text(f"{OTHER_KEY}\n")
     key = ["--key", f"file:{wrong}"]
@@ -109,7 +116,10 @@ def generations(bench, image):
     )
     rbd("namespace", "create", f"{POOL}/ns")
     publisher.expect(publisher.publish(to=f"{POOL}/ns/gen"), 0, "generation 1")
-    check(images(), ["gen", "gen-theirs", "gen.pichroot-1"])
+    check(
+        images(),
+        ["gen", "gen-theirs", "gen-theirs.pichroot-1", "gen.pichroot-1"],
+    )
     say("generations: what is wrong is told")
 
     # A publish that is stopped in the middle of its import leaves what is served, and the next one removes the rest.
